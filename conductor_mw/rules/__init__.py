@@ -1,0 +1,1 @@
+"""The condition language: one text in, one checked expression out."""
