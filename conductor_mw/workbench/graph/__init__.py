@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .html import draw_html
 from .mermaid import draw_mermaid
 from .model import Edge, EdgeKind, Graph, Node, NodeKind
+from .svg import draw_svg
 from .terminal import draw_terminal
 from .view import Limits
 
@@ -14,6 +16,8 @@ __all__ = [
     "Limits",
     "Node",
     "NodeKind",
+    "draw_html",
     "draw_mermaid",
+    "draw_svg",
     "draw_terminal",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from .lettering import shorten
@@ -55,12 +54,11 @@ def draw_mermaid(graph: Graph, *, limits: Limits | None = None) -> str:
     seen = view(graph, limits)
     drawn = _drawn(seen)
     names = {node.id: f"n{number}" for number, node in enumerate(drawn)}
-    title = json.dumps(shorten(seen.title, _DETAIL_ROOM), ensure_ascii=False)
-    lines = ["---", f"title: {title}", "---", "flowchart LR"]
+    lines = ["---", f'title: "{_quoted(seen.title)}"', "---", "flowchart LR"]
     for node in drawn:
         if node.kind not in ("guarantee", "layer"):
             lines.append("  " + _node(names[node.id], node))
-    lines += _spine(seen, names)
+    lines += _start(seen, names)
     for node in (*seen.entries, *seen.flows):
         edges, more = seen.steps(node)
         for edge in edges:
@@ -88,21 +86,19 @@ def _node(name: str, node: Node) -> str:
     return f"{name}{opening}{_escape(node.label, _NAME_ROOM)}{detail}{closing}:::{_CLASS.get(node.kind, node.kind)}"
 
 
-def _spine(seen: View, names: dict[str, str]) -> list[str]:
-    """Chain the request, the rules in order, what is left out, and the default."""
-    lines: list[str] = []
-    chain = [names[node.id] for node in ((seen.request,) if seen.request else ())]
-    chain += [names[node.id] for node in seen.rules]
+def _start(seen: View, names: dict[str, str]) -> list[str]:
+    """Fan out from the request; a chain of rules would be drawn far too wide to read."""
+    if not seen.request:
+        return []
+    start = names[seen.request.id]
+    lines = [
+        f'  {start} -->|"{position}"| {names[node.id]}'
+        for position, node in enumerate(seen.rules, start=1)
+    ]
     if left_out := seen.remainder("rule"):
-        lines.append(f'  more["{left_out}"]:::otherwise')
-        chain.append("more")
-    chain += [names[node.id] for node in seen.defaults]
-    for position, (source, target) in enumerate(zip(chain, chain[1:], strict=False)):
-        first = position == 0 and seen.request is not None
-        lines.append(f"  {source} {'-->' if first else '-->|else|'} {target}")
-    if seen.request:
-        start = names[seen.request.id]
-        lines += [f'  {start} -.->|"on failure"| {names[node.id]}' for node in seen.failures]
+        lines += [f'  more["{left_out}"]:::otherwise', f"  {start} --> more"]
+    lines += [f'  {start} -->|"else"| {names[node.id]}' for node in seen.defaults]
+    lines += [f'  {start} -.->|"on failure"| {names[node.id]}' for node in seen.failures]
     return lines
 
 
@@ -126,3 +122,11 @@ def _escape(text: str, room: int) -> str:
         if not (letter.isalnum() or plain):
             letters[position] = f"#{ord(letter)};"
     return "".join(letters)
+
+
+def _quoted(title: str) -> str:
+    """Return text for a double-quoted YAML scalar; mermaid rewrites tags inside it otherwise."""
+    return "".join(
+        letter if letter.isalnum() or letter in " -._" else f"\\U{ord(letter):08x}"
+        for letter in shorten(title, _DETAIL_ROOM)
+    )

@@ -32,6 +32,7 @@ class View:
         total: how many of a kind the whole graph has.
         ways: the edges that leave a node, without those to the next rule.
         nodes: every node of the graph by its id, drawn or not.
+        hues: a number for every agent and flow, which decides its colour.
     """
 
     title: str
@@ -47,6 +48,7 @@ class View:
     total: Mapping[NodeKind, int]
     ways: Mapping[str, tuple[Edge, ...]] = field(repr=False)
     nodes: Mapping[str, Node] = field(repr=False)
+    hues: Mapping[str, int] = field(repr=False)
     limits: Limits
 
     @property
@@ -137,6 +139,10 @@ def view(graph: Graph, limits: Limits | None = None) -> View:
         total=total,
         ways={source: tuple(found) for source, found in ways.items()},
         nodes=nodes,
+        hues={
+            node.id: number
+            for number, node in enumerate((*kinds.get("agent", ()), *kinds.get("flow", ())))
+        },
         limits=bounds,
     )
 
