@@ -1,0 +1,16 @@
+"""The kinds of agents that come with the core, offered like a stranger's."""
+
+from __future__ import annotations
+
+from ..hookspecs import RegisterAgent, hookimpl
+from .bound import BoundOptions, adapt
+from .model import ModelOptions
+from .simulated import SimulatedOptions
+
+
+@hookimpl
+def conductor_agents(register: RegisterAgent) -> None:
+    """Offer the core's kinds of agents."""
+    register("bound", BoundOptions, adapt=adapt)
+    register("model", ModelOptions)
+    register("simulated", SimulatedOptions)

@@ -1,0 +1,125 @@
+"""What an agent is once the policy is compiled, and what somebody who can answer has to do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import FailureKind
+
+if TYPE_CHECKING:
+    from ..money import Price
+    from ..parts import Parts
+    from ..request import Request
+
+RETRIED: Final[frozenset[FailureKind]] = frozenset(
+    {"timeout", "connection", "rate_limit", "server_error"}
+)
+"""The failures that a retry on the same agent may mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long an agent may take, in seconds; None means no limit.
+
+    Attributes:
+        whole: until its answer is complete.
+        first_part: until the caller sees something.
+        idle: between two parts.
+    """
+
+    whole: float | None = None
+    first_part: float | None = None
+    idle: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often an agent is asked again after a failure, and how long the run waits between.
+
+    The wait before try n is a random time up to `wait * 2 ** (n - 1)`, at most `longest`; a
+    provider's Retry-After is honoured where it is longer ("full jitter", Brooker 2015, AWS
+    Architecture Blog).
+
+    Attributes:
+        times: further tries after the first.
+        on: the kinds of failure that are tried again.
+        wait: seconds.
+        longest: seconds; a Retry-After beyond it ends the retries.
+    """
+
+    times: int = 0
+    on: frozenset[FailureKind] = RETRIED
+    wait: float = 0.5
+    longest: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Somebody who can answer, as the compiled policy describes them.
+
+    Attributes:
+        id: the name in the policy.
+        kind: `model`, `simulated`, `bound` or a plugin's kind.
+        options: what the policy wrote below the kind's key.
+        labels: the words that guarantees speak about.
+        prompt: the system prompt put in front, or an empty string.
+        parameters: parameters set on every call.
+        price: what its tokens cost, or None where unknown.
+        max_output_tokens: the most it can answer, or None where unknown.
+        timeouts: how long it may take.
+        retry: how often it is asked again.
+        fingerprint: hash of everything that shapes its answers; a cache key uses it.
+    """
+
+    id: str
+    kind: str
+    options: AgentOptions
+    labels: frozenset[str] = frozenset()
+    prompt: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict[str, object])
+    price: Price | None = None
+    price_source: str = "unknown"
+    max_output_tokens: int | None = None
+    timeouts: Timeouts = Timeouts()
+    retry: Retry = Retry()
+    fingerprint: str = ""
+
+
+class Speaker(Protocol):
+    """Somebody who can answer, ready to be asked. One speaker serves all runs of a policy."""
+
+    def answer(self, request: Request, deadline: float | None) -> Parts:
+        """Give the answer's parts.
+
+        Written once for both colours: await `Open`, `Io` and `Sleep`, never the loop itself.
+        The request already carries the agent's prompt and parameters.
+
+        Args:
+            request: what is asked; `request.stream` says whether to answer part by part.
+            deadline: monotonic second at which the attempt ends; hand it to the SDK as a timeout.
+        """
+        ...
+
+
+class AgentOptions(BaseModel, ABC):
+    """What a policy writes below an agent's kind, for example below `simulated:`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def from_value(cls, value: Any) -> Any:
+        """Give the mapping for a short form, for example for `model: openai/gpt-4o-mini`."""
+        return value
+
+    @abstractmethod
+    def connect(self, agent: Agent) -> Speaker:
+        """Give a speaker for this agent.
+
+        Raises:
+            PolicyError: the agent cannot be reached from here, for example without its extra.
+        """

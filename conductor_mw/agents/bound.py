@@ -1,0 +1,118 @@
+"""An object of the host app that answers for an agent: any callable, sync or async, streaming or not."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+)
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from ..effects import Io, Open
+from ..errors import ColourError, ConductorError
+from ..parts import Part
+from .base import Agent, AgentOptions, Speaker
+
+if TYPE_CHECKING:
+    from ..request import Request
+
+
+class BoundOptions(AgentOptions):
+    """An agent for which the app binds an object: `Conductor(..., agents={"id": object})`."""
+
+    def connect(self, agent: Agent) -> Speaker:
+        """Refuse: an agent of this kind speaks only through what the app binds."""
+        raise ConductorError(
+            f"agent {agent.id!r} has neither a model nor anything else that could answer",
+            mend=f"Write `model:` below it, or bind an object: "
+            f"Conductor(..., agents={{{agent.id!r}: my_function}}).",
+        )
+
+
+def adapt(agent: Agent, bound: object) -> Speaker | None:
+    """Give a speaker for a callable, or None for anything else.
+
+    The callable gets the `Request` and gives a text, a `Part`, an answer in the host's own form, or
+    an iterator of any of these; it may be a coroutine function or an async generator function.
+    """
+    if not callable(bound):
+        return None
+    target = bound if inspect.isroutine(bound) else getattr(bound, "__call__", bound)  # noqa: B004 - to look at it
+    if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
+        return AsyncBound(agent.id, cast("Callable[[Request], Any]", bound))
+    return Bound(agent.id, cast("Callable[[Request], Any]", bound))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Speaks through a sync callable. Async callers run it in a thread."""
+
+    id: str
+    function: Callable[[Request], Any]
+
+    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+        """Give what the callable gives, as parts."""
+        del deadline  # a plain function knows no deadline; the driver looks at it between parts
+        found = await Io(lambda: self.function(request))
+        if inspect.isawaitable(found):
+            found = await Io(_refuse(self.id), aio=lambda: cast("Awaitable[Any]", found))
+        if isinstance(found, AsyncIterator):
+            items = cast("AsyncIterator[Any]", found)
+            async with await Open[Any](_refuse(self.id), aio=lambda: items) as parts:
+                async for item in parts:
+                    yield _part(request, item)
+        elif isinstance(found, Iterator):
+            items = cast("Iterator[Any]", found)
+            async with await Open(lambda: items) as parts:
+                async for item in parts:
+                    yield _part(request, item)
+        else:
+            yield _part(request, found)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncBound:
+    """Speaks through an async callable. Sync callers are refused with the mend."""
+
+    id: str
+    function: Callable[[Request], Any]
+
+    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+        """Give what the callable gives, as parts."""
+        del deadline  # asyncio.timeout ends it from outside
+        found = await Io(_refuse(self.id), aio=lambda: _called(self.function, request))
+        if isinstance(found, AsyncIterator):
+            items = cast("AsyncIterator[Any]", found)
+            async with await Open[Any](_refuse(self.id), aio=lambda: items) as parts:
+                async for item in parts:
+                    yield _part(request, item)
+        else:
+            yield _part(request, found)
+
+
+async def _called(function: Callable[[Request], Any], request: Request) -> Any:
+    found = function(request)
+    return await found if inspect.isawaitable(found) else found
+
+
+def _refuse(agent: str) -> Callable[[], Any]:
+    def refuse() -> Any:
+        raise ColourError(
+            f"agent {agent!r} is async and was asked by a sync caller",
+            mend="Call acall or astream, or bind a sync function.",
+        )
+
+    return refuse
+
+
+def _part(request: Request, found: object) -> Part:
+    if isinstance(found, Part):
+        return found
+    if isinstance(found, str):
+        return Part(found, native=found)
+    return request.lens.read(found)

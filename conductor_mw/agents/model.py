@@ -1,0 +1,128 @@
+"""`model:` an agent behind any provider that LiteLLM reaches; LiteLLM is imported at the first call."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pydantic import Field
+
+from ..effects import Io, Now, Open
+from ..errors import ConductorError, Failure
+from ..parts import Part
+from .base import Agent, AgentOptions, Speaker
+
+if TYPE_CHECKING:
+    from ..request import Request
+
+_FROM_ENVIRONMENT: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]{0,127})\}")
+
+
+class ModelOptions(AgentOptions):
+    """A model by its LiteLLM name, for example `openai/gpt-4o-mini`."""
+
+    model: str = Field(min_length=1, max_length=200, description="The model's LiteLLM name.")
+    base_url: str | None = Field(default=None, description="Another address of the same API.")
+    api_key: str | None = Field(
+        default=None,
+        pattern=r"^\$\{env:[A-Za-z_][A-Za-z0-9_]{0,127}\}$",
+        description="`${env:NAME}`; a key itself never stands in a policy.",
+    )
+
+    @classmethod
+    def from_value(cls, value: Any) -> Any:
+        """`model: name` is the usual form."""
+        return {"model": value} if isinstance(value, str) else value
+
+    def connect(self, agent: Agent) -> Speaker:
+        """Give a speaker that calls LiteLLM.
+
+        Raises:
+            ConductorError: LiteLLM is not installed.
+        """
+        if find_spec("litellm") is None:
+            raise ConductorError(
+                f"agent {agent.id!r} needs LiteLLM to reach {self.model!r}",
+                mend="pip install 'conductor-mw[litellm]', or bind an object to the agent.",
+            )
+        return Model(agent.id, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Speaks through `litellm.completion` and `litellm.acompletion`."""
+
+    id: str
+    options: ModelOptions
+
+    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+        """Give the model's parts. The provider's own exception is raised where it fails."""
+        lens = request.lens
+        timeout = None if deadline is None else max(0.001, deadline - (await Now()).monotonic)
+        call = self._call(request, timeout)
+        if not request.stream:
+            answer = await Io(
+                lambda: _litellm().completion(**call), aio=lambda: _litellm().acompletion(**call)
+            )
+            yield lens.read(answer)
+            return
+        call |= {"stream": True, "stream_options": {"include_usage": True}}
+        opened: Open[Any] = Open(
+            lambda: cast("Iterator[Any]", _litellm().completion(**call)),
+            aio=lambda: _aopen(call),
+        )
+        async with await opened as chunks:
+            async for chunk in chunks:
+                yield lens.read(chunk)
+
+    def _call(self, request: Request, timeout: float | None) -> dict[str, Any]:
+        native = request.native
+        if not isinstance(native, Mapping):
+            raise ConductorError(
+                f"agent {self.id!r} is reached through LiteLLM, which cannot read a "
+                f"{type(native).__name__}",
+                mend="Bind the host's own object to the agent.",
+            )
+        call: dict[str, Any] = {**cast("Mapping[str, Any]", native), "model": self.options.model}
+        call.pop("stream", None)
+        # Retrying is the policy's business; LiteLLM's own retries would multiply with it.
+        call["num_retries"] = call["max_retries"] = 0
+        if timeout is not None:
+            call["timeout"] = timeout
+        for name in ("base_url", "api_key"):
+            value = getattr(self.options, name)
+            if value is not None:
+                call[name] = _resolved(value, self.id)
+        return call
+
+
+async def _aopen(call: dict[str, Any]) -> AsyncIterator[Any]:
+    return cast("AsyncIterator[Any]", await _litellm().acompletion(**call))
+
+
+def _resolved(value: str, agent: str) -> str:
+    found = _FROM_ENVIRONMENT.fullmatch(value)
+    if found is None:
+        return value
+    secret = os.environ.get(found[1])
+    if not secret:
+        raise Failure(
+            "auth",
+            f"agent {agent!r}: the environment variable {found[1]} is not set",
+            agent=agent,
+        )
+    return secret
+
+
+@cache
+def _litellm() -> Any:
+    # Without this, importing LiteLLM fetches a price list from the network.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import litellm  # noqa: PLC0415 - seconds and 200 MB, only for those who call a model
+
+    return litellm

@@ -1,0 +1,119 @@
+"""`simulated:` an agent that answers from the policy itself: for tests, dry runs and first steps.
+
+What it says, how long it takes and how it fails depends on its seed and the request only, so two
+runs of the same traffic are the same. Nothing else in the project ever stands in for a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from hashlib import sha256
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from ..durations import Duration
+from ..effects import Sleep
+from ..errors import Failure, FailureKind
+from ..parts import Part, Usage
+from .base import Agent, AgentOptions, Speaker
+
+if TYPE_CHECKING:
+    from ..request import Request
+
+BYTES_PER_TOKEN = 4
+"""A round figure for English (OpenAI's help centre gives the same); simulated figures need no more."""
+
+
+class SimulatedOptions(AgentOptions):
+    """An agent without a model behind it."""
+
+    answer: str | None = Field(default=None, description="What it always says.")
+    answers: list[str] = Field(
+        default=[], description="What it says, one of them by seed and request."
+    )
+    latency: Duration = Field(default=0.0, description="Time until the first part.")
+    tokens_per_second: float | None = Field(
+        default=None, gt=0, description="How fast it speaks after that; at once where left out."
+    )
+    errors: dict[FailureKind, float] = Field(
+        default={}, description="The share of requests that fail, by kind of failure."
+    )
+    seed: int = Field(default=0, description="Another seed, other answers and failures.")
+
+    @classmethod
+    def from_value(cls, value: Any) -> Any:
+        """`simulated: Hello` is short for `simulated: {answer: Hello}`."""
+        return {"answer": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _sensible(self) -> SimulatedOptions:
+        if self.answer is not None and self.answers:
+            raise ValueError("write `answer` or `answers`, not both")
+        if any(not 0 <= share <= 1 for share in self.errors.values()):
+            raise ValueError("a share of errors lies between 0 and 1")
+        if sum(self.errors.values()) > 1:
+            raise ValueError("the shares of errors add up to more than 1")
+        return self
+
+    def connect(self, agent: Agent) -> Speaker:
+        """Give a speaker for this agent."""
+        return Simulated(agent.id, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Speaks for a simulated agent."""
+
+    id: str
+    options: SimulatedOptions
+
+    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+        """Give the simulated answer, word by word where the request streams."""
+        del deadline  # the driver ends a sleep at the deadline
+        options = self.options
+        dice = self._dice(request)
+        await Sleep(options.latency)
+        self._fail(dice.random())
+        text = self._text(dice)
+        words = _words(text)
+        usage = Usage(_tokens(request.size), _tokens(len(text.encode())))
+        pause = 0.0
+        if options.tokens_per_second is not None:
+            pause = usage.output_tokens / options.tokens_per_second / max(1, len(words))
+        if not request.stream:
+            await Sleep(pause * len(words))
+            yield Part(text, usage=usage, finish="stop")
+            return
+        for word in words:
+            yield Part(word)
+            await Sleep(pause)
+        yield Part(usage=usage, finish="stop")
+
+    def _dice(self, request: Request) -> Random:
+        # Tied to the request, not to the order of arrival: concurrency changes no outcome. Python's
+        # own hash is salted per process and would.
+        tied = f"{self.id}\0{self.options.seed}\0{request.text}"
+        return Random(sha256(tied.encode("utf-8", "surrogatepass")).digest())  # noqa: S311 - no secret
+
+    def _fail(self, point: float) -> None:
+        for kind, share in sorted(self.options.errors.items()):
+            point -= share
+            if point < 0:
+                raise Failure(kind, f"simulated {kind.replace('_', ' ')}", agent=self.id)
+
+    def _text(self, dice: Random) -> str:
+        options = self.options
+        if options.answers:
+            return options.answers[dice.randrange(len(options.answers))]
+        return f"(simulated answer of {self.id})" if options.answer is None else options.answer
+
+
+def _words(text: str) -> list[str]:
+    return [word + " " for word in text.split(" ")[:-1]] + [text.split(" ")[-1]]
+
+
+def _tokens(size: int) -> int:
+    return -(-size // BYTES_PER_TOKEN)

@@ -1,0 +1,191 @@
+"""One attempt: what layers see of it, how it is counted, and the call itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from copy import copy
+from typing import TYPE_CHECKING
+
+from .effects import Attempt, Close, Next
+from .errors import Failure
+from .failures import classify, retry_after_of
+from .money import Money
+from .parts import Finish, Outcome, Part, Usage
+
+if TYPE_CHECKING:
+    from .agents.base import Agent
+    from .request import Request
+    from .run import Run
+
+_NO_USAGE = Usage()
+
+
+class Attempted:
+    """One attempt as layers see it.
+
+    Attributes:
+        run: the run it belongs to: id, metadata, facts and decision.
+        path: the step's stable place in the flow.
+        agent: whom it asks: id, labels, price, fingerprint.
+        number: 1 for the first try of this step, 2 for its first retry.
+        request: what is asked, the agent's prompt and parameters included.
+        deadline: monotonic second at which it must be over, or None.
+        visible: False where the caller must not see the answer while it streams.
+    """
+
+    __slots__ = ("_ended", "agent", "deadline", "number", "path", "request", "run", "visible")
+
+    def __init__(
+        self,
+        run: Run,
+        path: str,
+        agent: Agent,
+        number: int,
+        request: Request,
+        *,
+        deadline: float | None,
+        visible: bool,
+    ) -> None:
+        self.run = run
+        self.path = path
+        self.agent = agent
+        self.number = number
+        self.request = request
+        self.deadline = deadline
+        self.visible = visible
+        self._ended: list[Outcome] = []
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the attempt ended, with its final figures; None until it has."""
+        return self._ended[-1] if self._ended else None
+
+    def with_request(self, request: Request) -> Attempted:
+        """Give the same attempt with another request, for `proceed`."""
+        other = copy(self)
+        other.request = request
+        return other
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say how the attempt ended.
+
+        The call itself does so; a layer does where it answers alone, with `by` set to its name.
+        """
+        self._ended.append(outcome)
+
+
+class Tally:
+    """Counts one attempt while a driver carries it out; both drivers count the same way."""
+
+    __slots__ = ("_finish", "_first", "_last", "_started", "_usage", "agent", "attempt", "outcome")
+
+    def __init__(self, attempt: Attempt, agent: Agent, now: float) -> None:
+        self.attempt = attempt
+        self.agent = agent
+        self.outcome: Outcome | None = None
+        self._started = now
+        self._first: float | None = None
+        self._last = now
+        self._usage = _NO_USAGE
+        self._finish: Finish = ""
+
+    @property
+    def deadline(self) -> float | None:
+        """The monotonic second at which the whole attempt is over, or None."""
+        limit, whole = self.attempt.deadline, self.agent.timeouts.whole
+        if whole is None:
+            return limit
+        return self._started + whole if limit is None else min(limit, self._started + whole)
+
+    def before(self) -> tuple[float, str] | None:
+        """Give the second by which the next part must come, and what to say if it does not."""
+        limits = self.agent.timeouts
+        found: tuple[float, str] | None = None
+        if self.attempt.deadline is not None:
+            found = (self.attempt.deadline, "the request's deadline passed")
+        if limits.whole is not None:
+            found = _sooner(found, self._started + limits.whole, "no answer", limits.whole)
+        if self._first is None:
+            if limits.first_part is not None:
+                found = _sooner(
+                    found, self._started + limits.first_part, "no first part", limits.first_part
+                )
+        elif limits.idle is not None:
+            found = _sooner(found, self._last + limits.idle, "no further part", limits.idle)
+        return found
+
+    def part(self, part: Part, now: float) -> None:
+        """Count a part."""
+        self._last = now
+        if self._first is None and part.speaks:
+            self._first = now
+        if part.usage is not None:
+            self._usage = part.usage if self._usage is _NO_USAGE else self._usage + part.usage
+        if part.finish:
+            self._finish = part.finish
+
+    def end(self, now: float, error: Exception | None = None, *, cut: bool = False) -> Outcome:
+        """Give the outcome; the first end counts, a later one changes nothing."""
+        if self.outcome is not None:
+            return self.outcome
+        agent, usage = self.agent, self._usage
+        finish: Finish = "error" if error else "cut" if cut else self._finish or "stop"
+        cost: Money | None = None
+        if agent.price is not None:
+            cost = agent.price.cost(usage)
+        self.outcome = Outcome(
+            path=self.attempt.path,
+            agent=agent.id,
+            number=self.attempt.number,
+            kind=classify(error) if error else None,
+            error=error,
+            usage=usage,
+            cost=cost,
+            started=self._started,
+            seconds=now - self._started,
+            first_part=None if self._first is None else self._first - self._started,
+            finish=finish,
+            visible=self.attempt.visible,
+        )
+        return self.outcome
+
+
+async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
+    """Make the call: the innermost of every attempt's layers.
+
+    Raises:
+        Failure: the agent did not answer, of a known kind; the original error is its cause.
+    """
+    handle = await Attempt(
+        attempt.path,
+        attempt.agent.id,
+        attempt.request,
+        attempt.deadline,
+        attempt.visible,
+        attempt.number,
+    )
+    try:
+        while type(found := await Next(handle)) is Part:
+            yield found
+    finally:
+        outcome = await Close(handle)
+        attempt.settle(outcome)
+    error = outcome.error
+    if error is None:
+        return
+    if outcome.kind is None or isinstance(error, Failure):
+        raise error
+    raise Failure(
+        outcome.kind,
+        f"agent {attempt.agent.id!r}: {error}",
+        agent=attempt.agent.id,
+        retry_after=retry_after_of(error),
+    ) from error
+
+
+def _sooner(
+    found: tuple[float, str] | None, limit: float, what: str, seconds: float
+) -> tuple[float, str]:
+    if found is not None and found[0] <= limit:
+        return found
+    return limit, f"{what} within {seconds:g} s"

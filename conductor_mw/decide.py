@@ -1,0 +1,134 @@
+"""Decide which target answers a request, and say why, without a token spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .errors import RequestError
+
+if TYPE_CHECKING:
+    from .flows.base import Flow
+    from .policy import Policy
+    from .rules import Passed
+    from .signals import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A rule that did not match, and the condition in it that was not true."""
+
+    rule: str
+    because: str
+
+
+class Decision:
+    """The record of one routing.
+
+    The route is known at once. What was read and which rules were passed over is worked out when
+    somebody asks, from the same facts: it does not depend on how the rule was found.
+
+    Attributes:
+        target: the agent or flow that answers.
+        fingerprint: the policy that decided.
+    """
+
+    def __init__(self, policy: Policy, facts: Facts, index: int, *, forced: str = "") -> None:
+        self._policy = policy
+        self._facts = facts
+        self._index = index
+        self._forced = forced
+        self.fingerprint = policy.fingerprint
+        if forced:
+            self.target = forced
+        elif index >= 0:
+            self.target = policy.rules[index].target
+        else:
+            self.target = policy.default or ""
+
+    @property
+    def rule(self) -> str | None:
+        """The id of the rule that matched, or None where the default answers."""
+        return self._policy.rules[self._index].id if self._index >= 0 else None
+
+    @property
+    def flow(self) -> Flow:
+        """The compiled target.
+
+        Raises:
+            RequestError: no rule matched and the policy has no default.
+        """
+        policy = self._policy
+        if self._index >= 0:
+            return policy.rules[self._index].flow
+        if policy.default_flow is None:
+            raise RequestError(
+                "no rule matches this request and the policy has no default",
+                where=policy.name,
+                mend="Add `default:` below `routing:`.",
+            )
+        return policy.default_flow
+
+    @cached_property
+    def passed_over(self) -> tuple[PassedOver, ...]:
+        """The rules before the one that matched, each with the condition that was not true."""
+        rules = self._policy.rules
+        return tuple(PassedOver(rules[one.index].id, one.because) for one in self._replay)
+
+    @cached_property
+    def signals(self) -> Mapping[str, object]:
+        """The signals that were read, by name; a text of the user appears only as its length."""
+        read: set[str] = set()
+        for one in self._replay:
+            read.update(one.reads)
+        if self._index >= 0:
+            read.update(self._policy.table.matched_reads(self._facts, self._index))
+        return {name: self._shown(name) for name in sorted(read)}
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the decision as plain JSON."""
+        return {
+            "rule": self.rule,
+            "target": self.target,
+            "signals": dict(self.signals),
+            "passed_over": [
+                {"rule": one.rule, "because": one.because} for one in self.passed_over
+            ],
+            "fingerprint": self.fingerprint,
+        }
+
+    def __repr__(self) -> str:
+        return f"Decision(rule={self.rule!r}, target={self.target!r})"
+
+    @cached_property
+    def _replay(self) -> Sequence[Passed]:
+        policy = self._policy
+        upto = self._index if self._index >= 0 else len(policy.rules)
+        return tuple(policy.table.passed_over(self._facts, upto))
+
+    def _shown(self, name: str) -> object:
+        value = self._facts[name]
+        if self._policy.signals[name].content and isinstance(value, str):
+            return {"length": len(value)}
+        return _plain(value)
+
+
+def decide(policy: Policy, facts: Facts) -> Decision:
+    """Give the decision of a policy about a request.
+
+    Raises:
+        EvaluationError: a condition could not be evaluated and its rule says `on_error: fail`.
+    """
+    return Decision(policy, facts, policy.table.first(facts))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - metadata is the app's
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return repr(value)[:200]

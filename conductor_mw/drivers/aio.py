@@ -1,0 +1,295 @@
+"""Carry out effects for an async caller, on the running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Mapping,
+)
+from contextlib import suppress
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar, cast
+
+from ..effects import (
+    END,
+    Close,
+    Effect,
+    Gather,
+    HostStream,
+    Io,
+    Next,
+    Open,
+    Read,
+    Settled,
+    Shut,
+    Sleep,
+    Wait,
+)
+from ..parts import Part, Parts
+from .host import AT_ONCE, Host, Running, Settling
+
+T = TypeVar("T")
+Steps = Generator[Any, Any, Any]
+
+
+async def astream(host: Host, flow: Parts) -> AsyncGenerator[Part, None]:
+    """Yield the parts of a flow on the running event loop."""
+    context = copy_context()
+    driver = AsyncDriver(host)
+    try:
+        while True:
+            try:
+                part = await _InContext(context, driver.run(flow.__anext__()))
+            except StopAsyncIteration:
+                return
+            yield part
+    finally:
+        await _InContext(context, driver.run(flow.aclose()))
+
+
+class AsyncDriver:
+    """Carries out effects on the running event loop."""
+
+    __slots__ = ("_before", "_host")
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._before: tuple[float, str] | None = None
+
+    def run(self, step: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """Run a step of a flow to its end; what is no effect goes to the event loop itself."""
+        try:
+            effect: object = step.send(None)
+            while True:
+                try:
+                    at_once = AT_ONCE.get(type(effect))
+                    if at_once is not None:
+                        found = at_once(self._host, effect)
+                    elif isinstance(effect, Effect):
+                        found = yield from _PERFORMERS[type(effect)](self, effect)  # pyright: ignore[reportUnknownArgumentType] - the effect's result type is its caller's business
+                    else:
+                        found = yield effect
+                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                    effect = step.throw(error)
+                else:
+                    effect = step.send(found)
+        except StopIteration as stop:
+            return cast("T", stop.value)
+
+    def _next(self, effect: Next) -> Steps:
+        running = cast("Running", effect.handle)
+        tally, clock = running.tally, self._host.clock
+        if tally.outcome is not None:
+            return tally.outcome
+        outer, self._before = self._before, tally.before()
+        try:
+            if self._before is None:
+                part = yield from self.run(running.parts.__anext__())
+            else:
+                part = yield from self._in_time(running.parts, *self._before).__await__()
+        except StopAsyncIteration:
+            return tally.end(clock.monotonic())
+        except Exception as error:  # noqa: BLE001 - an outcome is a value; `ask` raises it again
+            return tally.end(clock.monotonic(), error)
+        finally:
+            self._before = outer
+        tally.part(part, clock.monotonic())
+        return part
+
+    async def _in_time(self, parts: Parts, before: float, problem: str) -> Part:
+        left = before - self._host.clock.monotonic()
+        if left <= 0:
+            raise TimeoutError(problem)
+        limit = asyncio.timeout(left)
+        try:
+            async with limit:
+                part = await _Awaitable(self.run(parts.__anext__()))
+        except TimeoutError as error:
+            if limit.expired():
+                raise TimeoutError(problem) from error
+            raise
+        if self._host.clock.monotonic() > before:
+            raise TimeoutError(problem)
+        return part
+
+    def _close(self, effect: Close) -> Steps:
+        running = cast("Running", effect.handle)
+        cut = running.tally.outcome is None
+        yield from self.run(running.parts.aclose())
+        return running.tally.end(self._host.clock.monotonic(), cut=cut)
+
+    def _sleep(self, effect: Sleep) -> Steps:
+        seconds = effect.seconds
+        if self._before is not None:
+            seconds = min(seconds, max(0.0, self._before[0] - self._host.clock.monotonic()))
+        yield from self._host.clock.asleep(seconds).__await__()
+        if seconds < effect.seconds:
+            raise TimeoutError(cast("tuple[float, str]", self._before)[1])
+
+    def _open(self, effect: Open[Any]) -> Steps:
+        if effect.aio is None:
+            items = yield from asyncio.to_thread(effect.sync).__await__()
+            return HostStream(_Threaded(items))
+        opened = effect.aio()
+        if not isinstance(opened, AsyncIterator):
+            opened = yield from opened.__await__()
+        return HostStream(opened)
+
+    def _read(self, effect: Read[Any]) -> Steps:
+        items = cast("AsyncIterator[Any]", effect.handle)
+        return (yield from _next_item(items).__await__())
+
+    def _shut(self, effect: Shut) -> Steps:
+        close = getattr(effect.handle, "aclose", None)
+        if close is not None:
+            yield from close().__await__()
+
+    def _io(self, effect: Io[Any]) -> Steps:
+        if effect.aio is not None:
+            return (yield from effect.aio().__await__())
+        return (yield from asyncio.to_thread(effect.sync).__await__())
+
+    def _wait(self, effect: Wait) -> Steps:
+        loop = asyncio.get_running_loop()
+        woken = loop.create_future()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop that waited is gone: nobody is left to wake
+                loop.call_soon_threadsafe(lambda: woken.done() or woken.set_result(None))
+
+        if effect.latch.subscribe(wake):
+            return True
+        try:
+            yield from asyncio.wait_for(woken, effect.seconds).__await__()
+        except TimeoutError:
+            return effect.latch.opened
+        finally:
+            effect.latch.forget(wake)
+        return True
+
+    def _gather(self, effect: Gather[Any]) -> Steps:
+        return (yield from self._together(effect).__await__())
+
+    async def _together(self, effect: Gather[Any]) -> tuple[Settled[Any], ...]:
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.create_task(self._branch(index, make), context=copy_context())
+            for index, make in enumerate(effect.branches)
+        ]
+        waiting = set(tasks)
+        settled = Settling(len(tasks), effect.until)
+        try:
+            while not settled.enough:
+                left = (
+                    None
+                    if effect.deadline is None
+                    else max(0.0, effect.deadline - self._host.clock.monotonic())
+                )
+                ended, waiting = await asyncio.wait(
+                    waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not ended:
+                    break  # the deadline passed: what has not ended is no longer needed
+                for task in sorted(ended, key=tasks.index):
+                    settled.add(task.result())
+        finally:
+            for task in waiting:
+                task.cancel()
+            if waiting:
+                await asyncio.wait(waiting)
+        return settled.result
+
+    async def _branch(
+        self, index: int, make: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> Settled[Any]:
+        driver = AsyncDriver(self._host)
+        driver._before = self._before  # noqa: SLF001 - its own class
+        try:
+            return Settled(index, await _Awaitable(driver.run(make())))
+        except asyncio.CancelledError as error:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            return Settled(index, error=error)
+        except Exception as error:  # noqa: BLE001 - a branch's error is a value for its parent
+            return Settled(index, error=error)
+
+
+_PERFORMERS: Final[Mapping[type, Callable[[AsyncDriver, Any], Steps]]] = {
+    Next: AsyncDriver._next,
+    Close: AsyncDriver._close,
+    Read: AsyncDriver._read,
+    Open: AsyncDriver._open,
+    Shut: AsyncDriver._shut,
+    Sleep: AsyncDriver._sleep,
+    Io: AsyncDriver._io,
+    Wait: AsyncDriver._wait,
+    Gather: AsyncDriver._gather,
+}
+
+
+@dataclass(slots=True)
+class _Awaitable(Generic[T]):
+    """Lets a coroutine await a driver's steps."""
+
+    steps: Generator[Any, Any, T]
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self.steps
+
+
+@dataclass(slots=True)
+class _InContext(Generic[T]):
+    """Awaits steps so that each of them happens in one context."""
+
+    context: Context
+    steps: Generator[Any, Any, T]
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        run, steps = self.context.run, self.steps
+        try:
+            waiting = run(steps.send, None)
+            while True:
+                try:
+                    found = yield waiting
+                except BaseException as error:  # noqa: BLE001 - cancellation goes to the flow
+                    waiting = run(steps.throw, error)
+                else:
+                    waiting = run(steps.send, found)
+        except StopIteration as stop:
+            return cast("T", stop.value)
+
+
+class _Threaded:
+    """Reads a sync iterator for an async caller, each item in a thread."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items = items
+
+    def __aiter__(self) -> _Threaded:
+        return self
+
+    async def __anext__(self) -> Any:
+        item = await asyncio.to_thread(next, self._items, END)
+        if item is END:
+            raise StopAsyncIteration
+        return item
+
+    async def aclose(self) -> None:
+        close = getattr(self._items, "close", None)
+        if close is not None:
+            await asyncio.to_thread(close)
+
+
+async def _next_item(items: AsyncIterator[Any]) -> object:
+    try:
+        return await items.__anext__()
+    except StopAsyncIteration:
+        return END

@@ -1,0 +1,97 @@
+"""What both drivers share: the host of a run, its running attempts, and effects that never wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random as Dice
+from typing import Any, Final
+
+from ..agents.base import Agent, Speaker
+from ..attempts import Tally
+from ..clock import Clock, SystemClock
+from ..effects import Attempt, Instant, Notify, Now, Random, Settled
+from ..parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a driver needs to carry out effects.
+
+    Attributes:
+        agents: every agent of the policy, by id.
+        speakers: who speaks for each agent, by id.
+        clock: what time it is and how to wait.
+        dice: where randomness comes from; seed it for a repeatable run.
+    """
+
+    agents: Mapping[str, Agent]
+    speakers: Mapping[str, Speaker]
+    clock: Clock = field(default_factory=SystemClock)
+    dice: Dice = field(default_factory=Dice)
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """An attempt while it is carried out."""
+
+    parts: Parts
+    tally: Tally
+
+
+class Settling:
+    """Which branches of a `Gather` have ended, and whether that is enough."""
+
+    def __init__(
+        self, count: int, until: Callable[[tuple[Settled[Any], ...]], bool] | None
+    ) -> None:
+        self._settled: list[Settled[Any] | None] = [None] * count
+        self._until = until
+        self.enough = count == 0
+
+    def add(self, settled: Settled[Any]) -> None:
+        """Take in a branch that ended."""
+        self._settled[settled.index] = settled
+        ended = tuple(one for one in self._settled if one is not None)
+        self.enough = len(ended) == len(self._settled) or (
+            self._until is not None and self._until(ended)
+        )
+
+    def open(self, index: int) -> bool:
+        """Whether a branch has not ended."""
+        return self._settled[index] is None
+
+    @property
+    def result(self) -> tuple[Settled[Any], ...]:
+        """How every branch ended, in the order of definition."""
+        return tuple(
+            one if one is not None else Settled(index, done=False)
+            for index, one in enumerate(self._settled)
+        )
+
+
+def _begin(host: Host, attempt: Attempt) -> Running:
+    tally = Tally(attempt, host.agents[attempt.agent], host.clock.monotonic())
+    speaker = host.speakers[attempt.agent]
+    return Running(speaker.answer(attempt.request, tally.deadline), tally)
+
+
+def _now(host: Host, _: Now) -> Instant:
+    return host.clock.now()
+
+
+def _random(host: Host, _: Random) -> float:
+    return host.dice.random()
+
+
+def _notify(_: Host, effect: Notify) -> None:
+    effect.latch.open(effect.value)
+
+
+AT_ONCE: Final[Mapping[type, Callable[[Host, Any], object]]] = {
+    Attempt: _begin,
+    Now: _now,
+    Random: _random,
+    Notify: _notify,
+}
+"""Effects that never wait: both drivers carry them out in the same way."""

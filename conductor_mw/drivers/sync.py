@@ -1,0 +1,199 @@
+"""Carry out effects for a sync caller, in its own thread and without any event loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar, cast
+
+from ..effects import (
+    END,
+    Close,
+    Gather,
+    HostStream,
+    Io,
+    Next,
+    Open,
+    Read,
+    Settled,
+    Shut,
+    Sleep,
+    Wait,
+)
+from ..errors import ColourError
+from ..parts import Outcome, Part, Parts
+from .host import AT_ONCE, Host, Running, Settling
+
+T = TypeVar("T")
+
+
+def stream(host: Host, flow: Parts) -> Generator[Part, None, None]:
+    """Yield the parts of a flow without any event loop, so that it also works inside one."""
+    context = copy_context()
+    driver = SyncDriver(host)
+    try:
+        while True:
+            try:
+                part = context.run(driver.run, flow.__anext__())
+            except StopAsyncIteration:
+                return
+            yield part
+    finally:
+        context.run(driver.run, flow.aclose())
+
+
+class Abandoned(BaseException):
+    """A sync branch is no longer needed: it stops at its next effect and closes its layers."""
+
+
+class SyncDriver:
+    """Carries out effects in the calling thread."""
+
+    __slots__ = ("_before", "_host", "abandoned")
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._before: tuple[float, str] | None = None
+        self.abandoned = False
+
+    def run(self, step: Coroutine[Any, Any, T]) -> T:
+        """Run a step of a flow to its end, carrying out what it awaits."""
+        try:
+            effect = step.send(None)
+            while True:
+                if self.abandoned:
+                    self.abandoned = False  # once: closing the layers needs effects again
+                    effect = step.throw(Abandoned())
+                try:
+                    found = self._perform(effect)
+                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                    effect = step.throw(error)
+                else:
+                    effect = step.send(found)
+        except StopIteration as stop:
+            return cast("T", stop.value)
+
+    def _perform(self, effect: object) -> object:
+        sort = type(effect)
+        at_once = AT_ONCE.get(sort)
+        if at_once is not None:
+            return at_once(self._host, effect)
+        performer = _PERFORMERS.get(sort)
+        if performer is None:
+            raise ColourError(
+                f"a plugin awaited {effect!r} while a sync caller was waiting",
+                mend="Say the I/O as `await Io(sync=..., aio=...)`, or call the async API.",
+            )
+        return performer(self, effect)
+
+    def _next(self, effect: Next) -> Part | Outcome:
+        running = cast("Running", effect.handle)
+        tally, clock = running.tally, self._host.clock
+        if tally.outcome is not None:
+            return tally.outcome
+        outer, self._before = self._before, tally.before()
+        try:
+            self._still_time()
+            part = self.run(running.parts.__anext__())
+            # A blocking call cannot be interrupted: what came too late is dropped here, so that
+            # both colours see the same timeouts.
+            self._still_time()
+        except StopAsyncIteration:
+            return tally.end(clock.monotonic())
+        except Exception as error:  # noqa: BLE001 - an outcome is a value; `ask` raises it again
+            return tally.end(clock.monotonic(), error)
+        finally:
+            self._before = outer
+        tally.part(part, clock.monotonic())
+        return part
+
+    def _close(self, effect: Close) -> Outcome:
+        running = cast("Running", effect.handle)
+        cut = running.tally.outcome is None
+        self.run(running.parts.aclose())
+        return running.tally.end(self._host.clock.monotonic(), cut=cut)
+
+    def _sleep(self, effect: Sleep) -> None:
+        seconds = effect.seconds
+        if self._before is not None:
+            seconds = min(seconds, max(0.0, self._before[0] - self._host.clock.monotonic()))
+        self._host.clock.sleep(seconds)
+        if seconds < effect.seconds:
+            raise TimeoutError(cast("tuple[float, str]", self._before)[1])
+
+    def _still_time(self) -> None:
+        if self._before is not None and self._host.clock.monotonic() > self._before[0]:
+            raise TimeoutError(self._before[1])
+
+    def _open(self, effect: Open[Any]) -> HostStream[Any]:
+        return HostStream(effect.sync())
+
+    def _read(self, effect: Read[Any]) -> object:
+        return next(cast("Iterator[Any]", effect.handle), END)
+
+    def _shut(self, effect: Shut) -> None:
+        close = getattr(effect.handle, "close", None)
+        if close is not None:
+            close()
+
+    def _io(self, effect: Io[Any]) -> object:
+        return effect.sync()
+
+    def _wait(self, effect: Wait) -> bool:
+        woken = threading.Event()
+        if effect.latch.subscribe(woken.set):
+            return True
+        try:
+            return woken.wait(effect.seconds)
+        finally:
+            effect.latch.forget(woken.set)
+
+    def _gather(self, effect: Gather[Any]) -> tuple[Settled[Any], ...]:
+        # One thread a branch, not a shared pool: in a pool of fixed size, branches that gather
+        # themselves wait for threads which their own parents hold. Daemons, because an abandoned
+        # call that hangs must not keep the process from ending.
+        ended: SimpleQueue[Settled[Any]] = SimpleQueue()
+        drivers = [SyncDriver(self._host) for _ in effect.branches]
+        for index, make in enumerate(effect.branches):
+            drivers[index]._before = self._before  # noqa: SLF001 - its own class
+            work = (copy_context().run, drivers[index]._branch, index, make, ended)  # noqa: SLF001
+            threading.Thread(target=work[0], args=work[1:], daemon=True).start()
+        settled = Settling(len(drivers), effect.until)
+        try:
+            while not settled.enough:
+                settled.add(ended.get(timeout=self._left(effect.deadline)))
+        except Empty:
+            pass  # the deadline passed: what has not ended is no longer needed
+        finally:
+            for index, driver in enumerate(drivers):
+                driver.abandoned = settled.open(index)
+        return settled.result
+
+    def _branch(
+        self,
+        index: int,
+        make: Callable[[], Coroutine[Any, Any, Any]],
+        ended: SimpleQueue[Settled[Any]],
+    ) -> None:
+        try:
+            ended.put(Settled(index, self.run(make())))
+        except BaseException as error:  # noqa: BLE001 - a branch's error is a value for its parent
+            ended.put(Settled(index, error=error))
+
+    def _left(self, deadline: float | None) -> float | None:
+        return None if deadline is None else max(0.0, deadline - self._host.clock.monotonic())
+
+
+_PERFORMERS: Final[Mapping[type, Callable[[SyncDriver, Any], object]]] = {
+    Next: SyncDriver._next,
+    Close: SyncDriver._close,
+    Read: SyncDriver._read,
+    Open: SyncDriver._open,
+    Shut: SyncDriver._shut,
+    Sleep: SyncDriver._sleep,
+    Io: SyncDriver._io,
+    Wait: SyncDriver._wait,
+    Gather: SyncDriver._gather,
+}

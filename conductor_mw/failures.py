@@ -1,0 +1,155 @@
+"""Tell which kind of failure an exception of a host, an SDK or the network is.
+
+Only what is known is named: an exception that says nothing about the agent (a `TypeError` in the
+app's own code, say) is no failure of a kind, is never routed on, and reaches the caller as raised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from .errors import Failure, FailureKind, Unwind
+
+# Names, not classes: an SDK that is not imported must not be imported to ask. The names are those of
+# openai, anthropic, litellm, langchain-core and httpx; the first name found along the MRO decides,
+# so that a more precise subclass wins over its base.
+_BY_NAME: Final[Mapping[str, FailureKind]] = {
+    "APITimeoutError": "timeout",
+    "Timeout": "timeout",
+    "ModelTimeoutError": "timeout",
+    "TimeoutException": "timeout",
+    "APIConnectionError": "connection",
+    "ModelConnectionError": "connection",
+    "TransportError": "connection",
+    "RateLimitError": "rate_limit",
+    "ModelRateLimitError": "rate_limit",
+    "InternalServerError": "server_error",
+    "ServiceUnavailableError": "server_error",
+    "BadGatewayError": "server_error",
+    "MidStreamFallbackError": "server_error",
+    "ModelAPIError": "server_error",
+    "OverloadedError": "server_error",
+    "AuthenticationError": "auth",
+    "PermissionDeniedError": "auth",
+    "ModelAuthenticationError": "auth",
+    "ModelPermissionDeniedError": "auth",
+    "ContextWindowExceededError": "context_overflow",
+    "ContextOverflowError": "context_overflow",
+    "RequestTooLargeError": "context_overflow",
+    "ContentPolicyViolationError": "refusal",
+    "ModelRefusalError": "refusal",
+    "JSONSchemaValidationError": "invalid_output",
+    "OutputParserException": "invalid_output",
+    "BudgetExceededError": "budget",
+    "BadRequestError": "invalid_request",
+    "NotFoundError": "invalid_request",
+    "ModelNotFoundError": "invalid_request",
+    "ModelInvalidRequestError": "invalid_request",
+    "UnprocessableEntityError": "invalid_request",
+    "UnsupportedParamsError": "invalid_request",
+}
+
+# What these raise leaves a graph or a run on purpose. Taking it for a failure would skip a person's
+# approval (langgraph's GraphInterrupt is an ordinary Exception).
+_PASSES: Final = frozenset({"GraphBubbleUp", "GraphInterrupt"})
+
+_OVERFLOW: Final = (
+    "context_length_exceeded",
+    "maximum context length",
+    "context window",
+    "prompt is too long",
+    "too many tokens",
+)
+
+_CLIENT_ERROR: Final = 400
+_SERVER_ERROR: Final = 500
+
+
+def classify(error: BaseException) -> FailureKind | None:
+    """Give the kind of failure, or None if this is no failure of an agent.
+
+    >>> classify(TimeoutError()), classify(ConnectionResetError()), classify(KeyError("x"))
+    ('timeout', 'connection', None)
+    """
+    if isinstance(error, Failure):
+        return error.kind
+    if isinstance(error, Unwind) or not isinstance(error, Exception):
+        return None
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if not _PASSES.isdisjoint(names):
+        return None
+    kind = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
+    if kind is None:
+        kind = _by_status(status_of(error)) or _by_builtin(error)
+    if kind == "invalid_request" and _overflows(error):
+        return "context_overflow"
+    return kind
+
+
+def status_of(error: BaseException) -> int | None:
+    """Give the HTTP status that an SDK put on its exception, or None."""
+    for holder in (error, getattr(error, "response", None)):
+        for name in ("status_code", "status"):
+            status = getattr(holder, name, None)
+            if isinstance(status, int) and not isinstance(status, bool):
+                return status
+    return None
+
+
+def retry_after_of(error: BaseException, *, now: datetime | None = None) -> float | None:
+    """Give the seconds a provider asked to wait, from the exception or its response headers.
+
+    Understands `retry-after-ms`, `Retry-After` in seconds and as an HTTP date (RFC 9110 §10.2.3).
+    """
+    if isinstance(error, Failure):
+        return error.retry_after
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    if not isinstance(headers, Mapping):
+        return None
+    found = {str(key).lower(): str(value) for key, value in headers.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - a foreign SDK's mapping
+    if milliseconds := _number(found.get("retry-after-ms", "")):
+        return milliseconds / 1000
+    text = found.get("retry-after", "")
+    seconds = _number(text)
+    if seconds is not None or not text:
+        return seconds
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+
+
+def _number(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text.strip()) else None
+
+
+def _by_status(status: int | None) -> FailureKind | None:
+    if status is None or status < _CLIENT_ERROR:
+        return None
+    exact: Mapping[int, FailureKind] = {
+        401: "auth",
+        403: "auth",
+        408: "timeout",
+        413: "context_overflow",
+        429: "rate_limit",
+        504: "timeout",
+    }
+    return exact.get(status, "server_error" if status >= _SERVER_ERROR else "invalid_request")
+
+
+def _by_builtin(error: Exception) -> FailureKind | None:
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "connection" if isinstance(error, ConnectionError) else None
+
+
+def _overflows(error: Exception) -> bool:
+    said = f"{getattr(error, 'code', '')} {error}"[:2000].lower()
+    return any(sign in said for sign in _OVERFLOW)

@@ -1,0 +1,16 @@
+"""The strategies that come with the core, one file each, offered like a stranger's."""
+
+from __future__ import annotations
+
+from ..hookspecs import RegisterFlow, hookimpl
+from .balance import BalanceOptions
+from .choose import ChooseOptions
+from .fallback import FallbackOptions
+
+
+@hookimpl
+def conductor_flows(register: RegisterFlow) -> None:
+    """Offer the core's strategies."""
+    register("balance", BalanceOptions)
+    register("choose", ChooseOptions)
+    register("fallback", FallbackOptions)

@@ -1,0 +1,84 @@
+"""`fallback: [a, b]`: the next one answers where the one before failed in a way that can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pydantic import Field
+
+from ..errors import Failure, FailureKind
+from ..parts import Part
+from .base import Flow, FlowOptions, Site, Target
+
+if TYPE_CHECKING:
+    from ..request import Request
+    from .base import At
+
+FALLS_BACK: Final[tuple[FailureKind, ...]] = (
+    "timeout",
+    "connection",
+    "rate_limit",
+    "server_error",
+    "circuit_open",
+)
+
+
+class FallbackOptions(FlowOptions):
+    """One after the other, until one answers."""
+
+    fallback: list[Target] = Field(min_length=1, description="Agents or flows, first choice first.")
+    on: list[FailureKind] = Field(
+        default=list(FALLS_BACK), description="The kinds of failure that go on to the next."
+    )
+
+    def build(self, site: Site) -> Flow:
+        """Give the compiled node."""
+        steps = [site.step(step, "fallback", n) for n, step in enumerate(self.fallback)]
+        return Fallback(tuple(steps), frozenset(self.on))
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Asks the first step, and the next one where that fails before the caller saw a part."""
+
+    steps: Sequence[Flow]
+    on: frozenset[FailureKind]
+
+    @property
+    def label(self) -> str:
+        """The strategy's name."""
+        return "fallback"
+
+    @property
+    def children(self) -> tuple[tuple[str, Flow], ...]:
+        """The steps, numbered from 1."""
+        return tuple((str(n), step) for n, step in enumerate(self.steps, 1))
+
+    @property
+    def worst_calls(self) -> int:
+        """Every step fails but the last."""
+        return sum(step.worst_calls for step in self.steps)
+
+    @property
+    def canonical(self) -> object:
+        """Order matters here."""
+        return ["fallback", [step.canonical for step in self.steps], sorted(self.on)]
+
+    async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
+        """Give the parts of the first step that answers."""
+        for index, step in enumerate(self.steps):
+            spoken = False
+            try:
+                async with aclosing(step.answer(request, at.into(f"fallback/{index}"))) as parts:
+                    async for part in parts:
+                        spoken = spoken or part.speaks
+                        yield part
+            except Failure as failure:
+                if spoken or failure.kind not in self.on or index == len(self.steps) - 1:
+                    raise
+                await at.run.tell("fallback", at.path, kind=failure.kind, step=index + 1)
+            else:
+                return

@@ -1,0 +1,305 @@
+"""The hooks a plugin may implement. This file is their documentation.
+
+Order of events: the `register` hooks once for each plugin, as it loads; `conductor_commands` once,
+when the command line starts; then, for every run, the layers that the policy names, by rank, and
+`conductor_event` for whatever happens.
+
+Everything of ours comes through these hooks too: the built-in signals, flows, agents and stores are
+plugins that happen to ship with the core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pluggy import HookimplMarker, HookspecMarker
+
+if TYPE_CHECKING:
+    import click
+
+    from .agents.base import Agent, AgentOptions, Speaker
+    from .attempts import Attempted
+    from .events import Event
+    from .flows.base import FlowOptions
+    from .parts import Parts
+    from .request import Request
+    from .run import Run
+    from .signals.registry import Signal
+    from .stores.base import Store
+
+hookspec = HookspecMarker("conductor_mw")
+hookimpl = HookimplMarker("conductor_mw")
+
+
+class AttemptLayer(Protocol):
+    """A layer around every attempt, inside retry and fallback."""
+
+    def around_attempt(self, attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
+        """Answer the attempt, usually by passing on what `proceed(attempt)` yields.
+
+        Call `proceed` never (answer alone), once (look or change), or again. Written once: sync
+        callers, async callers and streams all come through here. In `finally`, `attempt.outcome`
+        holds the final figures, also where the caller stopped reading.
+        """
+        ...
+
+
+class RequestLayer(Protocol):
+    """A layer around the whole request, outside deciding."""
+
+    def around_request(self, run: Run, proceed: Callable[[Run], Parts]) -> Parts:
+        """Answer the request, usually by passing on what `proceed(run)` yields.
+
+        The decision is not made yet when this begins; it is in `run.decision` afterwards.
+        """
+        ...
+
+
+class RegisterLayer(Protocol):
+    """How a plugin offers a layer."""
+
+    def __call__(self, name: str, options: type[Any], *, rank: int) -> None:
+        """Offer a layer under a name that policies write below `plugins:`.
+
+        Args:
+            name: the key below `plugins:`.
+            options: a dataclass or pydantic model; its fields are the layer's options, and the
+                checker, the JSON Schema and the docs are made from them. Either the class itself
+                has `around_request` or `around_attempt`, or it has `build(setting)`, called once
+                for each policy that names the layer, which gives such an object.
+            rank: layers with a lower rank lie further out. Ours: audit 10, cache 20, limits 30,
+                budget 40, breaker 50.
+        """
+        ...
+
+
+class RegisterFlow(Protocol):
+    """How a plugin offers a strategy."""
+
+    def __call__(self, name: str, options: type[FlowOptions]) -> None:
+        """Offer a strategy under the key that marks it in a flow, for example `fallback`."""
+        ...
+
+
+class RegisterAgent(Protocol):
+    """How a plugin offers a kind of agent."""
+
+    def __call__(
+        self,
+        kind: str,
+        options: type[AgentOptions],
+        *,
+        adapt: Callable[[Agent, object], Speaker | None] | None = None,
+    ) -> None:
+        """Offer a kind of agent under the key that marks it, for example `model`.
+
+        Args:
+            kind: the key in an agent's mapping.
+            options: a pydantic model of that key's value, with `connect(agent)`.
+            adapt: gives a speaker that speaks through an object which the host app bound to an
+                agent's id, or None if it does not know such objects.
+        """
+        ...
+
+
+class RegisterSignal(Protocol):
+    """How a plugin offers a signal."""
+
+    def __call__(self, signal: Signal) -> None:
+        """Offer a signal under its dotted name."""
+        ...
+
+
+class RegisterStore(Protocol):
+    """How a plugin offers a place for shared state."""
+
+    def __call__(self, scheme: str, factory: Callable[[str], Store]) -> None:
+        """Offer a store for addresses that begin with this scheme, for example `sqlite`."""
+        ...
+
+
+@hookspec(historic=True)
+def conductor_signals(register: RegisterSignal) -> None:
+    """Offer signals that conditions can read.
+
+    Args:
+        register: call it as `register(Signal(name, type, read))`.
+
+    Called
+        once for each plugin, as it loads; also for a plugin that is added later.
+    Return
+        nothing; a value is ignored.
+    Errors
+        a name that is taken raises `PluginError` that tells both owners.
+
+    Example plugin and policy::
+
+        register(Signal("clock.weekend", BOOL, lambda facts: is_weekend(facts.moment.utc)))
+
+        routing:
+          rules:
+            - {condition: "clock.weekend", target: cheap}
+    """
+    raise NotImplementedError
+
+
+@hookspec(historic=True)
+def conductor_agents(register: RegisterAgent) -> None:
+    """Offer kinds of agents.
+
+    Args:
+        register: call it as `register(kind, options)`; `options` is a pydantic model of what the
+            policy writes below the kind's key, with `connect(agent)` that gives a speaker.
+
+    Called
+        once for each plugin, as it loads; also for a plugin that is added later.
+    Return
+        nothing; a value is ignored.
+    Errors
+        a kind that is taken raises `PluginError` that tells both owners.
+
+    Example plugin and policy::
+
+        register("telegraph", TelegraphOptions)
+
+        agents:
+          - {id: slow, telegraph: {office: Dover}}
+    """
+    raise NotImplementedError
+
+
+@hookspec(historic=True)
+def conductor_flows(register: RegisterFlow) -> None:
+    """Offer strategies that may stand wherever an agent's name may stand.
+
+    Args:
+        register: call it as `register(name, options)`; `options` is a pydantic model of the whole
+            flow mapping, with `build(site)` that gives the compiled flow.
+
+    Called
+        once for each plugin, as it loads; also for a plugin that is added later.
+    Return
+        nothing; a value is ignored.
+    Errors
+        a name that is taken raises `PluginError` that tells both owners.
+
+    Example plugin and policy::
+
+        register("coin", CoinOptions)
+
+        flows:
+          either: {coin: [heads, tails]}
+    """
+    raise NotImplementedError
+
+
+@hookspec(historic=True)
+def conductor_layers(register: RegisterLayer) -> None:
+    """Offer layers that a policy names below `plugins:`.
+
+    Args:
+        register: call it as `register(name, options, rank=...)`.
+
+    Called
+        once for each plugin, as it loads; also for a plugin that is added later.
+    Return
+        nothing; a value is ignored.
+    Errors
+        a name that is taken raises `PluginError` that tells both owners.
+
+    Example plugin and policy::
+
+        register("quiet_hours", QuietHours, rank=60)
+
+        plugins:
+          quiet_hours: {after: 22, until: 6}
+    """
+    raise NotImplementedError
+
+
+@hookspec(historic=True)
+def conductor_stores(register: RegisterStore) -> None:
+    """Offer places where plugins keep state that several of them or several processes share.
+
+    Args:
+        register: call it as `register(scheme, factory)`; the factory gets the whole address.
+
+    Called
+        once for each plugin, as it loads; also for a plugin that is added later.
+    Return
+        nothing; a value is ignored.
+    Errors
+        a scheme that is taken raises `PluginError` that tells both owners.
+
+    Example plugin and policy::
+
+        register("etcd", EtcdStore.open)
+
+        store: etcd://127.0.0.1:2379
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def conductor_commands(group: click.Group) -> None:
+    """Add commands to `conductor-mw`.
+
+    Args:
+        group: the command group; decorate with `@group.command()`.
+
+    Called
+        once, when the command line starts, after ours are there.
+    Return
+        nothing; a value is ignored.
+    Errors
+        a command that is taken raises `PluginError`; whatever a command raises itself reaches the
+        terminal as one line if it is a `ConductorError`.
+
+    Example::
+
+        @hookimpl
+        def conductor_commands(group):
+            @group.command()
+            def hello():
+                click.echo("hello")
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def conductor_event(event: Event) -> None:
+    """Be told of everything that happens in a run. Told, not asked: nothing waits for an answer.
+
+    Args:
+        event: what happened, when and in which run; see `Event`. Content is never in it, only its
+            length and a commitment.
+
+    Called
+        in the thread or task of the run, while it goes on; keep it short and do no I/O in it.
+    Return
+        nothing; a value is ignored.
+    Errors
+        what it raises reaches the caller of the run: a silent observer would be a lost record.
+
+    Example::
+
+        @hookimpl
+        def conductor_event(event):
+            counts[event.name] += 1
+    """
+    raise NotImplementedError
+
+
+HOOKS: Mapping[str, Callable[..., None]] = {
+    hook.__name__: hook
+    for hook in (
+        conductor_signals,
+        conductor_agents,
+        conductor_flows,
+        conductor_layers,
+        conductor_stores,
+        conductor_commands,
+        conductor_event,
+    )
+}

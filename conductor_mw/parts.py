@@ -1,0 +1,108 @@
+"""What comes back from an agent: parts while it speaks, one outcome when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from .errors import FailureKind
+    from .money import Money
+
+Finish = Literal["", "stop", "length", "tool_calls", "refusal", "cut", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or several calls.
+
+    `cached_tokens` are part of `input_tokens`; `reasoning_tokens` are part of `output_tokens`.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call, or a piece of one while it streams; `index` says which call it belongs to."""
+
+    index: int = 0
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an answer. A call that does not stream answers in one part.
+
+    Attributes:
+        text: text that was added.
+        reasoning: reasoning text that was added.
+        tool_calls: tool calls or pieces of them.
+        usage: tokens, on the part that reports them.
+        finish: why the agent stopped, on the part that says so.
+        native: the host's own chunk or answer, untouched.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage | None = None
+    finish: Finish = ""
+    native: object = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a caller would see something: after such a part no fallback is possible."""
+        return bool(self.text or self.tool_calls or self.reasoning)
+
+
+Parts: TypeAlias = AsyncGenerator[Part, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one attempt ended. Errors are values here, so that a run can be recorded and replayed.
+
+    Attributes:
+        path: the step's stable place in the flow, for example `fallback/1`.
+        agent: the id of the agent that was asked.
+        number: 1 for the first try of this step, 2 for its first retry.
+        kind: why it failed, or None if it answered.
+        error: the original exception, or None.
+        usage: tokens, as far as the agent reported them.
+        cost: what it cost, or None where the price is unknown.
+        started: monotonic seconds at which the attempt began.
+        seconds: how long it took.
+        first_part: seconds until the caller could see something, or None.
+        finish: why the agent stopped; `cut` where the caller stopped reading.
+        visible: whether the caller may see this answer.
+        by: the layer that answered instead of the agent, or an empty string.
+    """
+
+    path: str
+    agent: str
+    number: int = 1
+    kind: FailureKind | None = None
+    error: BaseException | None = None
+    usage: Usage = Usage()
+    cost: Money | None = None
+    started: float = 0.0
+    seconds: float = 0.0
+    first_part: float | None = None
+    finish: Finish = ""
+    visible: bool = True
+    by: str = ""

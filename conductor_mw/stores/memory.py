@@ -1,0 +1,88 @@
+"""`memory://` keeps state in this process; it is gone when the process is."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """A store in this process."""
+
+    _rows: dict[tuple[str, str], tuple[bytes, float | None]] = field(
+        default_factory=dict[tuple[str, str], tuple[bytes, float | None]]
+    )
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def open(cls, address: str) -> MemoryStore:
+        """Give a new store; the address says no more than its scheme."""
+        del address
+        return cls()
+
+    def get(self, table: str, key: str, *, now: float) -> bytes | None:
+        """Give the value, or None where there is none or it has expired."""
+        with self._lock:
+            return self._live(table, key, now)
+
+    def put(
+        self, table: str, key: str, value: bytes, *, now: float, expires: float | None = None
+    ) -> None:
+        """Keep a value, until the UTC second `expires` or for ever."""
+        del now
+        with self._lock:
+            self._rows[table, key] = (value, expires)
+
+    def swap(
+        self,
+        table: str,
+        key: str,
+        before: bytes | None,
+        after: bytes,
+        *,
+        now: float,
+        expires: float | None = None,
+    ) -> bool:
+        """Put `after` only if the value is `before` still; gives whether it was."""
+        with self._lock:
+            if self._live(table, key, now) != before:
+                return False
+            self._rows[table, key] = (after, expires)
+            return True
+
+    def add(
+        self, table: str, key: str, amount: int, *, now: float, expires: float | None = None
+    ) -> int:
+        """Add to a whole number, from 0 where there is none, and give the sum."""
+        with self._lock:
+            total = int(self._live(table, key, now) or b"0") + amount
+            self._rows[table, key] = (str(total).encode(), expires)
+            return total
+
+    def delete(self, table: str, key: str) -> None:
+        """Forget a value."""
+        with self._lock:
+            self._rows.pop((table, key), None)
+
+    def keys(self, table: str, *, now: float, prefix: str = "") -> tuple[str, ...]:
+        """Give the keys of a table that have not expired, sorted."""
+        with self._lock:
+            found = [
+                key
+                for (kept, key), (_, expires) in self._rows.items()
+                if kept == table and key.startswith(prefix) and (expires is None or expires > now)
+            ]
+        return tuple(sorted(found))
+
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._rows.clear()
+
+    def _live(self, table: str, key: str, now: float) -> bytes | None:
+        value, expires = self._rows.get((table, key), (None, None))
+        if expires is not None and expires <= now:
+            del self._rows[table, key]
+            return None
+        return value

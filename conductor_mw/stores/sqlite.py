@@ -1,0 +1,153 @@
+"""`sqlite:PATH` keeps state in one file that several processes share; the file is the owner's only."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, cast
+
+from ..errors import ConductorError
+
+_BUSY_MS: Final = 5000
+"""How long a writer waits for another process's write, in milliseconds."""
+
+_SCHEMA: Final = """
+create table if not exists state (
+  sort text not null, key text not null, value blob not null, expires real,
+  primary key (sort, key)
+)
+"""
+
+
+class SqliteStore:
+    """A store in one SQLite file in WAL mode, synchronised fully: a write survives a power cut."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        try:
+            # Created here, because SQLite itself would make it readable to everybody.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            with self._connection() as connection:
+                connection.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise ConductorError(
+                f"cannot keep state there: {error}", where=path, mend="Name a file that can be written."
+            ) from error
+
+    @classmethod
+    def open(cls, address: str) -> SqliteStore:
+        """Give the store of an address such as `sqlite:conductor.db`."""
+        return cls(Path(address.partition(":")[2].removeprefix("//")))
+
+    def get(self, table: str, key: str, *, now: float) -> bytes | None:
+        """Give the value, or None where there is none or it has expired."""
+        with self._connection() as connection:
+            return _value(connection, table, key, now)
+
+    def put(
+        self, table: str, key: str, value: bytes, *, now: float, expires: float | None = None
+    ) -> None:
+        """Keep a value, until the UTC second `expires` or for ever."""
+        del now
+        with self._writing() as connection:
+            _write(connection, table, key, value, expires)
+
+    def swap(
+        self,
+        table: str,
+        key: str,
+        before: bytes | None,
+        after: bytes,
+        *,
+        now: float,
+        expires: float | None = None,
+    ) -> bool:
+        """Put `after` only if the value is `before` still; gives whether it was."""
+        with self._writing() as connection:
+            if _value(connection, table, key, now) != before:
+                return False
+            _write(connection, table, key, after, expires)
+            return True
+
+    def add(
+        self, table: str, key: str, amount: int, *, now: float, expires: float | None = None
+    ) -> int:
+        """Add to a whole number, from 0 where there is none, and give the sum."""
+        with self._writing() as connection:
+            total = int(_value(connection, table, key, now) or b"0") + amount
+            _write(connection, table, key, str(total).encode(), expires)
+            return total
+
+    def delete(self, table: str, key: str) -> None:
+        """Forget a value."""
+        with self._writing() as connection:
+            connection.execute("delete from state where sort = ? and key = ?", (table, key))
+
+    def keys(self, table: str, *, now: float, prefix: str = "") -> tuple[str, ...]:
+        """Give the keys of a table that have not expired, sorted."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "select key from state where sort = ? and (expires is null or expires > ?)"
+                " and substr(key, 1, ?) = ? order by key",
+                (table, now, len(prefix), prefix),
+            ).fetchall()
+        return tuple(cast("str", row[0]) for row in rows)
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._lock:
+            while self._open:
+                self._open.pop().close()
+            self._local = threading.local()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000
+            )
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+            self._local.connection = connection
+            with self._lock:
+                self._open.append(connection)
+        yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._connection() as connection:
+            # Immediate: the lock is taken before the first read, so nobody writes in between.
+            connection.execute("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")
+
+
+def _value(connection: sqlite3.Connection, table: str, key: str, now: float) -> bytes | None:
+    row = connection.execute(
+        "select value from state where sort = ? and key = ?"
+        " and (expires is null or expires > ?)",
+        (table, key, now),
+    ).fetchone()
+    return cast("bytes", row[0]) if row else None
+
+
+def _write(
+    connection: sqlite3.Connection, table: str, key: str, value: bytes, expires: float | None
+) -> None:
+    connection.execute(
+        "insert into state (sort, key, value, expires) values (?, ?, ?, ?)"
+        " on conflict (sort, key) do update set value = excluded.value, expires = excluded.expires",
+        (table, key, value, expires),
+    )
