@@ -11,7 +11,7 @@ from typing import Final
 
 from .lettering import shorten
 from .model import Graph, Node
-from .style import HUES, PAGE, PALETTE, PICTURE
+from .style import PAGE, PALETTE, PICTURE
 from .svg import paint
 from .view import Limits, View, view
 
@@ -39,10 +39,18 @@ def draw_html(graph: Graph, *, limits: Limits | None = None) -> str:
     sections = (
         _rules(listed),
         _agents(listed),
-        _cards("Guarantees", "Checked before every attempt, on every path.",
-               listed.guarantees, listed.remainder("guarantee")),
-        _cards("Layers", "Around every request, the outermost first.",
-               listed.layers, listed.remainder("layer")),
+        _cards(
+            "Guarantees",
+            "Checked before every attempt, on every path.",
+            listed.guarantees,
+            listed.remainder("guarantee"),
+        ),
+        _cards(
+            "Layers",
+            "Around every request, the outermost first.",
+            listed.layers,
+            listed.remainder("layer"),
+        ),
     )
     size = f'width="{picture.width:g}" height="{picture.height:g}"'
     return (
@@ -88,7 +96,7 @@ def _agents(seen: View) -> str:
     for agent in seen.agents:
         facts = dict(agent.facts)
         cells = (escape(shorten(facts.get(name, ""), _NAME)) for name in columns)
-        name = f'<span class="dot {_hue(seen, agent.id)}"></span>{_name(agent)}'
+        name = f'<span class="dot {seen.hue(agent.id)}"></span>{_name(agent)}'
         rows.append((name, _code(agent.detail), *cells, _badges(agent.badges)))
     head = ("Agent", "Answers with", *(shorten(name, _NAME).capitalize() for name in columns))
     table = _table((*head, "Labels"), rows)
@@ -112,21 +120,27 @@ def _section(title: str, lead: str, body: str, left_out: str, below: str = "") -
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
 
 
 def _targets(seen: View, node: Node) -> str:
     edges, more = seen.steps(node)
     found = [
-        f'<span class="dot {_hue(seen, edge.target)}"></span>{_name(seen.nodes[edge.target])}'
-        + (f' <span class="quiet">{escape(shorten(edge.label, _NAME))}</span>' if edge.label else "")
+        f'<span class="dot {seen.hue(edge.target)}"></span>{_name(seen.nodes[edge.target])}'
+        + (
+            f' <span class="quiet">{escape(shorten(edge.label, _NAME))}</span>'
+            if edge.label
+            else ""
+        )
         for edge in edges
     ]
-    return '<span class="target">' + "<br>".join(found) + "</span>" + (f"<br>… {more:,} more" if more else "")
-
-
-def _hue(seen: View, target: str) -> str:
-    return f"h{seen.hues.get(target, 0) % HUES}"
+    return (
+        '<span class="target">'
+        + "<br>".join(found)
+        + "</span>"
+        + (f"<br>… {more:,} more" if more else "")
+    )
 
 
 def _name(node: Node) -> str:
@@ -138,4 +152,6 @@ def _code(text: str) -> str:
 
 
 def _badges(badges: Sequence[str]) -> str:
-    return "".join(f' <span class="badge">{escape(shorten(badge, _NAME))}</span>' for badge in badges)
+    return "".join(
+        f' <span class="badge">{escape(shorten(badge, _NAME))}</span>' for badge in badges
+    )

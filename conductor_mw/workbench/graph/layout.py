@@ -9,7 +9,6 @@ from typing import Final
 GAP: Final = 18.0
 _LANE: Final = 10.0
 _LANE_GAP: Final = 12.0
-_SWEEPS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +106,10 @@ def _stack(
     for _, _, height, gap in ordered:
         offsets.append(used)
         used += height + gap
-    wishes = [
-        wish(slot) - slot[1] - offset for slot, offset in zip(ordered, offsets, strict=True)
-    ]
+    wishes = [wish(slot) - slot[1] - offset for slot, offset in zip(ordered, offsets, strict=True)]
     room = max(high, low - used + GAP)
     tops = (min(max(level, high), room) for level in _level(wishes))
-    return {
-        slot[0]: top + offset for slot, top, offset in zip(ordered, tops, offsets, strict=True)
-    }
+    return {slot[0]: top + offset for slot, top, offset in zip(ordered, tops, offsets, strict=True)}
 
 
 def _level(wishes: Sequence[float]) -> list[float]:

@@ -13,12 +13,12 @@ _STACKED_MARKS: Final = 2
 
 
 def clean(text: str) -> str:
-    """Return the text on one line, with everything replaced that could steer a display.
+    r"""Return the text on one line, with everything replaced that could steer a display.
 
     Escape sequences, marks that turn the reading direction, invisible characters and lone
     surrogates become `U+FFFD`, so that a reader sees that something was there.
 
-    >>> clean("a\\n  b\\x1b[31m")
+    >>> clean("a\n  b\x1b[31m")
     'a b�[31m'
     """
     letters: list[str] = []

@@ -55,9 +55,8 @@ def draw_mermaid(graph: Graph, *, limits: Limits | None = None) -> str:
     drawn = _drawn(seen)
     names = {node.id: f"n{number}" for number, node in enumerate(drawn)}
     lines = ["---", f'title: "{_quoted(seen.title)}"', "---", "flowchart LR"]
-    for node in drawn:
-        if node.kind not in ("guarantee", "layer"):
-            lines.append("  " + _node(names[node.id], node))
+    placed = (node for node in drawn if node.kind not in ("guarantee", "layer"))
+    lines += [f"  {_node(names[node.id], node)}" for node in placed]
     lines += _start(seen, names)
     for node in (*seen.entries, *seen.flows):
         edges, more = seen.steps(node)
@@ -83,7 +82,8 @@ def _drawn(seen: View) -> tuple[Node, ...]:
 def _node(name: str, node: Node) -> str:
     opening, closing = _SHAPES[node.kind]
     detail = f"<br/>{_escape(node.detail, _DETAIL_ROOM)}" if node.detail else ""
-    return f"{name}{opening}{_escape(node.label, _NAME_ROOM)}{detail}{closing}:::{_CLASS.get(node.kind, node.kind)}"
+    look = _CLASS.get(node.kind, node.kind)
+    return f"{name}{opening}{_escape(node.label, _NAME_ROOM)}{detail}{closing}:::{look}"
 
 
 def _start(seen: View, names: dict[str, str]) -> list[str]:

@@ -19,6 +19,8 @@ _PAIRS: Final = (
     ("#a21caf", "#f0abfc"),
     ("#78350f", "#e0b48a"),
 )
+_SANS: Final = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
+_MONO: Final = "ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace"
 HUES: Final = len(_PAIRS)
 _DAY: Final = (
     "--paper:#f7f8fb;--card:#ffffff;--line:#dde1ea;--ink:#12161f;--soft:#5b6474;--code:#3a4254;"
@@ -39,7 +41,7 @@ PALETTE: Final = (
     f"@media (prefers-color-scheme:dark){{:root{{{_NIGHT}{_hues(1)}}}}}"
 )
 PICTURE: Final = (
-    ".cmw text{font:400 13px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;"
+    f".cmw text{{font:400 13px {_SANS};"
     "fill:var(--ink);unicode-bidi:isolate}"
     "svg.cmw{max-width:100%;height:auto}"
     ".cmw .middle{text-anchor:middle}"
@@ -48,8 +50,8 @@ PICTURE: Final = (
     ".cmw .more{fill:none;stroke:var(--spine);stroke-dasharray:4 4}"
     ".cmw .title{font-size:22px;font-weight:650;letter-spacing:-.01em}"
     ".cmw .name{font-weight:600;font-size:13.5px}"
-    ".cmw .code{font:400 12px ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:var(--code)}"
-    ".cmw .index{font:500 12px ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:var(--soft)}"
+    f".cmw .code{{font:400 12px {_MONO};fill:var(--code)}}"
+    f".cmw .index{{font:500 12px {_MONO};fill:var(--soft)}}"
     ".cmw .small,.cmw .sub{fill:var(--soft);font-size:12px}"
     ".cmw .tiny{fill:var(--code);font-size:11px}"
     ".cmw .head{fill:var(--soft);font-size:11px;font-weight:650;letter-spacing:.08em}"
@@ -57,9 +59,9 @@ PICTURE: Final = (
     ".cmw .chip{fill:var(--chip)}"
     ".cmw .tag{fill:var(--hue);opacity:.14}"
     ".cmw .tagged{fill:var(--hue);font-size:11.5px;font-weight:600}"
-    ".cmw .rule path.rule,.cmw path.rule{stroke:var(--line);stroke-width:1;fill:none}"
+    ".cmw path.rule{stroke:var(--line);stroke-width:1;fill:none}"
     ".cmw .track{fill:var(--chip)}.cmw .bar{fill:var(--hue)}"
-    ".cmw .edge-mark{fill:var(--hue)}"
+    ".cmw .mark{fill:var(--hue)}"
     ".cmw .failure .name{fill:var(--warm)}.cmw .guarantee .name{fill:var(--alarm)}"
     ".cmw .spine{stroke:var(--spine);stroke-width:2;fill:none}"
     ".cmw .dot{fill:var(--paper);stroke:var(--spine);stroke-width:2}"
@@ -73,8 +75,7 @@ PICTURE: Final = (
 )
 PAGE: Final = (
     "*{box-sizing:border-box}"
-    "body{margin:0;background:var(--paper);color:var(--ink);font:400 14px/1.55 system-ui,"
-    "-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}"
+    f"body{{margin:0;background:var(--paper);color:var(--ink);font:400 14px/1.55 {_SANS}}}"
     "header,main{max-width:1400px;margin:0 auto;padding:0 32px}"
     "header{padding-top:40px}main{padding-bottom:64px}"
     "h1{font-size:28px;font-weight:650;letter-spacing:-.015em;line-height:1.2;margin:0 0 4px}"
@@ -89,7 +90,7 @@ PAGE: Final = (
     "color:var(--soft);text-align:left;white-space:nowrap}"
     "th,td{padding:10px 16px;vertical-align:top}td{border-top:1px solid var(--line)}"
     "td:first-child{white-space:nowrap;color:var(--soft)}td b{font-weight:600;color:var(--ink)}"
-    "code{font:400 12.5px/1.6 ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;"
+    f"code{{font:400 12.5px/1.6 {_MONO};"
     "color:var(--code);overflow-wrap:anywhere}"
     ".badge{display:inline-block;background:var(--chip);color:var(--code);font-size:11.5px;"
     "line-height:18px;border-radius:9px;padding:0 9px;white-space:nowrap}"

@@ -72,7 +72,7 @@ class _Tree:
         seen = self.seen
         start = seen.request.label if seen.request else "request"
         layers = [shorten(node.label, _NAME_ROOM) for node in seen.layers]
-        names = " › ".join([*layers, seen.remainder("layer")]).removesuffix(" › ")
+        names = " → ".join(filter(None, [*layers, seen.remainder("layer")]))
         through: Line = (("quiet", f"  through {names}"),) if layers else ()
         rules = self.entries(seen.rules, "rule", len(str(len(seen.rules))))
         lines: list[Line] = [
@@ -80,7 +80,8 @@ class _Tree:
             *_hang((*rules, *self.entries(seen.defaults, "default", len(str(len(seen.rules)))))),
         ]
         if seen.failures:
-            lines += [(), (("title", "when an attempt fails"),)]
+            lines.append(())
+            lines.append((("title", "when an attempt fails"),))
             lines += _hang(self.entries(seen.failures, "failure", 0))
         return lines
 
@@ -137,8 +138,10 @@ class _Tree:
             return ()
         if target in self.opened:
             return (_Branch((("quiet", "as above"),)),)
+        if len(self.opened) >= self.seen.limits.flows:  # also the deepest a flow in a flow may go
+            return (_Branch((("quiet", f"{ELLIPSIS} not drawn"),)),)
         self.opened.add(target)
-        facts = (_Branch((("quiet", f"{name}: {clean(value)}"),)) for name, value in node.facts)
+        facts = (_Branch((("quiet", clean(f"{name}: {value}")),)) for name, value in node.facts)
         return (*facts, *self.ways(node))
 
     def ways(self, node: Node) -> tuple[_Branch, ...]:
@@ -185,7 +188,9 @@ def _agents(seen: View) -> list[Line]:
             text + " " * (room - cells(text) + 2) if room else ""
             for text, room in zip(row[:3], rooms, strict=True)
         )
-        lines.append((("target", f"  {name}"), ("name", model), ("condition", badges), ("quiet", row[3])))
+        lines.append(
+            (("target", f"  {name}"), ("name", model), ("condition", badges), ("quiet", row[3]))
+        )
     if left_out := seen.remainder("agent"):
         lines.append((("quiet", f"  {ELLIPSIS} {left_out}"),))
     return lines

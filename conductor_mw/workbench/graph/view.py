@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .model import Edge, Graph, Node, NodeKind
+from .style import HUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,7 @@ class View:
     """The part of a graph that is drawn.
 
     Attributes:
-        title: the policy's name, uncleaned.
-        rules: rules to draw, in order; `entries` has the defaults and failure routes as well.
+        title: the policy's name as it was given; every renderer cleans what it draws.
         more: how many of a kind are not drawn.
         total: how many of a kind the whole graph has.
         ways: the edges that leave a node, without those to the next rule.
@@ -67,6 +67,10 @@ class View:
         """Return the edges of a node that are drawn, and how many more there are."""
         ways = self.ways.get(node.id, ())
         return ways[: self.limits.steps], max(len(ways) - self.limits.steps, 0)
+
+    def hue(self, target: str) -> str:
+        """Return the style of a target's colour; what leads to it is drawn in the same."""
+        return f"h{self.hues.get(target, 0) % HUES}"
 
     def remainder(self, kind: NodeKind) -> str:
         """Say how many of a kind are not drawn: `9,940 more rules`, or nothing."""
@@ -124,9 +128,9 @@ def view(graph: Graph, limits: Limits | None = None) -> View:
         "guarantee": first("guarantee", bounds.guarantees),
         "layer": first("layer", bounds.layers),
     }
-    total = {kind: len(found) for kind, found in kinds.items()}
+    total: dict[NodeKind, int] = {kind: len(found) for kind, found in kinds.items()}
     return View(
-        title=graph.title,
+        title=graph.title if graph.title.strip() else "policy",
         request=drawn["request"][0] if drawn["request"] else None,
         rules=rules,
         defaults=defaults,
