@@ -1,0 +1,347 @@
+"""The lens for OpenAI-style payloads: messages, tools and parameters in one mapping.
+
+The app's own list of messages travels by reference; only what must change is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NoReturn, cast
+
+from conductor_mw.errors import RequestError
+from conductor_mw.parts import Part
+from conductor_mw.request import Message, Request
+
+from .answer import join_parts, read_answer
+from .walk import byte_size, flat_text, masked
+
+# What belongs to the conversation or shapes the app's own answer; a judge's question has neither.
+_OF_THE_CONVERSATION: Final = frozenset(
+    (
+        "messages",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "functions",
+        "function_call",
+        "response_format",
+        "max_tokens",
+        "max_completion_tokens",
+        "stop",
+        "n",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "prediction",
+        "modalities",
+        "audio",
+        "stream",
+        "stream_options",
+    )
+)
+_NOT_PARAMETERS: Final = frozenset(("messages", "tools", "functions"))
+_TEXT_KINDS: Final = frozenset(("text", "input_text", "output_text"))
+_MEDIA_KINDS: Final[Mapping[str, str]] = {
+    "image_url": "image",
+    "input_image": "image",
+    "image": "image",
+    "input_audio": "audio",
+    "audio": "audio",
+    "file": "file",
+    "input_file": "file",
+    "document": "file",
+    "video_url": "video",
+    "video": "video",
+}
+_ROLES: Final[Mapping[str, str]] = {"developer": "system", "function": "tool"}
+
+
+class ChatLens:
+    """Reads and changes `{"messages": [...], "tools": [...], **parameters}`.
+
+    Messages are mappings as the OpenAI API takes them, or the message objects that its SDK and
+    LiteLLM answer with. A payload that cannot be read raises `RequestError`, which names the
+    place, for example `messages.3.content`.
+
+    >>> lens = ChatLens()
+    >>> lens.text({"messages": [{"role": "user", "content": "Hello"}]})
+    'Hello'
+    """
+
+    __slots__ = ()
+
+    def text(self, native: object) -> str:
+        """Give the text of the last user message, or '' where there is none."""
+        messages = _messages(native)
+        for position in range(len(messages) - 1, -1, -1):
+            message = messages[position]
+            if _role(message, position) == "user":
+                content = _field(message, "content")
+                return content if isinstance(content, str) else _read(content, position)[0]
+        return ""
+
+    def messages(self, native: object) -> Sequence[Message]:
+        """Give all messages, oldest first."""
+        return [_message(message, at) for at, message in enumerate(_messages(native))]
+
+    def tools(self, native: object) -> Sequence[str]:
+        """Give the names of the tools and legacy functions that the request offers."""
+        return [_tool_name(tool, where) for where, tool in _tools(native)]
+
+    def parameters(self, native: object) -> Mapping[str, object]:
+        """Give everything beside messages and tools, for example `temperature` and `model`."""
+        payload = _payload(native)
+        return {key: value for key, value in payload.items() if key not in _NOT_PARAMETERS}
+
+    def size(self, native: object) -> int:
+        """Give the number of UTF-8 bytes of everything that would be sent, about as JSON."""
+        return byte_size(_payload(native), "request")
+
+    def pieces(self, native: object) -> Iterator[str]:
+        """Give every text that would be sent: messages, tool calls, tools; no data of media."""
+        for at, message in enumerate(_messages(native)):
+            text, _ = _read(_field(message, "content"), at)
+            yield text
+            for where, call in _calls(message, at):
+                yield flat_text(call, where)
+        for where, tool in _tools(native):
+            yield flat_text(tool, where)
+
+    def with_system(self, native: object, prompt: str) -> object:
+        """Give a payload that this prompt leads; the app's own system message stays after it."""
+        if not prompt:
+            return native
+        led = [{"role": "system", "content": prompt}, *_messages(native)]
+        return {**_payload(native), "messages": led}
+
+    def with_parameters(self, native: object, parameters: Mapping[str, object]) -> object:
+        """Give a payload with these parameters set, the others and the messages kept."""
+        return {**_payload(native), **parameters} if parameters else native
+
+    def redacted(self, native: object, mask: Callable[[str], str]) -> object:
+        """Give a payload in which every text of messages and tools went through `mask`.
+
+        Ids, names, roles and addresses or data of media stay as they are.
+        """
+        payload = _payload(native)
+        changed = [
+            masked(message, mask, f"messages.{at}") for at, message in enumerate(_messages(native))
+        ]
+        result = {**payload, "messages": changed}
+        for key in ("tools", "functions"):
+            if payload.get(key):
+                result[key] = masked(payload[key], mask, key)
+        return result
+
+    def fresh(self, native: object, text: str) -> object:
+        """Give a payload with one user message; tools and the shape of the answer are kept out."""
+        kept = {k: v for k, v in _payload(native).items() if k not in _OF_THE_CONVERSATION}
+        return {**kept, "messages": [{"role": "user", "content": text}]}
+
+    def read(self, native: object) -> Part:
+        """Read an answer or a chunk: a text, an OpenAI-style mapping, or an SDK's object.
+
+        Raises:
+            PluginError: it is nothing of these.
+            Failure: it is an error, or has the shape of no answer.
+        """
+        return read_answer(native)
+
+    def join(self, parts: Sequence[Part]) -> object:
+        """Give an OpenAI-style chat completion for the parts of one answer."""
+        return join_parts(parts)
+
+
+CHAT: Final = ChatLens()
+"""The one chat lens; it holds no state."""
+
+
+def to_request(
+    prompt: str | Sequence[object],
+    *,
+    metadata: Mapping[str, object] | None = None,
+    tools: Sequence[object] | None = None,
+    stream: bool = False,
+    parameters: Mapping[str, object] | None = None,
+) -> Request:
+    """Return a request for a prompt or for OpenAI-style messages.
+
+    Args:
+        prompt: the user's text, or the messages; a list is passed on as it is, never copied.
+        metadata: what the app says about the request, for example tenant and tier.
+        tools: tools in OpenAI's form.
+        stream: whether the caller reads the answer part by part.
+        parameters: other parameters of the call, for example `temperature`.
+
+    Raises:
+        RequestError: there are no messages, or an argument has the wrong type.
+
+    >>> to_request("Hello", metadata={"tier": "pro"}).text
+    'Hello'
+    """
+    native: dict[str, object] = {}
+    if parameters:
+        if "messages" in parameters or "tools" in parameters:
+            raise RequestError(
+                "messages and tools are no parameters",
+                where="parameters",
+                mend="pass messages as the prompt, and tools as tools=[...]",
+            )
+        native.update(parameters)
+    if isinstance(prompt, str):
+        native["messages"] = [{"role": "user", "content": prompt}]
+    else:
+        native["messages"] = prompt
+        if not _messages(native):
+            raise RequestError(
+                "there is no message", where="messages", mend="pass a text or at least one message"
+            )
+    if tools:
+        native["tools"] = tools
+    if metadata is None:
+        return Request(native, CHAT, stream=stream)
+    if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise RequestError(f"must be a mapping, not {_kind(metadata)}", where="metadata")
+    return Request(native, CHAT, metadata, stream)
+
+
+def _payload(native: object) -> Mapping[str, object]:
+    if isinstance(native, Mapping):
+        return cast("Mapping[str, object]", native)
+    raise RequestError(
+        f"a chat payload must be a mapping with messages, not {_kind(native)}", where="request"
+    )
+
+
+def _messages(native: object) -> Sequence[object]:
+    messages = _payload(native).get("messages")
+    if isinstance(messages, list | tuple):
+        return cast("Sequence[object]", messages)
+    if messages is None:
+        raise RequestError("is missing", where="messages", mend="pass a list of messages")
+    raise RequestError(f"must be a list of messages, not {_kind(messages)}", where="messages")
+
+
+def _field(message: object, name: str) -> object:
+    if isinstance(message, Mapping):
+        return cast("Mapping[str, object]", message).get(name)
+    return getattr(message, name, None)
+
+
+def _role(message: object, position: int) -> str:
+    role = _field(message, "role")
+    if isinstance(role, str):
+        return role
+    if isinstance(message, Mapping) or role is not None:
+        problem = "is missing" if role is None else f"must be a string, not {_kind(role)}"
+        raise RequestError(
+            problem,
+            where=f"messages.{position}.role",
+            mend="write system, user, assistant or tool",
+        )
+    raise RequestError(
+        f"a message must be a mapping with role and content, not {_kind(message)}",
+        where=f"messages.{position}",
+    )
+
+
+def _message(message: object, position: int) -> Message:
+    role = _role(message, position)
+    text, media = _read(_field(message, "content"), position)
+    calls = tuple(_call_name(call, where) for where, call in _calls(message, position))
+    return Message(_ROLES.get(role, role), text, media, calls)
+
+
+def _read(content: object, position: int) -> tuple[str, tuple[str, ...]]:
+    """Give the text of a message's content and the kinds of its other pieces."""
+    if isinstance(content, str):
+        return content, ()
+    if content is None:
+        return "", ()
+    if not isinstance(content, list | tuple):
+        _refuse(content, f"messages.{position}.content")
+    texts: list[str] = []
+    media: list[str] = []
+    for at, piece in enumerate(cast("Sequence[object]", content)):
+        where = f"messages.{position}.content.{at}"
+        if isinstance(piece, str):
+            texts.append(piece)
+            continue
+        kind = _field(piece, "type")
+        if not isinstance(kind, str):
+            raise RequestError(
+                "a piece of content must be a mapping with a type",
+                where=where,
+                mend='for example {"type": "text", "text": "..."}',
+            )
+        if kind in _TEXT_KINDS or kind == "refusal":
+            text = _field(piece, "refusal" if kind == "refusal" else "text")
+            if not isinstance(text, str):
+                raise RequestError(f"must be a string, not {_kind(text)}", where=f"{where}.text")
+            texts.append(text)
+        else:
+            media.append(_MEDIA_KINDS.get(kind, "other"))
+    return "\n".join(texts), tuple(media)
+
+
+def _refuse(content: object, where: str) -> NoReturn:
+    raise RequestError(
+        f"must be a string, a list of pieces or null, not {_kind(content)}", where=where
+    )
+
+
+def _calls(message: object, position: int) -> Iterator[tuple[str, object]]:
+    calls = _field(message, "tool_calls")
+    if calls is not None:
+        where = f"messages.{position}.tool_calls"
+        if not isinstance(calls, list | tuple):
+            raise RequestError(f"must be a list, not {_kind(calls)}", where=where)
+        for at, call in enumerate(cast("Sequence[object]", calls)):
+            yield f"{where}.{at}", call
+    legacy = _field(message, "function_call")
+    if legacy is not None:
+        yield f"messages.{position}.function_call", legacy
+
+
+def _call_name(call: object, where: str) -> str:
+    function = _field(call, "function")
+    name = _field(call if function is None else function, "name")
+    if isinstance(name, str):
+        return name
+    raise RequestError(
+        "a tool call must name its function",
+        where=where,
+        mend='for example {"id": "1", "type": "function", "function": {"name": "f", "arguments": ""}}',
+    )
+
+
+def _tools(native: object) -> Iterator[tuple[str, object]]:
+    payload = _payload(native)
+    for key in ("tools", "functions"):
+        offered = payload.get(key)
+        if offered is None:
+            continue
+        if not isinstance(offered, list | tuple):
+            raise RequestError(f"must be a list, not {_kind(offered)}", where=key)
+        for at, tool in enumerate(cast("Sequence[object]", offered)):
+            yield f"{key}.{at}", tool
+
+
+def _tool_name(tool: object, where: str) -> str:
+    function = _field(tool, "function")
+    name = _field(tool if function is None else function, "name")
+    if isinstance(name, str):
+        return name
+    # A provider's own tool has a kind and no name, for example {"type": "web_search"}.
+    kind = _field(tool, "type")
+    if isinstance(kind, str) and function is None:
+        return kind
+    raise RequestError(
+        "a tool must have a name",
+        where=where,
+        mend='for example {"type": "function", "function": {"name": "f", "parameters": {}}}',
+    )
+
+
+def _kind(value: object) -> str:
+    return "null" if value is None else type(value).__name__

@@ -1,0 +1,131 @@
+"""Walk a payload without recursion: count its bytes, flatten it to text, mask its texts.
+
+Payloads are hostile: they may be nested a thousand deep or hold themselves. Every walk has a depth
+and a number of values at which it stops with a clear error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from pydantic import BaseModel
+
+from conductor_mw.errors import RequestError
+
+MAX_DEPTH: Final = 64
+MAX_VALUES: Final = 1_000_000
+NUMBER_BYTES: Final = 8
+"""What a number, a boolean or a null counts; their exact spelling does not matter for a size."""
+
+# Words that steer the payload; masking them would change what it means, not what it says.
+_STRUCTURE: Final = frozenset(
+    ("role", "type", "id", "tool_call_id", "call_id", "name", "format", "detail", "mime_type")
+)
+# Addresses and data of images, sounds and files.
+_MEDIA: Final = frozenset(
+    ("image_url", "input_audio", "file", "source", "url", "data", "file_data")
+)
+
+
+def utf8_length(text: str) -> int:
+    """Return how many bytes a text has in UTF-8; plain ASCII is not encoded to find out.
+
+    >>> utf8_length("naïve"), utf8_length("plain")
+    (6, 5)
+    """
+    # A lone surrogate, as broken JSON escapes give, must not turn a count into an error.
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def byte_size(value: object, where: str) -> int:
+    """Return the UTF-8 bytes of every key and value below, with two for the marks around each.
+
+    Raises:
+        RequestError: it is nested too deep, or has too many values; `where` names the place.
+    """
+    total = 0
+    for key, leaf in _leaves(value, where):
+        if key is not None:
+            total += utf8_length(key) + 4
+        if isinstance(leaf, str):
+            total += utf8_length(leaf) + 2
+        elif isinstance(leaf, bytes | bytearray):
+            total += len(leaf)
+        elif leaf is not _CONTAINER:
+            total += NUMBER_BYTES
+    return total
+
+
+def flat_text(value: object, where: str) -> str:
+    """Return every key and text below as one text, about as JSON would write them.
+
+    Raises:
+        RequestError: it is nested too deep, or has too many values.
+
+    >>> flat_text({"name": "search", "strict": True}, "tools.0")
+    '"name":"search","strict":true,'
+    """
+    pieces: list[str] = []
+    for key, leaf in _leaves(value, where):
+        if key is not None:
+            pieces.append(f'"{key}":')
+        if isinstance(leaf, str):
+            pieces.append(f'"{leaf}",')
+        elif isinstance(leaf, bool):
+            pieces.append("true," if leaf else "false,")
+        elif leaf is not _CONTAINER:
+            pieces.append("null," if leaf is None else "0,")
+    return "".join(pieces)
+
+
+def masked(value: object, mask: Callable[[str], str], where: str, depth: int = 0) -> object:
+    """Return a copy in which every text below went through `mask`; structure words stay.
+
+    Addresses and data of media stay too. Containers without texts are kept as they are.
+
+    Raises:
+        RequestError: it is nested deeper than `MAX_DEPTH`.
+    """
+    if depth > MAX_DEPTH:
+        raise RequestError(f"is nested deeper than {MAX_DEPTH}", where=where)
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_none=True)
+    if isinstance(value, Mapping):
+        copy: dict[object, object] = {}
+        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+            kept = key in _MEDIA or (key in _STRUCTURE and isinstance(item, str))
+            copy[key] = item if kept else masked(item, mask, where, depth + 1)  # pyright: ignore[reportUnknownArgumentType]
+        return copy
+    if isinstance(value, list | tuple):
+        return [masked(item, mask, where, depth + 1) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return value
+
+
+_CONTAINER: Final = object()
+
+
+def _leaves(value: object, where: str) -> Iterator[tuple[str | None, object]]:
+    """Give every key with its value, and every element of a list, in order; containers as marks."""
+    stack: list[tuple[str | None, object, int]] = [(None, value, 0)]
+    count = 0
+    while stack:
+        key, item, depth = stack.pop()
+        count += 1
+        if count > MAX_VALUES:
+            raise RequestError(f"holds more than {MAX_VALUES:,} values", where=where)
+        if isinstance(item, BaseModel):
+            item = item.model_dump(exclude_none=True)
+        if isinstance(item, Mapping):
+            children = [(str(name), child, depth + 1) for name, child in item.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        elif isinstance(item, list | tuple):
+            children = [(None, child, depth + 1) for child in item]  # pyright: ignore[reportUnknownVariableType]
+        else:
+            yield key, item
+            continue
+        if depth >= MAX_DEPTH:
+            raise RequestError(f"is nested deeper than {MAX_DEPTH}", where=where)
+        yield key, _CONTAINER
+        stack.extend(reversed(children))  # pyright: ignore[reportUnknownArgumentType]
