@@ -60,7 +60,7 @@ def join_parts(parts: Sequence[Part]) -> dict[str, object]:
     text = "".join(part.text for part in parts)
     reasoning = "".join(part.reasoning for part in parts)
     calls = _join_calls(parts)
-    finish: Finish = next((part.finish for part in reversed(parts) if part.finish), "")
+    finish = next((part.finish for part in reversed(parts) if part.finish), "")
     usage = next((part.usage for part in reversed(parts) if part.usage is not None), None)
     message: dict[str, object] = {"role": "assistant", "content": text or (None if calls else "")}
     if reasoning:

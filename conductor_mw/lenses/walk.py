@@ -118,6 +118,7 @@ def _leaves(value: object, where: str) -> Iterator[tuple[str | None, object]]:
             raise RequestError(f"holds more than {MAX_VALUES:,} values", where=where)
         if isinstance(item, BaseModel):
             item = item.model_dump(exclude_none=True)
+        children: list[tuple[str | None, object, int]]
         if isinstance(item, Mapping):
             children = [(str(name), child, depth + 1) for name, child in item.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         elif isinstance(item, list | tuple):
