@@ -60,6 +60,11 @@ class Attempted:
         """How the attempt ended, with its final figures; None until it has."""
         return self._ended[-1] if self._ended else None
 
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """How each call of this attempt ended; several where a layer asked again."""
+        return tuple(self._ended)
+
     def with_request(self, request: Request) -> Attempted:
         """Give the same attempt with another request, for `proceed`."""
         other = copy(self)
@@ -156,6 +161,7 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
     Raises:
         Failure: the agent did not answer, of a known kind; the original error is its cause.
     """
+    attempt.run.spend_call(attempt.agent, attempt.request)
     handle = await Attempt(
         attempt.path,
         attempt.agent.id,

@@ -93,9 +93,7 @@ class Decision:
             "rule": self.rule,
             "target": self.target,
             "signals": dict(self.signals),
-            "passed_over": [
-                {"rule": one.rule, "because": one.because} for one in self.passed_over
-            ],
+            "passed_over": [{"rule": one.rule, "because": one.because} for one in self.passed_over],
             "fingerprint": self.fingerprint,
         }
 

@@ -1,40 +1,55 @@
-"""How long something takes, as a policy writes it: `800ms`, `10s`, `5m`, `1h`, `2d`."""
+"""Lengths of time as policies write them: `80ms`, `10s`, `5m`, `1h30m`, `2d`."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, WithJsonSchema
 
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s?(ms|s|m|h|d)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PIECE: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
+_WHOLE: Final = re.compile(rf"(?:{_PIECE.pattern}){{1,5}}")
 LONGEST: Final = 366 * 86400.0
-"""Seconds. Longer than a year is a slip of a unit, not a wish."""
+PATTERN: Final = r"^([0-9]{1,9}(\.[0-9]{1,6})?(ms|s|m|h|d)){1,5}$"
 
 
-def seconds(value: Any) -> Any:
-    """Give the seconds of a duration; a number is seconds already.
-
-    >>> seconds("800ms"), seconds("2d"), seconds(1.5)
-    (0.8, 172800.0, 1.5)
+def seconds(text: str) -> float:
+    """Give the seconds of a length of time.
 
     Raises:
-        ValueError: it is no duration.
+        ValueError: it is not written as one; the message tells how.
+
+    >>> seconds("1h30m"), seconds("80ms")
+    (5400.0, 0.08)
     """
-    if isinstance(value, bool):
-        raise ValueError("write a duration such as 800ms, 10s, 5m, 1h or 2d")  # noqa: TRY004 - pydantic turns ValueError into a finding
-    if isinstance(value, (int, float)):
-        return float(value)
-    found = _DURATION.fullmatch(value) if isinstance(value, str) and len(value) < 32 else None  # noqa: PLR2004
-    if found is None:
-        raise ValueError("write a duration such as 800ms, 10s, 5m, 1h or 2d")
-    return float(found[1]) * _UNITS[found[2]]
+    if len(text) > 80 or not _WHOLE.fullmatch(text):
+        raise ValueError(
+            f"{text[:40]!r} is not a length of time; write for example 80ms, 10s or 1h30m"
+        )
+    total = sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text))
+    if total > LONGEST:
+        raise ValueError(f"{text} is longer than 366 days")
+    return round(total, 6)
+
+
+def _read(value: Any) -> float:
+    if isinstance(value, str):
+        return seconds(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a length of time, for example 80ms, 10s or 1h30m")
+    raise ValueError(f"{value} has no unit; write for example {value}s")
 
 
 Duration = Annotated[
     float,
-    BeforeValidator(seconds, json_schema_input_type=str | float),
-    Field(ge=0, le=LONGEST, allow_inf_nan=False),
+    BeforeValidator(_read),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": PATTERN,
+            "description": "a length of time, for example 80ms, 10s or 1h30m",
+        }
+    ),
 ]
-"""A field type for option classes: seconds, written as a duration."""
+"""A field that holds seconds and is written as a length of time."""

@@ -50,7 +50,7 @@ class Attempt(Effect[object]):
 
 
 @dataclass(frozen=True, slots=True)
-class Next(Effect["Part | Outcome"]):
+class Next(Effect[Part | Outcome]):
     """The next part of an attempt, or its outcome when it is over."""
 
     handle: object

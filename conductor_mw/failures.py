@@ -14,7 +14,7 @@ from typing import Final
 
 from .errors import Failure, FailureKind, Unwind
 
-# Names, not classes: an SDK that is not imported must not be imported to ask. The names are those of
+# Names, not classes: an SDK that is not imported must not be imported to ask. They are those of
 # openai, anthropic, litellm, langchain-core and httpx; the first name found along the MRO decides,
 # so that a more precise subclass wins over its base.
 _BY_NAME: Final[Mapping[str, FailureKind]] = {

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .events import Event
     from .flows.base import FlowOptions
     from .parts import Parts
-    from .request import Request
     from .run import Run
     from .signals.registry import Signal
     from .stores.base import Store

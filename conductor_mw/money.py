@@ -1,4 +1,4 @@
-"""Money in whole nano-dollars and prices in whole pico-dollars per token, so that sums never drift."""
+"""Money in whole nano-dollars, prices in whole pico-dollars per token: sums never drift."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class Price:
     def per_million(
         cls,
         *,
-        input: float,
+        input: float,  # noqa: A002 - the policy's word
         output: float,
-        cached_input: float | None = None,  # noqa: A002 - the policy's word
+        cached_input: float | None = None,
     ) -> Price:
         """Give the price for dollars per million tokens, rounded up to a pico-dollar a token."""
         return cls(

@@ -56,7 +56,7 @@ async def _close(opened: list[Parts]) -> None:
     while opened:
         try:
             await opened.pop().aclose()
-        except BaseException as error:  # noqa: BLE001 - it is raised below, after the others closed
+        except BaseException as error:  # noqa: BLE001 - raised below, after the others closed
             first = first or error
     if first is not None:
         raise first

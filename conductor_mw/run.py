@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, cast
 from .attempts import Attempted
 from .decide import Decision, decide
 from .effects import Instant, Now
-from .errors import EvaluationError, Failure
+from .enforce import forbidden_agents, too_dear
+from .errors import Failure
 from .events import Event, EventName
 from .flows.base import At
+from .live import Board
 from .money import Money
 from .onion import Around, onion
 from .parts import Outcome, Part, Parts, Usage
@@ -36,10 +38,12 @@ class Runtime:
         request_layers: `around_request` methods, outermost first.
         attempt_layers: `around_attempt` methods, outermost first.
         observers: every `conductor_event` implementation.
+        board: what live signals read.
     """
 
     policy: Policy
     host: Host
+    board: Board
     request_layers: Sequence[Around[Run]] = ()
     attempt_layers: Sequence[Around[Attempted]] = ()
     observers: Sequence[Callable[[Event], None]] = ()
@@ -58,7 +62,7 @@ class Run:
     """
 
     __slots__ = (
-        "_broken", "_calls", "_lock", "deadline", "decision", "facts", "id", "outcomes", "request",
+        "_calls", "_forbidden", "_lock", "deadline", "decision", "facts", "id", "outcomes", "request",
         "runtime", "started",
     )  # fmt: skip
 
@@ -81,7 +85,7 @@ class Run:
         self.decision = decision
         self.outcomes: list[Outcome] = []
         self._calls = 0
-        self._broken: dict[str, str] | None = None
+        self._forbidden: Mapping[str, str] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -118,33 +122,45 @@ class Run:
             self.decision = decide(self.policy, self.facts)
         return self.decision
 
-    def attempt(self, at: At, agent: Agent, number: int, request: Request) -> Attempted:
-        """Allow one more call, or refuse it.
+    def refuse_forbidden(self, agent: Agent) -> None:
+        """Refuse an agent that this request must never reach.
 
-        Every guarantee is checked here, before anything is sent out.
+        Asked before an attempt's layers, so that an answer from a cache is refused as well.
 
         Raises:
-            Failure: of kind `policy_violation`; the refused call is among the outcomes.
+            Failure: of kind `policy_violation`.
         """
-        problem = self._violation(agent, request)
-        if problem:
-            failure = Failure(
-                "policy_violation", f"agent {agent.id!r} was not asked: {problem}", agent=agent.id
-            )
-            self.outcomes.append(
-                Outcome(
-                    path=at.path, agent=agent.id, number=number, kind=failure.kind, error=failure,
-                    finish="error", visible=at.visible,
-                )  # fmt: skip
-            )
-            raise failure
-        return Attempted(
-            self, at.path, agent, number, request, deadline=self.deadline, visible=at.visible
-        )
+        if not self.policy.guarantees.never:
+            return
+        if self._forbidden is None:
+            self._forbidden = forbidden_agents(self.policy.guarantees, self.facts)
+        if agent.id in self._forbidden:
+            raise _violation(agent, self._forbidden[agent.id])
 
-    async def tell(
-        self, name: EventName, path: str = "", attempt: int = 0, **data: object
-    ) -> None:
+    def spend_call(self, agent: Agent, request: Request) -> None:
+        """Count a call that is about to be made, or refuse it.
+
+        Asked inside every layer, right before something is sent out, so that a layer that asks
+        again is counted again.
+
+        Raises:
+            Failure: of kind `policy_violation`.
+        """
+        self.refuse_forbidden(agent)
+        at_most = self.policy.guarantees.at_most
+        worst = self.decide().flow.worst_calls
+        with self._lock:
+            calls = self._calls = self._calls + 1
+        if at_most.calls is not None and calls > at_most.calls:
+            raise _violation(agent, f"the policy allows at most {at_most.calls} calls")
+        if calls > worst:
+            raise _violation(agent, f"its target was compiled to make at most {worst} calls")
+        if at_most.cost is not None:
+            problem = too_dear(agent, request, self.cost, at_most.cost)
+            if problem:
+                raise _violation(agent, problem)
+
+    async def tell(self, name: EventName, path: str = "", attempt: int = 0, **data: object) -> None:
         """Tell every observer; costs nothing where there is none."""
         observers = self.runtime.observers
         if not observers:
@@ -157,65 +173,11 @@ class Run:
         for observer in observers:
             observer(event)
 
-    def _violation(self, agent: Agent, request: Request) -> str:
-        guarantees = self.policy.guarantees
-        at_most = guarantees.at_most
-        with self._lock:
-            if at_most.calls is not None and self._calls >= at_most.calls:
-                return f"the policy allows at most {at_most.calls} calls"
-            self._calls += 1
-        if guarantees.never:
-            if self._broken is None:
-                self._broken = self._forbidden()
-            if agent.id in self._broken:
-                return self._broken[agent.id]
-        if at_most.cost is not None:
-            return self._too_dear(agent, request, at_most.cost)
-        return ""
 
-    def _forbidden(self) -> dict[str, str]:
-        """Give the agents that this request must never reach, each with the guarantee's words."""
-        forbidden: dict[str, str] = {}
-        for never in self.policy.guarantees.never:
-            try:
-                holds = cast("bool", never.when.evaluate(self.facts))
-                because = never.text
-            except EvaluationError as error:
-                # What cannot be evaluated counts as true: a guarantee fails closed.
-                holds, because = True, f"{never.text}, which could not be evaluated: {error}"
-            if holds:
-                for agent in never.agents:
-                    forbidden.setdefault(agent, because)
-        return forbidden
-
-    def _too_dear(self, agent: Agent, request: Request, limit: Money) -> str:
-        if agent.price is None:
-            return f"its price is unknown and the policy allows at most {limit}"
-        spent = self.cost
-        if spent is None:
-            return f"an earlier call has no known price and the policy allows at most {limit}"
-        ceiling = output_ceiling(agent, request)
-        if ceiling is None:
-            return (
-                f"its longest answer is unknown (no max_tokens) and the policy allows at most "
-                f"{limit}"
-            )
-        # A byte-level tokenizer never makes more tokens than there are bytes.
-        worst = agent.price.cost(Usage(input_tokens=request.size, output_tokens=ceiling))
-        if spent + worst > limit:
-            return f"it could cost {worst} after {spent}, and the policy allows at most {limit}"
-        return ""
-
-
-def output_ceiling(agent: Agent, request: Request) -> int | None:
-    """Give the most tokens the agent can answer this request with, or None where unknown."""
-    asked = request.parameters
-    ceilings = [agent.max_output_tokens] if agent.max_output_tokens is not None else []
-    for name in ("max_tokens", "max_completion_tokens"):
-        value = asked.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            ceilings.append(value)
-    return min(ceilings, default=None)
+def _violation(agent: Agent, problem: str) -> Failure:
+    return Failure(
+        "policy_violation", f"agent {agent.id!r} was not asked: {problem}", agent=agent.id
+    )
 
 
 async def _route(run: Run) -> AsyncGenerator[Part, None]:

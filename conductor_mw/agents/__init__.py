@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..hookspecs import RegisterAgent, hookimpl
+from conductor_mw.hookspecs import RegisterAgent, hookimpl
+
 from .bound import BoundOptions, adapt
 from .model import ModelOptions
 from .simulated import SimulatedOptions

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import FailureKind
+from conductor_mw.errors import FailureKind
 
 if TYPE_CHECKING:
-    from ..money import Price
-    from ..parts import Parts
-    from ..request import Request
+    from conductor_mw.money import Price
+    from conductor_mw.parts import Parts
+    from conductor_mw.request import Request
 
 RETRIED: Final[frozenset[FailureKind]] = frozenset(
     {"timeout", "connection", "rate_limit", "server_error"}

@@ -1,4 +1,4 @@
-"""An object of the host app that answers for an agent: any callable, sync or async, streaming or not."""
+"""An object of the host app that answers for an agent: any callable, of any colour."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from collections.abc import (
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from ..effects import Io, Open
-from ..errors import ColourError, ConductorError
-from ..parts import Part
+from conductor_mw.effects import Io, Open
+from conductor_mw.errors import ColourError, ConductorError
+from conductor_mw.parts import Part
+
 from .base import Agent, AgentOptions, Speaker
 
 if TYPE_CHECKING:
-    from ..request import Request
+    from conductor_mw.request import Request
 
 
 class BoundOptions(AgentOptions):
@@ -35,14 +36,16 @@ class BoundOptions(AgentOptions):
 
 
 def adapt(agent: Agent, bound: object) -> Speaker | None:
-    """Give a speaker for a callable, or None for anything else.
+    """Give a speaker for a callable or for an object that is a speaker; None for anything else.
 
     The callable gets the `Request` and gives a text, a `Part`, an answer in the host's own form, or
     an iterator of any of these; it may be a coroutine function or an async generator function.
     """
+    if inspect.isasyncgenfunction(getattr(bound, "answer", None)):
+        return cast("Speaker", bound)
     if not callable(bound):
         return None
-    target = bound if inspect.isroutine(bound) else getattr(bound, "__call__", bound)  # noqa: B004 - to look at it
+    target = bound if inspect.isroutine(bound) else type(bound).__call__
     if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
         return AsyncBound(agent.id, cast("Callable[[Request], Any]", bound))
     return Bound(agent.id, cast("Callable[[Request], Any]", bound))
@@ -62,13 +65,13 @@ class Bound:
         if inspect.isawaitable(found):
             found = await Io(_refuse(self.id), aio=lambda: cast("Awaitable[Any]", found))
         if isinstance(found, AsyncIterator):
-            items = cast("AsyncIterator[Any]", found)
-            async with await Open[Any](_refuse(self.id), aio=lambda: items) as parts:
+            later: AsyncIterator[Any] = found
+            async with await Open[Any](_refuse(self.id), aio=lambda: later) as parts:
                 async for item in parts:
                     yield _part(request, item)
         elif isinstance(found, Iterator):
-            items = cast("Iterator[Any]", found)
-            async with await Open(lambda: items) as parts:
+            items: Iterator[Any] = found
+            async with await Open[Any](lambda: items) as parts:
                 async for item in parts:
                     yield _part(request, item)
         else:
@@ -87,7 +90,7 @@ class AsyncBound:
         del deadline  # asyncio.timeout ends it from outside
         found = await Io(_refuse(self.id), aio=lambda: _called(self.function, request))
         if isinstance(found, AsyncIterator):
-            items = cast("AsyncIterator[Any]", found)
+            items: AsyncIterator[Any] = found
             async with await Open[Any](_refuse(self.id), aio=lambda: items) as parts:
                 async for item in parts:
                     yield _part(request, item)

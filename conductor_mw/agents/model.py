@@ -1,4 +1,4 @@
-"""`model:` an agent behind any provider that LiteLLM reaches; LiteLLM is imported at the first call."""
+"""`model:` an agent behind any provider that LiteLLM reaches; imported at the first call."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import Field
 
-from ..effects import Io, Now, Open
-from ..errors import ConductorError, Failure
-from ..parts import Part
+from conductor_mw.effects import Io, Now, Open
+from conductor_mw.errors import ConductorError, Failure
+from conductor_mw.parts import Part
+
 from .base import Agent, AgentOptions, Speaker
 
 if TYPE_CHECKING:
-    from ..request import Request
+    from conductor_mw.request import Request
 
 _FROM_ENVIRONMENT: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]{0,127})\}")
 

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from ..durations import Duration
-from ..effects import Sleep
-from ..errors import Failure, FailureKind
-from ..parts import Part, Usage
+from conductor_mw.durations import Duration
+from conductor_mw.effects import Sleep
+from conductor_mw.errors import Failure, FailureKind
+from conductor_mw.parts import Part, Usage
+
 from .base import Agent, AgentOptions, Speaker
 
 if TYPE_CHECKING:
-    from ..request import Request
+    from conductor_mw.request import Request
 
 BYTES_PER_TOKEN = 4
-"""A round figure for English (OpenAI's help centre gives the same); simulated figures need no more."""
+"""A round figure for English (OpenAI's help centre gives the same); enough for a simulation."""
 
 
 class SimulatedOptions(AgentOptions):
@@ -96,7 +97,7 @@ class Simulated:
         # Tied to the request, not to the order of arrival: concurrency changes no outcome. Python's
         # own hash is salted per process and would.
         tied = f"{self.id}\0{self.options.seed}\0{request.text}"
-        return Random(sha256(tied.encode("utf-8", "surrogatepass")).digest())  # noqa: S311 - no secret
+        return Random(sha256(tied.encode("utf-8", "surrogatepass")).digest())
 
     def _fail(self, point: float) -> None:
         for kind, share in sorted(self.options.errors.items()):
@@ -112,7 +113,8 @@ class Simulated:
 
 
 def _words(text: str) -> list[str]:
-    return [word + " " for word in text.split(" ")[:-1]] + [text.split(" ")[-1]]
+    *words, last = text.split(" ")
+    return [*(word + " " for word in words), last]
 
 
 def _tokens(size: int) -> int:

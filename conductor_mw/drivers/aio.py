@@ -17,7 +17,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast
 
-from ..effects import (
+from conductor_mw.effects import (
     END,
     Close,
     Effect,
@@ -32,7 +32,8 @@ from ..effects import (
     Sleep,
     Wait,
 )
-from ..parts import Part, Parts
+from conductor_mw.parts import Part, Parts
+
 from .host import AT_ONCE, Host, Running, Settling
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ class AsyncDriver:
                         found = yield from _PERFORMERS[type(effect)](self, effect)  # pyright: ignore[reportUnknownArgumentType] - the effect's result type is its caller's business
                     else:
                         found = yield effect
-                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                except BaseException as error:
                     effect = step.throw(error)
                 else:
                     effect = step.send(found)
@@ -96,7 +97,7 @@ class AsyncDriver:
                 part = yield from self._in_time(running.parts, *self._before).__await__()
         except StopAsyncIteration:
             return tally.end(clock.monotonic())
-        except Exception as error:  # noqa: BLE001 - an outcome is a value; `ask` raises it again
+        except Exception as error:
             return tally.end(clock.monotonic(), error)
         finally:
             self._before = outer
@@ -160,9 +161,13 @@ class AsyncDriver:
         loop = asyncio.get_running_loop()
         woken = loop.create_future()
 
+        def set_woken() -> None:
+            if not woken.done():
+                woken.set_result(None)
+
         def wake() -> None:
             with suppress(RuntimeError):  # the loop that waited is gone: nobody is left to wake
-                loop.call_soon_threadsafe(lambda: woken.done() or woken.set_result(None))
+                loop.call_soon_threadsafe(set_woken)
 
         if effect.latch.subscribe(wake):
             return True
@@ -210,7 +215,7 @@ class AsyncDriver:
         self, index: int, make: Callable[[], Coroutine[Any, Any, Any]]
     ) -> Settled[Any]:
         driver = AsyncDriver(self._host)
-        driver._before = self._before  # noqa: SLF001 - its own class
+        driver._before = self._before
         try:
             return Settled(index, await _Awaitable(driver.run(make())))
         except asyncio.CancelledError as error:
@@ -218,7 +223,7 @@ class AsyncDriver:
             if current is not None and current.cancelling():
                 raise
             return Settled(index, error=error)
-        except Exception as error:  # noqa: BLE001 - a branch's error is a value for its parent
+        except Exception as error:
             return Settled(index, error=error)
 
 
@@ -259,7 +264,7 @@ class _InContext(Generic[T]):
             while True:
                 try:
                     found = yield waiting
-                except BaseException as error:  # noqa: BLE001 - cancellation goes to the flow
+                except BaseException as error:
                     waiting = run(steps.throw, error)
                 else:
                     waiting = run(steps.send, found)

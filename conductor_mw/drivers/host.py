@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from random import Random as Dice
 from typing import Any, Final
 
-from ..agents.base import Agent, Speaker
-from ..attempts import Tally
-from ..clock import Clock, SystemClock
-from ..effects import Attempt, Instant, Notify, Now, Random, Settled
-from ..parts import Parts
+from conductor_mw.agents.base import Agent, Speaker
+from conductor_mw.attempts import Tally
+from conductor_mw.clock import Clock, SystemClock
+from conductor_mw.effects import Attempt, Instant, Notify, Now, Random, Settled
+from conductor_mw.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

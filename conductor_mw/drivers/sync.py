@@ -8,7 +8,7 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar, cast
 
-from ..effects import (
+from conductor_mw.effects import (
     END,
     Close,
     Gather,
@@ -22,8 +22,9 @@ from ..effects import (
     Sleep,
     Wait,
 )
-from ..errors import ColourError
-from ..parts import Outcome, Part, Parts
+from conductor_mw.errors import ColourError
+from conductor_mw.parts import Outcome, Part, Parts
+
 from .host import AT_ONCE, Host, Running, Settling
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ class SyncDriver:
                     effect = step.throw(Abandoned())
                 try:
                     found = self._perform(effect)
-                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                except BaseException as error:
                     effect = step.throw(error)
                 else:
                     effect = step.send(found)
@@ -102,7 +103,7 @@ class SyncDriver:
             self._still_time()
         except StopAsyncIteration:
             return tally.end(clock.monotonic())
-        except Exception as error:  # noqa: BLE001 - an outcome is a value; `ask` raises it again
+        except Exception as error:
             return tally.end(clock.monotonic(), error)
         finally:
             self._before = outer
@@ -157,8 +158,8 @@ class SyncDriver:
         ended: SimpleQueue[Settled[Any]] = SimpleQueue()
         drivers = [SyncDriver(self._host) for _ in effect.branches]
         for index, make in enumerate(effect.branches):
-            drivers[index]._before = self._before  # noqa: SLF001 - its own class
-            work = (copy_context().run, drivers[index]._branch, index, make, ended)  # noqa: SLF001
+            drivers[index]._before = self._before
+            work = (copy_context().run, drivers[index]._branch, index, make, ended)
             threading.Thread(target=work[0], args=work[1:], daemon=True).start()
         settled = Settling(len(drivers), effect.until)
         try:
@@ -179,7 +180,7 @@ class SyncDriver:
     ) -> None:
         try:
             ended.put(Settled(index, self.run(make())))
-        except BaseException as error:  # noqa: BLE001 - a branch's error is a value for its parent
+        except BaseException as error:
             ended.put(Settled(index, error=error))
 
     def _left(self, deadline: float | None) -> float | None:

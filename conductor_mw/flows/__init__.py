@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..hookspecs import RegisterFlow, hookimpl
+from conductor_mw.hookspecs import RegisterFlow, hookimpl
+
 from .balance import BalanceOptions
 from .choose import ChooseOptions
 from .fallback import FallbackOptions

@@ -7,15 +7,17 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..agents.base import Agent
-from ..attempts import Attempted, ask
-from ..effects import Now, Random, Sleep
-from ..errors import Failure
-from ..onion import onion
-from ..parts import Outcome, Part
+from conductor_mw.agents.base import Agent
+from conductor_mw.attempts import Attempted, ask
+from conductor_mw.effects import Now, Random, Sleep
+from conductor_mw.errors import Failure
+from conductor_mw.money import Money
+from conductor_mw.onion import onion
+from conductor_mw.parts import Outcome, Part
 
 if TYPE_CHECKING:
-    from ..request import Request
+    from conductor_mw.request import Request
+
     from .base import At, Flow
 
 
@@ -54,24 +56,34 @@ class AskAgent:
         while True:
             number += 1
             spoken = False
-            attempt = run.attempt(at, agent, number, request)
+            attempt = Attempted(
+                run, at.path, agent, number, request, deadline=run.deadline, visible=at.visible
+            )
             await run.tell("attempt_started", at.path, number, agent=agent.id)
             failure: Failure | None = None
             try:
+                run.refuse_forbidden(agent)
                 parts = onion(run.runtime.attempt_layers, ask, attempt)
-                async with aclosing(parts):
-                    async for part in parts:
-                        spoken = spoken or part.speaks
-                        yield part
+                with run.runtime.board.busy(agent.id):
+                    async with aclosing(parts):
+                        async for part in parts:
+                            spoken = spoken or part.speaks
+                            yield part
+                _refuse_silence(attempt, spoken=spoken)
             except Failure as error:
                 failure = error
             finally:
-                outcome = _outcome(attempt, failure)
-                run.outcomes.append(outcome)
+                outcome = _record(attempt, failure)
                 await run.tell(
-                    "attempt_ended", at.path, number, agent=agent.id, kind=outcome.kind,
-                    finish=outcome.finish, seconds=outcome.seconds, by=outcome.by,
-                )  # fmt: skip
+                    "attempt_ended",
+                    at.path,
+                    number,
+                    agent=agent.id,
+                    kind=outcome.kind,
+                    finish=outcome.finish,
+                    seconds=outcome.seconds,
+                    by=outcome.by,
+                )
             if failure is None:
                 return
             if spoken or not await self._again(failure, number, at):
@@ -105,21 +117,31 @@ def dress(request: Request, agent: Agent) -> Request:
     return request if native is request.native else request.with_native(native)
 
 
-def _outcome(attempt: Attempted, failure: Failure | None) -> Outcome:
+def _refuse_silence(attempt: Attempted, *, spoken: bool) -> None:
+    # A provider's filter that let nothing through is a failure a policy can route on.
     outcome = attempt.outcome
-    if outcome is not None and (failure is None or outcome.kind is not None):
-        return outcome
-    # A layer refused before the call was made (`circuit_open`, `budget`), or after it.
-    return Outcome(
-        path=attempt.path,
-        agent=attempt.agent.id,
-        number=attempt.number,
-        kind=failure.kind if failure else None,
-        error=failure,
-        usage=outcome.usage if outcome else Outcome.usage,
-        cost=outcome.cost if outcome else None,
-        started=outcome.started if outcome else 0.0,
-        seconds=outcome.seconds if outcome else 0.0,
-        finish="error" if failure else "cut",
-        visible=attempt.visible,
-    )
+    if outcome is not None and outcome.finish == "refusal" and not spoken:
+        raise Failure(
+            "refusal", f"agent {attempt.agent.id!r} refused to answer", agent=attempt.agent.id
+        )
+
+
+def _record(attempt: Attempted, failure: Failure | None) -> Outcome:
+    """Put every call of an attempt among the run's outcomes, and give the last."""
+    recorded = list(attempt.outcomes)
+    if not recorded or (failure is not None and recorded[-1].kind is None):
+        # A layer refused before the call (`circuit_open`, `budget`), or its answer after it.
+        recorded.append(
+            Outcome(
+                path=attempt.path,
+                agent=attempt.agent.id,
+                number=attempt.number,
+                kind=failure.kind if failure else None,
+                error=failure,
+                cost=Money(),
+                finish="error" if failure else "cut",
+                visible=attempt.visible,
+            )
+        )
+    attempt.run.outcomes.extend(recorded)
+    return recorded[-1]

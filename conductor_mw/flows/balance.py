@@ -1,4 +1,4 @@
-"""`balance: {a: 80, b: 20}`: one of several, by weight, by a stable hash, in turn, or the least busy."""
+"""`balance: {a: 80, b: 20}`: one of several, by weight, stable hash, in turn, or least busy."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from ..effects import Random
-from ..parts import Part
+from conductor_mw.effects import Random
+from conductor_mw.parts import Part
+
 from .base import Flow, FlowOptions, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..request import Request
-    from ..rules import Expression
+    from conductor_mw.request import Request
+    from conductor_mw.rules import Expression
+
     from .base import At
 
 By = Literal["weight", "hash", "round_robin", "least_busy"]
@@ -44,11 +46,13 @@ class BalanceOptions(FlowOptions):
 
     def build(self, site: Site) -> Flow:
         """Give the compiled node."""
-        shares = self.balance if isinstance(self.balance, dict) else dict.fromkeys(self.balance, 1.0)
+        shares = (
+            self.balance if isinstance(self.balance, dict) else dict.fromkeys(self.balance, 1.0)
+        )
         if not shares or sum(shares.values()) <= 0:
             site.refuse("no share is above zero", "balance", mend="Give at least one share.")
         for name, share in shares.items():
-            if not 0 <= share <= 1e9:  # noqa: PLR2004 - beyond it a float no longer tells shares apart
+            if not 0 <= share <= 1e9:
                 site.refuse(f"the share of {name!r} is {share:g}", "balance", name,
                             mend="Write a share from 0 to 1000000000.")  # fmt: skip
         if (self.by == "hash") != (self.key is not None):

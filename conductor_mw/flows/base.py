@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from ..parts import Parts
-    from ..request import Request
-    from ..rules import Expression
-    from ..run import Run
+    from conductor_mw.parts import Parts
+    from conductor_mw.request import Request
+    from conductor_mw.rules import Expression
+    from conductor_mw.run import Run
 
 Target = str | dict[str, Any]
 """What may stand where an agent's name may stand: an id, or a flow written in place."""

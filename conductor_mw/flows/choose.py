@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from .base import Flow, FlowOptions, Site, Target
 
 if TYPE_CHECKING:
-    from ..parts import Parts
-    from ..request import Request
-    from ..rules import Expression
+    from conductor_mw.parts import Parts
+    from conductor_mw.request import Request
+    from conductor_mw.rules import Expression
+
     from .base import At
 
 

@@ -1,4 +1,4 @@
-"""`fallback: [a, b]`: the next one answers where the one before failed in a way that can be mended."""
+"""`fallback: [a, b]`: the next one answers where the one before failed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from ..errors import Failure, FailureKind
-from ..parts import Part
+from conductor_mw.errors import Failure, FailureKind
+from conductor_mw.parts import Part
+
 from .base import Flow, FlowOptions, Site, Target
 
 if TYPE_CHECKING:
-    from ..request import Request
+    from conductor_mw.request import Request
+
     from .base import At
 
 FALLS_BACK: Final[tuple[FailureKind, ...]] = (

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..parts import Parts
-    from ..request import Request
+    from conductor_mw.parts import Parts
+    from conductor_mw.request import Request
+
     from .base import At, Flow
 
 
@@ -31,7 +32,7 @@ class Named:
 
     @property
     def canonical(self) -> object:
-        """Its name only: the fingerprint holds every named flow once, so that sharing stays small."""
+        """Its name only: the fingerprint holds every named flow once."""
         return ["flow", self.name]
 
     def answer(self, request: Request, at: At) -> Parts:

@@ -7,11 +7,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import Failure, FailureKind
-from ..parts import Part
+from conductor_mw.errors import Failure, FailureKind
+from conductor_mw.parts import Part
 
 if TYPE_CHECKING:
-    from ..request import Request
+    from conductor_mw.request import Request
+
     from .base import At, Flow
 
 

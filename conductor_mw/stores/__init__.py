@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..hookspecs import RegisterStore, hookimpl
+from conductor_mw.hookspecs import RegisterStore, hookimpl
+
 from .memory import MemoryStore
 from .sqlite import SqliteStore
 

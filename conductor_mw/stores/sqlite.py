@@ -1,4 +1,4 @@
-"""`sqlite:PATH` keeps state in one file that several processes share; the file is the owner's only."""
+"""`sqlite:PATH` keeps state in one file that several processes share, readable by its owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
-from ..errors import ConductorError
+from conductor_mw.errors import ConductorError
 
 _BUSY_MS: Final = 5000
 """How long a writer waits for another process's write, in milliseconds."""
@@ -38,7 +38,9 @@ class SqliteStore:
                 connection.execute(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise ConductorError(
-                f"cannot keep state there: {error}", where=path, mend="Name a file that can be written."
+                f"cannot keep state there: {error}",
+                where=path,
+                mend="Name a file that can be written.",
             ) from error
 
     @classmethod
@@ -136,8 +138,7 @@ class SqliteStore:
 
 def _value(connection: sqlite3.Connection, table: str, key: str, now: float) -> bytes | None:
     row = connection.execute(
-        "select value from state where sort = ? and key = ?"
-        " and (expires is null or expires > ?)",
+        "select value from state where sort = ? and key = ? and (expires is null or expires > ?)",
         (table, key, now),
     ).fetchone()
     return cast("bytes", row[0]) if row else None

@@ -1,0 +1,158 @@
+"""What a caller gets: a whole answer, or its parts with the answer at the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from .decide import Decision
+from .money import Money
+from .parts import Finish, Outcome, Part, ToolCall, Usage
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer, and how it came about.
+
+    Attributes:
+        id: the run's id; events and records carry it.
+        text: what the agent said.
+        agent: the id of the agent that said it.
+        tool_calls: the tools it wants to call, each whole.
+        finish: why it stopped.
+        usage: tokens of every attempt, failed ones included.
+        cost: what every attempt cost together, or None where a price is unknown.
+        attempts: every attempt, oldest first.
+        decision: where the request went and why.
+        native: the answer in the host's own form.
+    """
+
+    id: str
+    text: str
+    agent: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish: Finish = "stop"
+    usage: Usage = field(default_factory=Usage)
+    cost: Money | None = None
+    attempts: tuple[Outcome, ...] = ()
+    decision: Decision
+    native: object = field(default=None, repr=False)
+
+
+def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
+    """Give the whole answer of a run that is over."""
+    answered = [one for one in run.outcomes if one.kind is None and one.visible]
+    lens = run.request.lens
+    whole = parts[0].native if len(parts) == 1 and parts[0].native is not None else None
+    return Answer(
+        id=run.id,
+        text="".join(part.text for part in parts),
+        agent=answered[-1].agent if answered else "",
+        tool_calls=joined_tool_calls(parts),
+        finish=next((part.finish for part in reversed(parts) if part.finish), "stop"),
+        usage=run.usage,
+        cost=run.cost,
+        attempts=tuple(run.outcomes),
+        decision=run.decide(),
+        native=lens.join(parts) if whole is None else whole,
+    )
+
+
+def joined_tool_calls(parts: Sequence[Part]) -> tuple[ToolCall, ...]:
+    """Give whole tool calls for the pieces that a stream brought."""
+    pieces: dict[int, ToolCall] = {}
+    for part in parts:
+        for call in part.tool_calls:
+            so_far = pieces.get(call.index, ToolCall(call.index))
+            pieces[call.index] = ToolCall(
+                call.index,
+                so_far.id or call.id,
+                so_far.name + call.name,
+                so_far.arguments + call.arguments,
+            )
+    return tuple(pieces[index] for index in sorted(pieces))
+
+
+class PartStream(Iterator[Part]):
+    """The parts of an answer for a sync caller; `answer` is there once they are read.
+
+    Leaving its `with` block, or `close()`, stops the run within one part.
+    """
+
+    def __init__(self, run: Run, parts: Generator[Part, None, None]) -> None:
+        self._run = run
+        self._parts = parts
+        self._read: list[Part] = []
+
+    @property
+    def answer(self) -> Answer:
+        """The answer as far as it was read."""
+        return answer_of(self._run, self._read)
+
+    @property
+    def decision(self) -> Decision:
+        """Where the request goes; it does not wait for the first part."""
+        return self._run.decide()
+
+    def __next__(self) -> Part:
+        part = next(self._parts)
+        self._read.append(part)
+        return part
+
+    def close(self) -> None:
+        """Stop the run and close every layer."""
+        self._parts.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+
+class AsyncPartStream(AsyncIterator[Part]):
+    """The parts of an answer for an async caller; `answer` is there once they are read.
+
+    Leaving its `async with` block, or `aclose()`, stops the run within one part.
+    """
+
+    def __init__(self, run: Run, parts: AsyncGenerator[Part, None]) -> None:
+        self._run = run
+        self._parts = parts
+        self._read: list[Part] = []
+
+    @property
+    def answer(self) -> Answer:
+        """The answer as far as it was read."""
+        return answer_of(self._run, self._read)
+
+    @property
+    def decision(self) -> Decision:
+        """Where the request goes; it does not wait for the first part."""
+        return self._run.decide()
+
+    async def __anext__(self) -> Part:
+        part = await anext(self._parts)
+        self._read.append(part)
+        return part
+
+    async def aclose(self) -> None:
+        """Stop the run and close every layer."""
+        await self._parts.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        await self.aclose()

@@ -1,0 +1,354 @@
+"""The object an app holds: a policy that decides, and runs what it decided."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from . import drivers
+from . import plugins as plugin_registry
+from . import policy as policies
+from .answer import Answer, AsyncPartStream, PartStream, answer_of
+from .clock import Clock, SystemClock
+from .connect import connect_agents
+from .decide import Decision, decide
+from .errors import ConductorError
+from .events import Event, EventName
+from .layers import Setting, build_layers
+from .lenses.chat import to_request
+from .live import Board
+from .reload import Watch
+from .request import Request
+from .run import Run, Runtime
+from .signals import Facts
+
+if TYPE_CHECKING:
+    from .plugins import Plugins
+    from .policy import Policy
+    from .stores.base import Store
+
+Prompt = str | Sequence[Mapping[str, Any]] | Request
+"""A text, OpenAI-style messages, or a request that an integration made."""
+
+_DEFAULT_STORE: Final = "memory://"
+
+
+class Conductor:
+    """A routing policy at work. Safe from many threads and tasks at once.
+
+    Example:
+        >>> c = Conductor.from_text('''
+        ... agents:
+        ...   - {id: small, simulated: {answer: "Sure."}}
+        ...   - {id: large, simulated: {answer: "Let me think."}}
+        ... routing:
+        ...   rules:
+        ...     - {condition: "input.tokens < 64", target: small}
+        ...   default: large
+        ... ''')
+        >>> c.decide("When do you open?").target
+        'small'
+        >>> c.call("When do you open?").text
+        'Sure.'
+    """
+
+    def __init__(
+        self,
+        policy: str | Path | Policy,
+        *,
+        agents: Mapping[str, object] | None = None,
+        signals: Mapping[str, Callable[..., object]] | None = None,
+        environment: str | None = None,
+        env: Mapping[str, str] | None = None,
+        plugins: Plugins | None = None,
+        simulate: bool = False,
+        reload_every: float | None = None,
+        clock: Clock | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Load a policy and connect its agents.
+
+        Args:
+            policy: the path of the policy file, or a compiled policy.
+            agents: objects of the app that answer for agents, by agent id.
+            signals: Python functions that the policy's signals name, by name.
+            environment: which of the policy's environments holds; `CONDUCTOR_ENV` by default.
+            env: the process environment to read; the real one by default.
+            plugins: the plugins to use; those installed by default.
+            simulate: answer for every unbound agent without calling a model.
+            reload_every: look at the policy's files this often, in seconds, and take a new version
+                when it is good. An app that gives nothing calls `reload()` itself.
+            clock: what time it is; the computer's clock by default.
+            seed: makes chance repeatable.
+
+        Raises:
+            PolicyError: the policy cannot be used as written.
+            ConductorError: the file cannot be read, or an object cannot answer for an agent.
+        """
+        self._plugins = plugins or plugin_registry.installed()
+        self._bound = dict(agents or {})
+        self._functions = dict(signals or {})
+        self._environment = environment
+        self._env = env
+        self._simulate = simulate
+        self._clock = clock or SystemClock()
+        self._dice = Random(seed)
+        self._board = Board()
+        self._stores: dict[str, Store] = {}
+        self._lock = threading.Lock()
+        self._path = None if isinstance(policy, policies.Policy) else Path(policy)
+        self._runtime = self._prepared(
+            policy if isinstance(policy, policies.Policy) else self._load(Path(policy))
+        )
+        self._watch = Watch(reload_every, self._runtime.policy.sources, self._clock)
+
+    @classmethod
+    def from_text(cls, text: str, *, file: str = "<policy>", **options: Any) -> Conductor:
+        """Load a policy from YAML text.
+
+        Args:
+            text: the policy.
+            file: how errors call the text.
+            options: as for `Conductor`.
+        """
+        registry = options.get("plugins") or plugin_registry.installed()
+        policy = policies.load_text(
+            text,
+            file=file,
+            plugins=registry,
+            env=options.get("env"),
+            environment=options.get("environment"),
+            app_signals=options.get("signals") or {},
+            bound=tuple(options.get("agents") or ()),
+        )
+        return cls(policy, **options)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that decides now."""
+        return self._runtime.policy
+
+    def decide(
+        self,
+        prompt: Prompt,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        **parameters: object,
+    ) -> Decision:
+        """Give where a request would go, without sending anything.
+
+        Args:
+            prompt: a text, or OpenAI-style messages.
+            metadata: what the app knows about the request, for example tenant and tier.
+            tools: OpenAI-style tool definitions that the request offers.
+            parameters: further parameters of the call, for example `temperature`.
+
+        Raises:
+            RequestError: the prompt cannot be read.
+            EvaluationError: a condition could not be evaluated.
+        """
+        runtime = self._current()
+        request = self._request(prompt, metadata, tools, parameters, stream=False)
+        return decide(runtime.policy, self._facts(runtime, request))
+
+    def call(
+        self,
+        prompt: Prompt,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        deadline: float | None = None,
+        **parameters: object,
+    ) -> Answer:
+        """Give the answer to a request.
+
+        Args:
+            prompt: a text, or OpenAI-style messages.
+            metadata: what the app knows about the request, for example tenant and tier.
+            tools: OpenAI-style tool definitions that the request offers.
+            deadline: seconds until the whole run must be over.
+            parameters: further parameters of the call, for example `temperature`.
+
+        Raises:
+            Exception: the original exception of the agent that was asked first, where no agent
+                answered; `attempts_of(error)` tells every attempt.
+            Failure: a guarantee, a layer or a simulated agent refused.
+        """
+        run = self._begin(prompt, metadata, tools, parameters, deadline, stream=False)
+        return answer_of(run, list(drivers.stream(run.runtime.host, run.parts())))
+
+    async def acall(
+        self,
+        prompt: Prompt,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        deadline: float | None = None,
+        **parameters: object,
+    ) -> Answer:
+        """Give the answer to a request, on the running event loop. Arguments as for `call`."""
+        run = self._begin(prompt, metadata, tools, parameters, deadline, stream=False)
+        parts = drivers.astream(run.runtime.host, run.parts())
+        return answer_of(run, [part async for part in parts])
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        deadline: float | None = None,
+        **parameters: object,
+    ) -> PartStream:
+        """Give the answer part by part. Arguments and errors as for `call`."""
+        run = self._begin(prompt, metadata, tools, parameters, deadline, stream=True)
+        return PartStream(run, drivers.stream(run.runtime.host, run.parts()))
+
+    def astream(
+        self,
+        prompt: Prompt,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        deadline: float | None = None,
+        **parameters: object,
+    ) -> AsyncPartStream:
+        """Give the answer part by part, on the running event loop. Arguments as for `call`."""
+        run = self._begin(prompt, metadata, tools, parameters, deadline, stream=True)
+        return AsyncPartStream(run, drivers.astream(run.runtime.host, run.parts()))
+
+    def reload(self) -> bool:
+        """Load the policy's files again; gives whether the policy changed.
+
+        Runs that have begun end under the policy they began with.
+
+        Raises:
+            PolicyError: the new version cannot be used; the old one stays at work.
+            ConductorError: the file cannot be read; the old version stays at work.
+        """
+        if self._path is None:
+            raise ConductorError(
+                "this policy was not loaded from a file", mend="Make a new Conductor instead."
+            )
+        with self._lock:
+            fresh = self._load(self._path)
+            self._watch.sources = fresh.sources
+            if fresh.fingerprint == self._runtime.policy.fingerprint:
+                return False
+            self._runtime = self._prepared(fresh)
+        self._tell("policy_loaded", fingerprint=fresh.fingerprint)
+        return True
+
+    @property
+    def reload_error(self) -> ConductorError | None:
+        """Why the newest version of the files is not at work, or None."""
+        return self._watch.error
+
+    def begin(self, request: Request, *, deadline: float | None = None) -> Run:
+        """Give the run of a request, for an integration that drives it itself.
+
+        Args:
+            request: the host's payload with the host's lens.
+            deadline: seconds until the whole run must be over.
+        """
+        runtime = self._current()
+        started = self._clock.now()
+        limits = [deadline, runtime.policy.deadline, runtime.policy.guarantees.at_most.seconds]
+        shortest = min((limit for limit in limits if limit is not None), default=None)
+        return Run(
+            runtime,
+            request,
+            self._facts(runtime, request),
+            started,
+            deadline=None if shortest is None else started.monotonic + shortest,
+        )
+
+    def _begin(
+        self,
+        prompt: Prompt,
+        metadata: Mapping[str, object] | None,
+        tools: Sequence[Mapping[str, Any]] | None,
+        parameters: Mapping[str, object],
+        deadline: float | None,
+        *,
+        stream: bool,
+    ) -> Run:
+        request = self._request(prompt, metadata, tools, parameters, stream=stream)
+        return self.begin(request, deadline=deadline)
+
+    def _request(
+        self,
+        prompt: Prompt,
+        metadata: Mapping[str, object] | None,
+        tools: Sequence[Mapping[str, Any]] | None,
+        parameters: Mapping[str, object],
+        *,
+        stream: bool,
+    ) -> Request:
+        if isinstance(prompt, Request):
+            return prompt
+        return to_request(
+            prompt, metadata=metadata or {}, tools=tools, stream=stream, parameters=parameters
+        )
+
+    def _facts(self, runtime: Runtime, request: Request) -> Facts:
+        policy = runtime.policy
+        return Facts(request, policy.signals, self._clock.now(), self._board, policy.live_signals)
+
+    def _current(self) -> Runtime:
+        if self._watch.due():
+            try:
+                self.reload()
+            except ConductorError as error:
+                self._watch.error = error
+                self._tell("policy_refused", problem=error.problem, where=error.where)
+            else:
+                self._watch.error = None
+        return self._runtime
+
+    def _load(self, path: Path) -> Policy:
+        return policies.load(
+            path,
+            plugins=self._plugins,
+            env=self._env,
+            environment=self._environment,
+            app_signals=self._functions,
+            bound=tuple(self._bound),
+        )
+
+    def _prepared(self, policy: Policy) -> Runtime:
+        speakers = connect_agents(policy, self._plugins, self._bound, simulate=self._simulate)
+        host = drivers.Host(policy.agents, speakers, self._clock, self._dice)
+        layers = build_layers(
+            Setting(policy, self._clock, self._board, lambda: self._store(policy.store))
+        )
+        return Runtime(
+            policy,
+            host,
+            self._board,
+            layers.around_request,
+            layers.around_attempt,
+            self._plugins.observers(),
+        )
+
+    def _store(self, address: str | None) -> Store:
+        address = address or _DEFAULT_STORE
+        if address not in self._stores:
+            factory = self._plugins.stores.get(address.partition(":")[0])
+            if factory is None:
+                raise ConductorError(
+                    f"no store for {address!r}",
+                    mend=self._plugins.stores.nearest(address.partition(":")[0]),
+                )
+            self._stores[address] = factory(address)
+        return self._stores[address]
+
+    def _tell(self, name: EventName, **data: object) -> None:
+        now = self._clock.now()
+        event = Event(name=name, monotonic=now.monotonic, utc=now.utc, data=data)
+        for observer in self._runtime.observers:
+            observer(event)

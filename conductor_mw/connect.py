@@ -1,0 +1,81 @@
+"""Connect every agent of a policy to somebody who speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .agents.base import Agent, Speaker
+from .agents.simulated import SimulatedOptions
+from .errors import ConductorError, nearest
+from .parts import Parts
+
+if TYPE_CHECKING:
+    from .plugins import Plugins
+    from .policy import Policy
+    from .request import Request
+
+
+def connect_agents(
+    policy: Policy, plugins: Plugins, bound: Mapping[str, object], *, simulate: bool = False
+) -> Mapping[str, Speaker]:
+    """Give a speaker for each agent.
+
+    Args:
+        policy: the compiled policy.
+        plugins: knows the kinds of agents.
+        bound: the host app's objects, by agent id.
+        simulate: whether every agent that is not bound is simulated instead of called.
+
+    Raises:
+        ConductorError: an object is bound to an unknown agent, or no kind knows such objects.
+    """
+    for name in bound:
+        if name not in policy.agents:
+            raise ConductorError(
+                f"an object is bound to {name!r}, which is no agent of the policy",
+                where=policy.name,
+                mend=nearest(name, policy.agents),
+            )
+    return {
+        agent.id: _speaker(agent, plugins, bound, simulate=simulate)
+        for agent in policy.agents.values()
+    }
+
+
+def _speaker(
+    agent: Agent, plugins: Plugins, bound: Mapping[str, object], *, simulate: bool
+) -> Speaker:
+    if agent.id in bound:
+        return _adapted(agent, plugins, bound[agent.id])
+    if simulate and agent.kind != "simulated":
+        return SimulatedOptions().connect(agent)
+    # Later, so that a policy can be checked and explained where its models cannot be reached.
+    return _Unconnected(agent)
+
+
+def _adapted(agent: Agent, plugins: Plugins, bound: object) -> Speaker:
+    offers = plugins.agents.items()
+    # The core's own adapter takes any callable, so the others are asked first.
+    for _, offer in sorted(offers, key=lambda item: item[0] == "bound"):
+        speaker = offer.adapt(agent, bound) if offer.adapt else None
+        if speaker is not None:
+            return speaker
+    raise ConductorError(
+        f"agent {agent.id!r} cannot speak through a {type(bound).__name__}",
+        mend="Bind a callable that takes a Request, or install the integration that knows it.",
+    )
+
+
+@dataclass(slots=True)
+class _Unconnected:
+    """Connects at the first call."""
+
+    agent: Agent
+    speaker: Speaker | None = field(default=None)
+
+    def answer(self, request: Request, deadline: float | None) -> Parts:
+        if self.speaker is None:
+            self.speaker = self.agent.options.connect(self.agent)
+        return self.speaker.answer(request, deadline)

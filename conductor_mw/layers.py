@@ -1,0 +1,73 @@
+"""Build the layers that a policy names, once for each policy, outermost first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .clock import Clock
+from .errors import PluginError
+from .live import Board
+
+if TYPE_CHECKING:
+    from .attempts import Attempted
+    from .onion import Around
+    from .policy import Policy
+    from .run import Run
+    from .stores.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a layer may need when it is built, once for each policy that names it.
+
+    Attributes:
+        policy: the compiled policy.
+        clock: what time it is.
+        board: where live signals are told.
+        store: gives the store that the policy names, or one in memory.
+    """
+
+    policy: Policy
+    clock: Clock
+    board: Board
+    store: Callable[[], Store]
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """A policy's layers, as methods to call, outermost first."""
+
+    around_request: Sequence[Around[Run]]
+    around_attempt: Sequence[Around[Attempted]]
+
+
+def build_layers(setting: Setting) -> Layers:
+    """Give the layers of a policy.
+
+    Raises:
+        PluginError: a layer has neither `around_request` nor `around_attempt`.
+    """
+    requests: list[Any] = []
+    attempts: list[Any] = []
+    for use in setting.policy.layers:
+        layer = _built(use.options, setting)
+        around_request = getattr(layer, "around_request", None)
+        around_attempt = getattr(layer, "around_attempt", None)
+        if around_request is None and around_attempt is None:
+            raise PluginError(
+                f"layer {use.name!r} of plugin {use.owner!r} has neither around_request nor "
+                "around_attempt",
+                mend="Give its option class one of them, or `build(setting)` that gives one.",
+            )
+        if around_request is not None:
+            requests.append(around_request)
+        if around_attempt is not None:
+            attempts.append(around_attempt)
+    return Layers(tuple(requests), tuple(attempts))
+
+
+def _built(options: Any, setting: Setting) -> object:
+    build = getattr(options, "build", None)
+    return options if build is None else build(setting)
