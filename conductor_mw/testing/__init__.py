@@ -11,9 +11,11 @@
 ['Good morning.', 'Good morning.', 'Good morning.', 'Good morning.']
 >>> len(big.asked)
 4
+
+The conformance suite for layers is `conductor_mw.testing.conformance.LayerConformance`; it needs
+pytest.
 """
 
-from .conformance import LayerConformance
 from .scripted import Scripted, VirtualClock
 from .ways import COLOURS, STREAMS, WAYS, Colour, Way, ask, read_one
 
@@ -22,7 +24,6 @@ __all__ = [
     "STREAMS",
     "WAYS",
     "Colour",
-    "LayerConformance",
     "Scripted",
     "VirtualClock",
     "Way",
