@@ -23,7 +23,7 @@ def heading(seen: View, width: float, margin: float) -> tuple[str, float]:
         text_at(margin, y + 42, "sub", seen.summary),
     ]
     y += 68
-    if not seen.layers:
+    if not seen.total.get("layer"):
         return "".join(parts), y
     parts.append(text_at(margin, y + 11, "head", "EVERY REQUEST PASSES THROUGH"))
     y += 24
@@ -47,7 +47,7 @@ def heading(seen: View, width: float, margin: float) -> tuple[str, float]:
 
 def guarantees(seen: View, width: float, margin: float, y: float) -> tuple[str, float]:
     """Return what must never happen, drawn from `y` downwards, and its lower edge."""
-    if not seen.guarantees:
+    if not seen.total.get("guarantee"):
         return "", y
     parts = [text_at(margin, y + 34, "head", "GUARANTEED ON EVERY PATH")]
     y += 48

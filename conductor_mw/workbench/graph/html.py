@@ -24,13 +24,12 @@ _ROWS: Final = 500
 def draw_html(graph: Graph, *, limits: Limits | None = None) -> str:
     """Return a whole page; it runs no script and asks the network for nothing.
 
-    The tables go further than the picture: up to 500 rules and as many agents.
+    The tables go further than the picture: up to 500 rules, flows and agents.
     """
     bounds = limits or Limits()
     seen = view(graph, bounds)
-    listed = view(
-        graph, replace(bounds, rules=max(bounds.rules, _ROWS), agents=max(bounds.agents, _ROWS))
-    )
+    more = {name: max(getattr(bounds, name), _ROWS) for name in ("rules", "flows", "agents")}
+    listed = view(graph, replace(bounds, **more))
     picture = paint(seen, alone=False)
     style = PALETTE + PICTURE + PAGE
     digest = b64encode(sha256(style.encode()).digest()).decode()
@@ -38,6 +37,7 @@ def draw_html(graph: Graph, *, limits: Limits | None = None) -> str:
     title = escape(shorten(seen.title, 200))
     sections = (
         _rules(listed),
+        _flows(listed),
         _agents(listed),
         _cards(
             "Guarantees",
@@ -85,6 +85,21 @@ def _rules(seen: View) -> str:
     failures = [(_name(node), _targets(seen, node)) for node in seen.failures]
     below = _table(("When an attempt fails with", "It goes to"), failures) if failures else ""
     return _section("Rules", "The first that matches wins.", table, seen.remainder("rule"), below)
+
+
+def _flows(seen: View) -> str:
+    if not seen.flows:
+        return ""
+    rows = [
+        (
+            f'<span class="dot {seen.hue(flow.id)}"></span>{_name(flow)}',
+            _code(flow.detail) + _badges([f"{name} {value}" for name, value in flow.facts]),
+            _targets(seen, flow),
+        )
+        for flow in seen.flows
+    ]
+    table = _table(("Flow", "Strategy", "Steps"), rows)
+    return _section("Flows", "How several agents share a request.", table, seen.remainder("flow"))
 
 
 def _agents(seen: View) -> str:

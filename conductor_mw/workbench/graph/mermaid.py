@@ -88,17 +88,15 @@ def _node(name: str, node: Node) -> str:
 
 def _start(seen: View, names: dict[str, str]) -> list[str]:
     """Fan out from the request; a chain of rules would be drawn far too wide to read."""
-    if not seen.request:
-        return []
-    start = names[seen.request.id]
-    lines = [
-        f'  {start} -->|"{position}"| {names[node.id]}'
-        for position, node in enumerate(seen.rules, start=1)
-    ]
+    ways = [(f'-->|"{place}"|', names[node.id]) for place, node in enumerate(seen.rules, start=1)]
+    lines: list[str] = []
     if left_out := seen.remainder("rule"):
-        lines += [f'  more["{left_out}"]:::otherwise', f"  {start} --> more"]
-    lines += [f'  {start} -->|"else"| {names[node.id]}' for node in seen.defaults]
-    lines += [f'  {start} -.->|"on failure"| {names[node.id]}' for node in seen.failures]
+        lines.append(f'  more["{left_out}"]:::otherwise')
+        ways.append(("-->", "more"))
+    ways += [('-->|"else"|', names[node.id]) for node in seen.defaults]
+    ways += [('-.->|"on failure"|', names[node.id]) for node in seen.failures]
+    if seen.request:
+        lines += [f"  {names[seen.request.id]} {arrow} {name}" for arrow, name in ways]
     return lines
 
 

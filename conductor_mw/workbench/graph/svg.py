@@ -94,7 +94,7 @@ def _columns(seen: View) -> list[list[Card]]:
     if left_out := seen.remainder("failure"):
         entries.append(more_card("failure", f"… {left_out}", RULE_WIDTH))
     depths = _depths(seen)
-    flows: list[list[Card]] = [[] for _ in range(max(depths.values(), default=0))]
+    flows: list[list[Card]] = [[] for _ in range(max(depths.values(), default=1))]
     for node in seen.flows:
         flows[depths[node.id] - 1].append(flow_card(seen, node))
     if left_out := seen.remainder("flow"):
@@ -109,18 +109,18 @@ def _columns(seen: View) -> list[list[Card]]:
 def _depths(seen: View) -> dict[str, int]:
     """Give each flow a column right of everything that leads to it.
 
-    Each round moves a flow right of its sources; the number of rounds is fixed, so flows that
-    lead to each other end too.
+    Flows that lead to each other have no such order: the first of them then goes left.
     """
-    depths = {node.id: 1 for node in seen.flows}
-    for _ in range(_DEEPEST - 1):
-        for node in seen.flows:
-            for edge in seen.steps(node)[0]:
-                if edge.target in depths and edge.target != node.id:
-                    deeper = max(depths[edge.target], depths[node.id] + 1)
-                    depths[edge.target] = min(deeper, _DEEPEST)
-    used = sorted(set(depths.values()))
-    return {flow: used.index(depth) + 1 for flow, depth in depths.items()}
+    ahead = {node.id: {edge.target for edge in seen.steps(node)[0]} for node in seen.flows}
+    depths = dict.fromkeys(ahead, 1)
+    left = list(ahead)
+    while left:
+        reached = {target for flow in left for target in ahead[flow] - {flow}}
+        now = next((flow for flow in left if flow not in reached), left[0])
+        left.remove(now)
+        for target in ahead[now].intersection(left):
+            depths[target] = min(max(depths[target], depths[now] + 1), _DEEPEST)
+    return depths
 
 
 def _lefts(columns: Sequence[Sequence[Card]]) -> list[float]:

@@ -73,7 +73,7 @@ class _Tree:
         start = seen.request.label if seen.request else "request"
         layers = [shorten(node.label, _NAME_ROOM) for node in seen.layers]
         names = " → ".join(filter(None, [*layers, seen.remainder("layer")]))
-        through: Line = (("quiet", f"  through {names}"),) if layers else ()
+        through: Line = (("quiet", f"  through {names}"),) if names else ()
         rules = self.entries(seen.rules, "rule", len(str(len(seen.rules))))
         lines: list[Line] = [
             (("title", shorten(start, _NAME_ROOM)), *through),
@@ -182,7 +182,7 @@ def _agents(seen: View) -> list[Line]:
         for node in seen.agents
     ]
     rooms = [max((cells(row[column]) for row in rows), default=0) for column in range(3)]
-    lines: list[Line] = [(), (("title", "agents"),)] if rows else []
+    lines: list[Line] = [(), (("title", "agents"),)] if seen.total.get("agent") else []
     for row in rows:
         name, model, badges = (
             text + " " * (room - cells(text) + 2) if room else ""
@@ -197,7 +197,7 @@ def _agents(seen: View) -> list[Line]:
 
 
 def _guarantees(seen: View) -> list[Line]:
-    lines: list[Line] = [(), (("title", "guarantees"),)] if seen.guarantees else []
+    lines: list[Line] = [(), (("title", "guarantees"),)] if seen.total.get("guarantee") else []
     room = max((cells(shorten(node.label, _NAME_ROOM)) for node in seen.guarantees), default=0)
     for node in seen.guarantees:
         label = shorten(node.label, _NAME_ROOM)
@@ -212,13 +212,18 @@ def _print(line: Line, width: int, colour: bool) -> str:
     """Clip a line to the width as a whole, whatever its parts asked for."""
     text = ""
     left = width
-    for paint, part in line:
+    parts = list(line)
+    while parts and not parts[-1][1].rstrip():
+        parts.pop()
+    if parts:  # before painting, since afterwards no blank stands at the end
+        parts[-1] = (parts[-1][0], parts[-1][1].rstrip())
+    for paint, part in parts:
         shown = _cut(part, left)
         left -= cells(shown)
         text += f"\x1b[{_COLOURS[paint]}m{shown}\x1b[0m" if colour and shown.strip() else shown
         if shown != part:
             break
-    return text.rstrip()
+    return text
 
 
 def _cut(text: str, room: int) -> str:
