@@ -6,6 +6,7 @@ from conductor_mw.rules.expression import Expression, expression
 from conductor_mw.rules.interpreter import Facts
 from conductor_mw.rules.scope import Scope
 from conductor_mw.rules.syntax import Unsupported
+from conductor_mw.rules.table import OnError, Passed, RuleError, RuleTable
 from conductor_mw.rules.types import (
     BOOL,
     DOUBLE,
@@ -28,6 +29,10 @@ __all__ = [
     "STRING",
     "Expression",
     "Facts",
+    "OnError",
+    "Passed",
+    "RuleError",
+    "RuleTable",
     "Scope",
     "Type",
     "Unsupported",

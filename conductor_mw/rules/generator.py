@@ -53,6 +53,8 @@ _COMPARE: Final = {
 _ARITHMETIC: Final = {"+": ast.Add(), "-": ast.Sub(), "*": ast.Mult()}
 _IN: Final = ast.In()
 _MANY: Final = 8
+# Up to here every int is a double as well.
+_EXACT: Final = 2**53
 
 
 def charged(steps: Steps, container: object, cost: int) -> Sequence[object]:
@@ -289,22 +291,31 @@ class Emitter:
             col_offset=0,
         )
 
-    def perhaps(self, node: Node, *, condition: bool = False) -> ast.expr:
+    def perhaps(self, node: Node) -> ast.expr:
         """Return the code of a part that may not be reached: what it keeps is not kept after."""
         before = self.kept
         self.kept = None if before is None else dict(before)
-        code = self.condition(node) if condition else self.value(node)
+        code = self.value(node)
         self.kept = before
         return code
 
     def logic(self, node: Logic) -> ast.expr:
+        """Join conditions."""
+        return self.joined(ast.And() if node.operator == "&&" else ast.Or(), node.operands)
+
+    def all_of(self, parts: Sequence[Node]) -> ast.expr:
+        """Return the code that all of `parts` hold, in this order."""
+        return self.joined(ast.And(), parts)
+
+    def joined(self, operator: ast.boolop, parts: Sequence[Node]) -> ast.expr:
         """Join conditions; only the first is reached for certain."""
-        first = self.condition(node.operands[0])
+        first = self.condition(parts[0])
+        if len(parts) == 1:
+            return first
         before = self.kept
         self.kept = None if before is None else dict(before)
-        rest = [self.condition(operand) for operand in node.operands[1:]]
+        rest = [self.condition(part) for part in parts[1:]]
         self.kept = before
-        operator = ast.And() if node.operator == "&&" else ast.Or()
         return ast.BoolOp(operator, [first, *rest], lineno=self.line, col_offset=0)
 
     def choice(self, node: Choice) -> ast.expr:
@@ -429,7 +440,9 @@ class Emitter:
                     sides.append(self.constant(float(cast("int", side.value))))
                 else:
                     sides.append(self.call("float", self.value(side)))
-        elif a == b and a in _SCALARS:
+        elif (a == b and a in _SCALARS) or (
+            node.operator in ("==", "!=") and (_plain(left, right) or _plain(right, left))
+        ):
             sides = [self.value(left), self.value(right)]
         else:
             return None
@@ -473,6 +486,20 @@ class Emitter:
             self.value(text), method, _LOAD, lineno=self.line, col_offset=0
         )
         return ast.Call(bound, [self.value(part)], [], lineno=self.line, col_offset=0)
+
+
+def _plain(known: Node, other: Node) -> bool:
+    """Return whether Python's == of a constant and a value of unknown type is CEL's.
+
+    It is for texts, and for numbers that a double holds exactly and that no bool equals.
+    """
+    if not isinstance(known, Const) or other.type is not DYN:
+        return False
+    value = known.value
+    if isinstance(value, str):
+        return True
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and value not in (0, 1) and abs(value) < _EXACT
 
 
 def function_of(node: Node) -> Function:

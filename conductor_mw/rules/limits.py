@@ -27,6 +27,9 @@ MAX_PROGRAM: Final = 10_000
 MAX_VALUE_DEPTH: Final = 64
 """Levels of lists and maps in one value that is compared."""
 
+MAX_TABLE_STEPS: Final = 1_000_000
+"""Steps of all rules together that one decision may take."""
+
 BODY_PER_STEP: Final = 10
 """Parts of a macro's body that one step pays for."""
 
@@ -49,10 +52,16 @@ class Steps:
       read less inside all, exists, filter and map
     """
 
-    __slots__ = ("left",)
+    __slots__ = ("left", "limit")
 
-    def __init__(self, left: int = MAX_STEPS) -> None:
-        self.left = left
+    def __init__(self, limit: int = MAX_STEPS) -> None:
+        self.limit = limit
+        self.left = limit
+
+    @property
+    def spent(self) -> int:
+        """How many steps were taken so far."""
+        return self.limit - self.left
 
     def spend(self, count: int) -> None:
         """Take `count` steps.
@@ -60,9 +69,9 @@ class Steps:
         Raises:
             EvaluationError: the budget is used up.
         """
-        self.left -= count
-        if self.left < 0:
+        if count > self.left:
             raise EvaluationError(
-                f"more than {MAX_STEPS:,} steps in one evaluation",
+                f"more than {self.limit:,} steps in one evaluation",
                 mend="read less inside all, exists, filter and map",
             )
+        self.left -= count

@@ -239,7 +239,9 @@ class _Reader:
         if kind == "(":
             self.advance()
             inner = self.expression(depth + 1)
-            self.expect(")", "a ')'", opened=token)
+            end = self.expect(")", "a ')'", opened=token).end
+            # A message that quotes this part quotes its parentheses.
+            inner.start, inner.end = token.start, end
             return inner
         if kind == "[":
             items, end, deep = self.sequence("]", depth)

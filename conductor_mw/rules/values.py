@@ -31,7 +31,7 @@ _KINDS: Final[dict[type, str]] = {
     tuple: "list",
     dict: "map",
 }
-_ORDERED: Final = (int, str, float, bool)
+_ORDERED: Final = frozenset((int, str, float, bool))
 
 
 def kind(value: Value) -> str:
@@ -75,7 +75,7 @@ def truth(value: Value) -> bool:
 
 def equal(left: Value, right: Value, depth: int = 0) -> bool:
     """Return whether two values are equal; values of unrelated types are not."""
-    a, b = kind(left), kind(right)
+    a, b = _KINDS.get(type(left)) or kind(left), _KINDS.get(type(right)) or kind(right)
     if a != b:
         if {a, b} == {"int", "double"}:
             return _float(left) == _float(right)
@@ -132,6 +132,8 @@ def greater_equal(left: Value, right: Value) -> bool:
 
 def _ordered(operator: str, left: Value, right: Value) -> tuple[float, float]:
     """Return the two as values that Python orders as CEL does."""
+    if type(left) is type(right) and type(left) in _ORDERED:
+        return cast("float", left), cast("float", right)
     a, b = kind(left), kind(right)
     if a == b and a in ("bool", "int", "double", "string"):
         return cast("float", left), cast("float", right)
