@@ -14,7 +14,7 @@ from . import policy as policies
 from .answer import Answer, AsyncPartStream, PartStream, answer_of
 from .clock import Clock, SystemClock
 from .connect import connect_agents
-from .decide import Decision, decide
+from .decide import Decision, ForcedDecision, decide
 from .errors import ConductorError
 from .events import Event, EventName
 from .layers import Setting, build_layers
@@ -162,6 +162,7 @@ class Conductor:
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
+        agent: str | None = None,
         **parameters: object,
     ) -> Answer:
         """Give the answer to a request.
@@ -171,6 +172,7 @@ class Conductor:
             metadata: what the app knows about the request, for example tenant and tier.
             tools: OpenAI-style tool definitions that the request offers.
             deadline: seconds until the whole run must be over.
+            agent: asks this agent whatever the rules say; guarantees hold all the same.
             parameters: further parameters of the call, for example `temperature`.
 
         Raises:
@@ -178,7 +180,7 @@ class Conductor:
                 answered; `attempts_of(error)` tells every attempt.
             Failure: a guarantee, a layer or a simulated agent refused.
         """
-        run = self._begin(prompt, metadata, tools, parameters, deadline, stream=False)
+        run = self._begin(prompt, metadata, tools, parameters, deadline, agent, stream=False)
         return answer_of(run, list(drivers.stream(run.runtime.host, run.parts())))
 
     async def acall(
@@ -188,10 +190,11 @@ class Conductor:
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
+        agent: str | None = None,
         **parameters: object,
     ) -> Answer:
         """Give the answer to a request, on the running event loop. Arguments as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, stream=False)
+        run = self._begin(prompt, metadata, tools, parameters, deadline, agent, stream=False)
         parts = drivers.astream(run.runtime.host, run.parts())
         return answer_of(run, [part async for part in parts])
 
@@ -202,10 +205,11 @@ class Conductor:
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
+        agent: str | None = None,
         **parameters: object,
     ) -> PartStream:
         """Give the answer part by part. Arguments and errors as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, stream=True)
+        run = self._begin(prompt, metadata, tools, parameters, deadline, agent, stream=True)
         return PartStream(run, drivers.stream(run.runtime.host, run.parts()))
 
     def astream(
@@ -215,10 +219,11 @@ class Conductor:
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
+        agent: str | None = None,
         **parameters: object,
     ) -> AsyncPartStream:
         """Give the answer part by part, on the running event loop. Arguments as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, stream=True)
+        run = self._begin(prompt, metadata, tools, parameters, deadline, agent, stream=True)
         return AsyncPartStream(run, drivers.astream(run.runtime.host, run.parts()))
 
     def reload(self) -> bool:
@@ -248,23 +253,28 @@ class Conductor:
         """Why the newest version of the files is not at work, or None."""
         return self._watch.error
 
-    def begin(self, request: Request, *, deadline: float | None = None) -> Run:
+    def begin(
+        self, request: Request, *, deadline: float | None = None, agent: str | None = None
+    ) -> Run:
         """Give the run of a request, for an integration that drives it itself.
 
         Args:
             request: the host's payload with the host's lens.
             deadline: seconds until the whole run must be over.
+            agent: asks this agent whatever the rules say; guarantees hold all the same.
         """
         runtime = self._current()
         started = self._clock.now()
         limits = [deadline, runtime.policy.deadline, runtime.policy.guarantees.at_most.seconds]
         shortest = min((limit for limit in limits if limit is not None), default=None)
+        facts = self._facts(runtime, request)
         return Run(
             runtime,
             request,
-            self._facts(runtime, request),
+            facts,
             started,
             deadline=None if shortest is None else started.monotonic + shortest,
+            decision=None if agent is None else ForcedDecision(runtime.policy, facts, agent),
         )
 
     def _begin(
@@ -274,11 +284,12 @@ class Conductor:
         tools: Sequence[Mapping[str, Any]] | None,
         parameters: Mapping[str, object],
         deadline: float | None,
+        agent: str | None,
         *,
         stream: bool,
     ) -> Run:
         request = self._request(prompt, metadata, tools, parameters, stream=stream)
-        return self.begin(request, deadline=deadline)
+        return self.begin(request, deadline=deadline, agent=agent)
 
     def _request(
         self,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .errors import RequestError
+from .errors import RequestError, nearest
+from .flows.agent import AskAgent
 
 if TYPE_CHECKING:
     from .flows.base import Flow
@@ -35,18 +36,12 @@ class Decision:
         fingerprint: the policy that decided.
     """
 
-    def __init__(self, policy: Policy, facts: Facts, index: int, *, forced: str = "") -> None:
+    def __init__(self, policy: Policy, facts: Facts, index: int) -> None:
         self._policy = policy
         self._facts = facts
         self._index = index
-        self._forced = forced
         self.fingerprint = policy.fingerprint
-        if forced:
-            self.target = forced
-        elif index >= 0:
-            self.target = policy.rules[index].target
-        else:
-            self.target = policy.default or ""
+        self.target = policy.rules[index].target if index >= 0 else policy.default or ""
 
     @property
     def rule(self) -> str | None:
@@ -87,6 +82,11 @@ class Decision:
             read.update(self._policy.table.matched_reads(self._facts, self._index))
         return {name: self._shown(name) for name in sorted(read)}
 
+    @property
+    def forced(self) -> bool:
+        """Whether the caller named the agent, so that no rule was asked."""
+        return False
+
     def to_dict(self) -> dict[str, object]:
         """Give the decision as plain JSON."""
         return {
@@ -111,6 +111,31 @@ class Decision:
         if self._policy.signals[name].content and isinstance(value, str):
             return {"length": len(value)}
         return _plain(value)
+
+
+class ForcedDecision(Decision):
+    """The record of a request whose caller named the agent. Guarantees hold all the same."""
+
+    def __init__(self, policy: Policy, facts: Facts, agent: str) -> None:
+        if agent not in policy.agents:
+            raise RequestError(f"no agent {agent!r}", mend=nearest(agent, policy.agents))
+        super().__init__(policy, facts, -1)
+        self.target = agent
+        self._flow = AskAgent(policy.agents[agent])
+
+    @property
+    def flow(self) -> Flow:
+        """The agent that the caller named."""
+        return self._flow
+
+    @property
+    def forced(self) -> bool:
+        """True: no rule was asked."""
+        return True
+
+    @cached_property
+    def _replay(self) -> Sequence[Passed]:
+        return ()
 
 
 def decide(policy: Policy, facts: Facts) -> Decision:
