@@ -1,0 +1,216 @@
+"""Compile the agents: their kind's options, price, timeouts, retries and fingerprints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from conductor_mw.agents.base import RETRIED, Agent, AgentOptions, Retry, Timeouts
+from conductor_mw.agents.prices import ListPrice, list_price
+from conductor_mw.errors import nearest
+from conductor_mw.money import Price
+from conductor_mw.plugins import AgentOffer
+from conductor_mw.policy import later
+from conductor_mw.policy.document import AgentEntry, RetryEntry, TimeoutEntry
+from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.fingerprint import agent_fingerprint
+from conductor_mw.policy.tree import Loc
+from conductor_mw.policy.validation import shown, validate
+
+BOUND: Final = "bound"
+_SECRET_KEY: Final = re.compile(r"\$\{env:[A-Za-z_][A-Za-z0-9_]{0,127}\}")
+_PASSED_ON: Final = ("base_url", "api_key")
+_COMMON: Final = frozenset(AgentEntry.model_fields)
+
+
+def compile_agents(draft: Draft) -> dict[str, Agent]:
+    """Give every agent by id; findings go to the draft."""
+    agents: dict[str, Agent] = {}
+    first: dict[str, int] = {}
+    for position, entry in enumerate(draft.file.agents):
+        at = ("agents", position)
+        if entry.id in first:
+            line = draft.positions.place(("agents", first[entry.id])).line
+            draft.find(
+                (*at, "id"),
+                "duplicate-id",
+                f"the agent {entry.id!r} is declared a second time",
+                f"the first is in line {line}; rename one of them",
+            )
+            continue
+        first[entry.id] = position
+        agent = _agent(draft, entry, at)
+        # A broken agent stays known, so that its rules do not seem to name nobody.
+        agents[entry.id] = agent or Agent(entry.id, BOUND, _Broken())
+    for name in sorted(set(draft.bound) - set(agents)):
+        draft.find(
+            (),
+            "unknown-name",
+            f"the app binds an object to the agent {shown(name)}, which is not declared",
+            nearest(name, agents),
+        )
+    return agents
+
+
+class _Broken(AgentOptions):
+    """Stands in for options that could not be read; never leaves a refused policy."""
+
+    def connect(self, agent: Agent) -> Any:
+        """Refuse."""
+        raise NotImplementedError(agent.id)
+
+
+def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
+    before = len(draft.findings)
+    _check_secret(draft, entry, at)
+    if entry.via not in (None, "direct"):
+        draft.find(
+            (*at, "via"),
+            "not-yet",
+            f"no gateway {shown(entry.via)}",
+            "gateways come with the LiteLLM integration; write `via: direct` or leave it out",
+        )
+    kind, offer = _kind(draft, entry, at)
+    options = None if offer is None else _options(draft, entry, kind, offer, at)
+    if options is None or len(draft.findings) > before:
+        return None
+    listed = _listed(kind, options)
+    price, source = _price(entry, listed)
+    agent = Agent(
+        id=entry.id,
+        kind=kind,
+        options=options,
+        labels=frozenset(entry.labels),
+        prompt=entry.prompt,
+        parameters=entry.parameters,
+        price=price,
+        price_source=source,
+        max_output_tokens=entry.max_output_tokens or (listed.max_output_tokens if listed else None),
+        timeouts=_timeouts(entry),
+        retry=_retry(entry),
+    )
+    return _stamped(agent)
+
+
+def _stamped(agent: Agent) -> Agent:
+    from dataclasses import replace
+
+    return replace(agent, fingerprint=agent_fingerprint(agent))
+
+
+def _check_secret(draft: Draft, entry: AgentEntry, at: Loc) -> None:
+    if entry.api_key is not None and not _SECRET_KEY.fullmatch(entry.api_key):
+        draft.find(
+            (*at, "api_key"),
+            "secret-in-file",
+            "a key must not stand in a policy",
+            "write ${env:NAME} and put the key into that environment variable",
+        )
+    for name, text in _texts(entry.parameters):
+        if name in ("api_key", "authorization", "api-key", "x-api-key"):
+            del text  # never shown: it may be a key
+            draft.find(
+                (*at, "parameters"),
+                "secret-in-file",
+                f"the parameter {name!r} may hold a key, and a key must not stand in a policy",
+                "use the agent's `api_key: ${env:NAME}`",
+            )
+
+
+def _texts(parameters: Mapping[str, Any]) -> list[tuple[str, object]]:
+    found = [(name.lower(), value) for name, value in parameters.items()]
+    for name in ("extra_headers", "headers"):
+        inner = parameters.get(name)
+        if isinstance(inner, dict):
+            found += [(str(key).lower(), value) for key, value in inner.items()]
+    return found
+
+
+def _kind(draft: Draft, entry: AgentEntry, at: Loc) -> tuple[str, AgentOffer | None]:
+    """Give the agent's kind and its offer; None with a finding where there is none."""
+    extra = entry.model_extra or {}
+    kinds = [key for key in extra if key in draft.plugins.agents.names and key != BOUND]
+    unknown = [key for key in extra if key not in kinds]
+    for key in unknown:
+        if key in later.AGENT_KEYS:
+            draft.find((*at, key), "not-yet", f"no key {key!r} yet", later.AGENT_KEYS[key], key=True)
+            continue
+        known = (_COMMON | set(draft.plugins.agents.names)) - {BOUND}
+        draft.find((*at, key), "unknown-key", f"no key {shown(key)}", nearest(key, known), key=True)
+    if len(kinds) > 1:
+        draft.find(
+            (*at, kinds[1]),
+            "two-kinds",
+            f"an agent cannot be of two kinds: {' and '.join(map(repr, kinds[:2]))}",
+            "keep one of them",
+            key=True,
+        )
+        return kinds[0], None
+    if unknown and not kinds:
+        return BOUND, None
+    kind = kinds[0] if kinds else BOUND
+    return kind, draft.plugins.agents.get(kind)
+
+
+def _options(
+    draft: Draft, entry: AgentEntry, kind: str, offer: AgentOffer, at: Loc
+) -> AgentOptions | None:
+    value = {} if kind == BOUND else (entry.model_extra or {})[kind]
+    mapping = offer.options.from_value(value)
+    where = at if kind == BOUND else (*at, kind)
+    if not isinstance(mapping, dict):
+        draft.find(where, "wrong-type", f"must be a mapping, not {shown(mapping)}")
+        return None
+    fields = offer.options.model_fields
+    for name in _PASSED_ON:
+        given = getattr(entry, name)
+        if given is None:
+            continue
+        if name not in fields:
+            draft.find(
+                (*at, name),
+                "unknown-key",
+                f"an agent of the kind {kind!r} has no {name!r}",
+                "it belongs to agents with `model:`",
+                key=True,
+            )
+        elif _SECRET_KEY.fullmatch(entry.api_key or "${env:NAME}"):  # else it was refused already
+            mapping = {**mapping, name: given}
+    return validate(offer.options, mapping, draft.positions, draft.findings, where)
+
+
+def _listed(kind: str, options: AgentOptions) -> ListPrice | None:
+    model = getattr(options, "model", None)
+    return list_price(model) if kind == "model" and isinstance(model, str) else None
+
+
+def _price(entry: AgentEntry, listed: ListPrice | None) -> tuple[Price | None, str]:
+    if entry.price is not None:
+        stated = entry.price
+        price = Price.per_million(
+            input=stated.input, output=stated.output, cached_input=stated.cached_input
+        )
+        return price, "policy"
+    if listed is not None and listed.price is not None:
+        return listed.price, listed.source
+    return None, "unknown"
+
+
+def _timeouts(entry: AgentEntry) -> Timeouts:
+    if isinstance(entry.timeout, TimeoutEntry):
+        return Timeouts(entry.timeout.whole, entry.timeout.first_part, entry.timeout.idle)
+    return Timeouts(whole=entry.timeout)
+
+
+def _retry(entry: AgentEntry) -> Retry:
+    if isinstance(entry.retry, RetryEntry):
+        stated = entry.retry
+        usual = Retry()
+        return Retry(
+            stated.times,
+            RETRIED if stated.on is None else frozenset(stated.on),
+            usual.wait if stated.wait is None else stated.wait,
+            usual.longest if stated.longest is None else stated.longest,
+        )
+    return Retry(times=entry.retry or 0)

@@ -1,0 +1,151 @@
+"""Compile a policy that was read: every name looked up, every condition checked, every mistake told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from conductor_mw.errors import Finding, PolicyError
+from conductor_mw.flows.agent import AskAgent
+from conductor_mw.flows.base import leaves
+from conductor_mw.plugins import Plugins
+from conductor_mw.policy.agents import compile_agents
+from conductor_mw.policy.document import PolicyFile
+from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.facts import allowed_env, gather_signals
+from conductor_mw.policy.fingerprint import policy_fingerprint
+from conductor_mw.policy.guarantees import compile_guarantees
+from conductor_mw.policy.layers import compile_layers
+from conductor_mw.policy.loading import Loaded
+from conductor_mw.policy.policy import Policy
+from conductor_mw.policy.routing import Routes, compile_routing
+from conductor_mw.policy.site import Flows
+from conductor_mw.policy.source import MAX_FINDINGS
+from conductor_mw.policy.validation import validate
+from conductor_mw.rules.table import RuleTable
+
+
+def compile_policy(
+    loaded: Loaded,
+    plugins: Plugins,
+    *,
+    env: Mapping[str, str],
+    app_signals: Mapping[str, Callable[..., object]],
+    bound: Collection[str],
+) -> Policy:
+    """Give the compiled policy.
+
+    Args:
+        loaded: the document with everything it includes.
+        plugins: the registries to compile against.
+        env: the process's environment.
+        app_signals: Python functions that the app bound to names.
+        bound: ids of agents to which the app binds an object.
+
+    Raises:
+        PolicyError: the policy cannot be used as written; it holds every finding.
+    """
+    findings = loaded.findings
+    file = None
+    if loaded.tree is not None:
+        file = validate(PolicyFile, loaded.tree, loaded.positions, findings)
+    if file is None:
+        raise PolicyError(sorted_findings(findings))
+    draft = Draft(file, loaded.positions, plugins, env, app_signals, bound, findings)
+    agents = compile_agents(draft)
+    allowed = allowed_env(draft)
+    signals = gather_signals(draft, agents, allowed)
+    flows = Flows(draft, agents)
+    flows.compile_all()
+    routes = compile_routing(draft, flows)
+    guarantees = compile_guarantees(draft, agents)
+    layers = compile_layers(draft)
+    if not any(finding.severity == "error" for finding in draft.findings):
+        _check_use(draft, flows, routes)  # a misspelt target would make its agent seem unused
+    findings = sorted_findings(draft.findings)
+    if any(finding.severity == "error" for finding in findings):
+        raise PolicyError(findings)
+    policy = Policy(
+        name=(file.workflow.name if file.workflow else "") or loaded.name,
+        fingerprint="",
+        mode=file.mode,
+        agents=MappingProxyType(agents),
+        flows=MappingProxyType(dict(flows.named)),
+        rules=routes.rules,
+        table=RuleTable.build(
+            [rule.condition for rule in routes.rules], [rule.on_error for rule in routes.rules]
+        ),
+        default=routes.default,
+        default_flow=routes.default_flow,
+        guarantees=guarantees,
+        layers=layers,
+        signals=MappingProxyType(signals),
+        live_signals=frozenset(name for name in draft.reads if signals[name].live),
+        scope=draft.scope,
+        deadline=min(
+            (one for one in (routes.deadline, guarantees.at_most.seconds) if one is not None),
+            default=None,
+        ),
+        env=MappingProxyType(allowed),
+        environment=loaded.environment,
+        worst_calls=MappingProxyType(_worst_calls(routes)),
+        store=file.store,
+        warnings=tuple(findings),
+        sources=loaded.files,
+    )
+    return replace(policy, fingerprint=policy_fingerprint(policy, plugins, draft.declared, file.env))
+
+
+def sorted_findings(findings: list[Finding]) -> list[Finding]:
+    """Give each finding once, in the order of the text, errors only up to a number that is read."""
+    once = sorted(
+        dict.fromkeys(findings), key=lambda one: (one.place, one.severity, one.code, one.problem)
+    )
+    if len(once) <= MAX_FINDINGS:
+        return once
+    errors = [finding for finding in once if finding.severity == "error"]
+    kept = (errors or once)[:MAX_FINDINGS]
+    left = len(once) - len(kept)
+    last = kept[-1]
+    return [*kept, Finding(last.place, "more", f"and {left} more", "", last.severity)]
+
+
+def _worst_calls(routes: Routes) -> dict[str, int]:
+    worst: dict[str, int] = {}
+    for rule in routes.rules:
+        worst[rule.target] = max(worst.get(rule.target, 0), rule.flow.worst_calls)
+    if routes.default is not None and routes.default_flow is not None:
+        found = routes.default_flow.worst_calls
+        worst[routes.default] = max(worst.get(routes.default, 0), found)
+    return worst
+
+
+def _check_use(draft: Draft, flows: Flows, routes: Routes) -> None:
+    """Warn of agents and flows that no request can reach."""
+    asked: set[str] = set()
+    seen: set[int] = set()
+    for flow in [*(rule.flow for rule in routes.rules), routes.default_flow]:
+        if flow is None or id(flow) in seen:
+            continue
+        seen.add(id(flow))
+        asked.update(leaf.agent.id for leaf in leaves(flow) if isinstance(leaf, AskAgent))
+    for position, entry in enumerate(draft.file.agents):
+        if entry.id not in asked:
+            draft.find(
+                ("agents", position),
+                "unused-agent",
+                f"no rule leads to the agent {entry.id!r}",
+                "remove it, or name it in a rule",
+                severity="warning",
+            )
+    for name in draft.file.flows:
+        if name not in flows.used:
+            draft.find(
+                ("flows", name),
+                "unused-flow",
+                f"nothing uses the flow {name!r}",
+                "remove it, or name it in a rule",
+                key=True,
+                severity="warning",
+            )

@@ -1,0 +1,213 @@
+"""The skeleton of the policy file as pydantic models; registries give what stands below it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from conductor_mw.errors import FailureKind
+from conductor_mw.flows.base import Target
+from conductor_mw.durations import Duration
+
+ID_PATTERN: Final = r"^[a-z][a-z0-9_-]*$"
+SIGNAL_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
+MAX_RULES: Final = 50_000
+MAX_AGENTS: Final = 1_000
+MAX_FLOWS: Final = 2_000
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
+OnError = Literal["fail", "skip", "match"]
+
+
+class Entry(BaseModel):
+    """A mapping of the policy file; a key that it does not have is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ClassTable(Entry):
+    """The short form: a table from `input.type` to a target."""
+
+    type: Literal["declarative"] = Field("declarative", description="the only kind there is")
+    route: dict[str, Target] = Field(
+        min_length=1, description="which target answers each `input.type`"
+    )
+    default: Target | None = Field(None, description="who answers what the table does not name")
+
+
+class Workflow(Entry):
+    """What the policy is called."""
+
+    name: str = Field("", max_length=200, description="shown in reports and records")
+    description: str = Field("", description="for people")
+    routing: ClassTable | None = Field(None, description="the short form of `routing`")
+
+
+class SignalEntry(Entry):
+    """A fact that the app supplies, or one that is made from others."""
+
+    from_: str | None = Field(None, alias="from", description="where it comes from: `metadata.<key>`")
+    expr: str | None = Field(None, description="an expression over other signals")
+    function: str | None = Field(None, description="a Python function that the app binds by name")
+    type: str | None = Field(None, description="its type, for example `string` or `list<string>`")
+    one_of: list[str | int | float | bool] | None = Field(
+        None, min_length=1, description="the only values it may have"
+    )
+    default: Any = Field(None, description="its value where metadata has none")
+    doc: str = Field("", description="one sentence for people")
+
+
+class PriceEntry(Entry):
+    """Dollars per million tokens."""
+
+    input: float = Field(ge=0, le=1e6)
+    output: float = Field(ge=0, le=1e6)
+    cached_input: float | None = Field(None, ge=0, le=1e6)
+
+
+class TimeoutEntry(Entry):
+    """How long an agent may take."""
+
+    whole: Duration | None = Field(None, description="until its answer is complete")
+    first_part: Duration | None = Field(None, description="until the caller sees something")
+    idle: Duration | None = Field(None, description="between two parts")
+
+
+class RetryEntry(Entry):
+    """How often an agent is asked again after a failure."""
+
+    times: int = Field(1, ge=0, le=20, description="further tries after the first")
+    on: list[FailureKind] | None = Field(
+        None,
+        description="the kinds of failure that are tried again: timeout, connection, rate_limit and "
+        "server_error where it is not said",
+    )
+    wait: Duration | None = Field(None, description="the first wait; it doubles with every try")
+    longest: Duration | None = Field(None, description="the longest wait")
+
+
+class AgentEntry(Entry):
+    """Somebody who can answer; one further key says of which kind: `model`, `simulated` ..."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: Id = Field(description="its name; agents and flows share one namespace")
+    prompt: str = Field("", description="a system prompt put in front")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict[str, Any], description="set on every call, for example temperature"
+    )
+    labels: list[Id] = Field(
+        default_factory=list[str], description="the words that guarantees speak about"
+    )
+    price: PriceEntry | None = Field(None, description="dollars per million tokens")
+    timeout: Duration | TimeoutEntry | None = Field(None, description="how long it may take")
+    retry: int | RetryEntry | None = Field(None, description="how often it is asked again")
+    max_output_tokens: int | None = Field(None, ge=1, description="the most it can answer")
+    base_url: str | None = Field(None, description="another address of the provider's API")
+    api_key: str | None = Field(None, description="`${env:NAME}`; never the key itself")
+    via: str | None = Field(None, description="`direct`, the only way there is so far")
+
+
+class RuleEntry(Entry):
+    """A condition and who answers where it holds; the first match wins."""
+
+    id: Id | None = Field(None, description="its name in decisions; `#<position>` without one")
+    condition: str = Field(description="an expression over signals that gives true or false")
+    target: Target = Field(description="an agent's id, a flow's name, or a flow written in place")
+    on_error: OnError = Field(
+        "fail", description="what a condition that cannot be evaluated counts as"
+    )
+    fallback: dict[FailureKind, Target] = Field(
+        default_factory=dict[FailureKind, Target],
+        description="who answers after each kind of failure; goes before `routing.fallback`",
+    )
+
+
+class RoutingEntry(Entry):
+    """Which target answers which request."""
+
+    rules: list[RuleEntry] = Field(default_factory=list[RuleEntry], max_length=MAX_RULES)
+    default: Target | None = Field(None, description="who answers where no rule matches")
+    fallback: dict[FailureKind, Target] = Field(
+        default_factory=dict[FailureKind, Target],
+        description="who answers after each kind of failure that a target could not mend",
+    )
+    deadline: Duration | None = Field(None, description="how long any request may take")
+
+
+class NeverEntry(Entry):
+    """Agents that must never see certain requests."""
+
+    when: str = Field(description="an expression over signals")
+    agents_without: Id | None = Field(None, description="forbids agents without this label")
+    agents_with: Id | None = Field(None, description="forbids agents with this label")
+    agents: list[Id] | None = Field(None, min_length=1, description="forbids these agents")
+
+
+class AtMostEntry(Entry):
+    """The most that one request may cost."""
+
+    calls: int | None = Field(None, ge=1, description="calls of agents, retries included")
+    dollars: float | None = Field(None, ge=0, le=1e6)
+    seconds: float | None = Field(None, gt=0, le=1e8)
+
+
+class GuaranteeEntry(Entry):
+    """What must never happen."""
+
+    id: Id | None = Field(None, description="its name in reports; `#<position>` without one")
+    never: NeverEntry | None = None
+    at_most: AtMostEntry | None = None
+
+
+class EnvironmentEntry(Entry):
+    """What one environment replaces. Guarantees and rules stay as they are."""
+
+    agents: dict[Id, dict[str, Any]] = Field(
+        default_factory=dict[str, dict[str, Any]], description="settings of agents to replace, by id"
+    )
+    plugins: dict[str, Any] = Field(
+        default_factory=dict[str, Any], description="options of plugins to replace, by plugin"
+    )
+
+
+class PolicyFile(Entry):
+    """A routing policy of conductor-mw."""
+
+    version: Literal[1] = Field(1, description="the version of this format")
+    workflow: Workflow | None = Field(None, description="what the policy is called")
+    include: str | list[str] | None = Field(
+        None, description="files that lie under this one; this one may only narrow them"
+    )
+    mode: Literal["enforce", "observe"] = Field(
+        "enforce", description="`observe` decides and records, but the app's own model answers"
+    )
+    env: list[str] = Field(
+        default_factory=list[str], description="environment variables that conditions may read"
+    )
+    signals: dict[str, SignalEntry] = Field(
+        default_factory=dict[str, SignalEntry], description="facts that the app supplies"
+    )
+    agents: list[AgentEntry] = Field(
+        default_factory=list[AgentEntry], max_length=MAX_AGENTS, description="who can answer"
+    )
+    flows: dict[Id, dict[str, Any]] = Field(
+        default_factory=dict[str, dict[str, Any]],
+        max_length=MAX_FLOWS,
+        description="named strategies; each has one marking key, for example `fallback`",
+    )
+    routing: RoutingEntry | None = Field(None, description="which target answers which request")
+    guarantees: list[GuaranteeEntry] = Field(
+        default_factory=list[GuaranteeEntry], description="what must never happen"
+    )
+    plugins: dict[str, Any] = Field(
+        default_factory=dict[str, Any], description="layers around every request, with options"
+    )
+    order: list[str] = Field(
+        default_factory=list[str], description="layers from outside to inside, against their ranks"
+    )
+    store: str | None = Field(None, description="where shared state lives, for example sqlite:state.db")
+    environments: dict[Id, EnvironmentEntry] = Field(
+        default_factory=dict[str, EnvironmentEntry], description="chosen by CONDUCTOR_ENV"
+    )

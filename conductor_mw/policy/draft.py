@@ -1,0 +1,97 @@
+"""A policy while it is being compiled: what was read, what is known, and what is wrong so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from conductor_mw.errors import ConditionError, Finding, Severity
+from conductor_mw.plugins import Plugins
+from conductor_mw.policy.document import PolicyFile
+from conductor_mw.policy.tree import Loc, Positions
+from conductor_mw.policy.validation import path
+from conductor_mw.rules import Expression
+from conductor_mw.rules import compile as compile_expression
+from conductor_mw.rules.scope import Scope
+from conductor_mw.rules.types import BOOL, Type
+
+
+@dataclass(slots=True)
+class Draft:
+    """What every part of the compiler reads and adds to.
+
+    Attributes:
+        file: the validated skeleton.
+        positions: where everything stands.
+        plugins: the registries.
+        env: the process's environment.
+        app_signals: Python functions that the app bound to names.
+        bound: ids of agents to which the app bound an object.
+        findings: what is wrong so far.
+        scope: the signals and their types, once they are known.
+        declared: the meaning of each declared signal, for the fingerprint.
+        reads: every signal that a compiled expression reads.
+    """
+
+    file: PolicyFile
+    positions: Positions
+    plugins: Plugins
+    env: Mapping[str, str]
+    app_signals: Mapping[str, Callable[..., object]]
+    bound: Collection[str]
+    findings: list[Finding]
+    scope: Scope = field(default_factory=lambda: Scope({}))
+    declared: dict[str, object] = field(default_factory=dict[str, object])
+    reads: set[str] = field(default_factory=set[str])
+    _compiled: dict[tuple[str, Type], Expression] = field(
+        default_factory=dict[tuple[str, Type], Expression]
+    )
+
+    def find(
+        self,
+        at: Loc,
+        code: str,
+        problem: str,
+        mend: str = "",
+        *,
+        key: bool = False,
+        severity: Severity = "error",
+    ) -> None:
+        """Add a finding about the piece at `at`.
+
+        Args:
+            at: keys and positions from the document's root.
+            code: the finding's stable name.
+            problem: one sentence, without the path.
+            mend: what to write instead.
+            key: whether the key at `at` is meant rather than its value.
+            severity: a warning does not stop the policy from loading.
+        """
+        # A wrong key is told of the mapping that holds it.
+        shown = at[:-1] if key else at
+        self.findings.append(
+            Finding(
+                self.positions.place(at, key=key), code, f"{path(shown)}{problem}", mend, severity
+            )
+        )
+
+    def expression(self, text: str, at: Loc, wanted: Type = BOOL) -> Expression | None:
+        """Compile an expression, or give None with a finding added."""
+        known = self._compiled.get((text, wanted))
+        if known is not None:
+            return known
+        try:
+            found = compile_expression(text, wanted, self.scope)
+        except ConditionError as error:
+            self.findings.append(
+                Finding(
+                    self.positions.inside(at, text, error.offset),
+                    "condition",
+                    f"{path(at)}{error.problem}",
+                    error.mend,
+                )
+            )
+            return None
+        self._compiled[text, wanted] = found
+        self.reads.update(found.reads)
+        return found

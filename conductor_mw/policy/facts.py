@@ -1,0 +1,110 @@
+"""Gather every signal that a policy may read: built in, of plugins, and declared in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from conductor_mw.policy.document import SIGNAL_PATTERN
+from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.validation import shown
+from conductor_mw.rules import DYN, Scope, Type
+from conductor_mw.signals import Facts, Signal, policy_signals
+from conductor_mw.signals.declared import Declaration, declare
+from conductor_mw.signals.shapes import MISSING
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_NAME: Final = re.compile(SIGNAL_PATTERN)
+_ELSEWHERE: Final = {
+    "answer": "there is no answer yet where a request is decided",
+    "steps": "there are no steps yet where a request is decided",
+}
+
+
+def gather_signals(draft: Draft, agents: Iterable[str], env: Mapping[str, str]) -> dict[str, Signal]:
+    """Give every signal by name, and set the draft's scope; findings go to the draft."""
+    signals = dict(draft.plugins.signals.items())
+    signals |= {signal.name: signal for signal in policy_signals(agents=agents, env=env)}
+    draft.scope = scope_of(signals)
+    signals |= _declared(draft, frozenset(name.partition(".")[0] for name in signals))
+    draft.scope = scope_of(signals)
+    return signals
+
+
+def _declared(draft: Draft, taken: frozenset[str]) -> dict[str, Signal]:
+    built_in = draft.scope
+
+    def compile_one(
+        name: str, text: str, wanted: Type | None, known: Mapping[str, Type]
+    ) -> tuple[Type, Callable[[Facts], object]] | None:
+        draft.scope = Scope({**built_in.facts, **known}, built_in.eager, built_in.absent)
+        found = draft.expression(text, ("signals", name, "expr"), wanted or DYN)
+        if found is None:
+            return None
+        draft.declared[name] = [found.canonical, str(wanted), _sorted(draft, name)]
+        return (wanted or found.node.type, found.evaluate)
+
+    def refuse(name: str, key: str, problem: str, mend: str) -> None:
+        at = ("signals", name, key) if key else ("signals", name)
+        draft.find(at, "signal", problem, mend)
+
+    entries: dict[str, Declaration] = {}
+    for name, entry in draft.file.signals.items():
+        if not _NAME.fullmatch(name):
+            draft.find(
+                ("signals", name),
+                "wrong-value",
+                f"{shown(name)} is not a name",
+                "use small letters, digits and '_', and begin with a letter",
+                key=True,
+            )
+            continue
+        default = [entry.default] if "default" in entry.model_fields_set else []
+        kind = entry.type or "string"
+        draft.declared[name] = [entry.from_, entry.function, kind, _sorted(draft, name), default]
+        entries[name] = Declaration(
+            source=entry.from_,
+            expr=entry.expr,
+            function=entry.function,
+            type=entry.type,
+            one_of=entry.one_of,
+            default=entry.default if "default" in entry.model_fields_set else MISSING,
+            doc=entry.doc,
+        )
+    return declare(
+        entries,
+        functions=draft.app_signals,
+        taken=taken,
+        compile_expression=compile_one,
+        refuse=refuse,
+    )
+
+
+def _sorted(draft: Draft, name: str) -> list[object]:
+    return sorted(draft.file.signals[name].one_of or [], key=repr)
+
+
+def scope_of(signals: dict[str, Signal]) -> Scope:
+    """Give the types of signals, as conditions are checked against them."""
+    return Scope(
+        {name: signal.type for name, signal in signals.items()},
+        frozenset(name for name, signal in signals.items() if signal.eager),
+        _ELSEWHERE,
+    )
+
+
+def allowed_env(draft: Draft) -> dict[str, str]:
+    """Give the environment variables that the policy lets conditions read, as far as they are set."""
+    allowed: dict[str, str] = {}
+    for position, name in enumerate(draft.file.env):
+        if not _VARIABLE.fullmatch(name):
+            draft.find(
+                ("env", position),
+                "wrong-value",
+                f"{shown(name)} is not the name of an environment variable",
+                "write for example REGION",
+            )
+        elif name in draft.env:
+            allowed[name] = draft.env[name]
+    return allowed

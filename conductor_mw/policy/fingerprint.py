@@ -1,0 +1,136 @@
+"""The hash of a policy's meaning: the same however it is written, another as soon as it means more or less."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass
+from hashlib import sha256
+from typing import Any, Final, cast
+
+from pydantic import BaseModel, TypeAdapter
+
+from conductor_mw.agents.base import Agent
+from conductor_mw.flows.base import Flow
+from conductor_mw.flows.named import Named
+from conductor_mw.plugins import Plugins
+from conductor_mw.policy.policy import Policy
+
+FORM: Final = "conductor-mw policy 1"
+"""Names the canonical form; a change of the form changes every fingerprint, so change this with it."""
+
+
+def digest(meaning: object) -> str:
+    """Give the sha-256 of a piece of plain JSON, in hexadecimal.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(
+        [FORM, meaning], sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
+    return sha256(text.encode("ascii")).hexdigest()
+
+
+def agent_fingerprint(agent: Agent) -> str:
+    """Give the hash of everything that shapes an agent's answers; prices and labels do not."""
+    return digest(
+        {
+            "id": agent.id,
+            "kind": agent.kind,
+            "options": options_meaning(agent.options),
+            "prompt": agent.prompt,
+            "parameters": agent.parameters,
+            "max_output_tokens": agent.max_output_tokens,
+        }
+    )
+
+
+def policy_fingerprint(
+    policy: Policy, plugins: Plugins, declared: Mapping[str, object], env: Collection[str]
+) -> str:
+    """Give the hash of everything that decides what happens to a request.
+
+    The order of rules and of guarantees' agents aside, no order counts; neither do prices, names of
+    files, the name of the policy, comments or how anything was written.
+
+    Args:
+        policy: the policy.
+        plugins: tell the versions of the layers' plugins.
+        declared: the meaning of each signal that the policy declares.
+        env: the environment variables that conditions may read; their values are signals.
+    """
+    return digest(
+        {
+            "mode": policy.mode,
+            "agents": {name: _agent(agent) for name, agent in policy.agents.items()},
+            "flows": {name: _inside(flow) for name, flow in policy.flows.items()},
+            "rules": [
+                [rule.id, rule.condition.canonical, rule.flow.canonical, rule.on_error]
+                for rule in policy.rules
+            ],
+            "default": policy.default_flow.canonical if policy.default_flow else None,
+            "never": sorted(
+                (
+                    [never.when.canonical, sorted(never.agents)]
+                    for never in policy.guarantees.never
+                ),
+                key=json.dumps,
+            ),
+            "at_most": [
+                policy.guarantees.at_most.calls,
+                policy.guarantees.at_most.cost.nano if policy.guarantees.at_most.cost else None,
+                policy.guarantees.at_most.seconds,
+            ],
+            "deadline": policy.deadline,
+            "layers": [
+                [layer.name, plugins.version(layer.owner), options_meaning(layer.options)]
+                for layer in policy.layers
+            ],
+            "signals": declared,
+            "env": sorted(set(env)),
+            "store": policy.store,
+        }
+    )
+
+
+def _inside(flow: Flow) -> object:
+    # A named flow's own meaning is its name, wherever it is used; here it is what it holds.
+    return flow.flow.canonical if isinstance(flow, Named) else flow.canonical
+
+
+def _agent(agent: Agent) -> list[object]:
+    times, retry = agent.timeouts, agent.retry
+    return [
+        agent.fingerprint,
+        sorted(agent.labels),
+        [times.whole, times.first_part, times.idle],
+        [retry.times, sorted(retry.on), retry.wait, retry.longest],
+    ]
+
+
+def options_meaning(options: Any) -> object:
+    """Give an option object as plain JSON, defaults included."""
+    if isinstance(options, BaseModel):
+        return _plain(options.model_dump(mode="json", by_alias=True))
+    if is_dataclass(options) and not isinstance(options, type):
+        found = {field.name: getattr(options, field.name) for field in fields(options) if field.init}
+        return _plain(
+            {
+                name: TypeAdapter[Any](Any).dump_python(value, mode="json")
+                for name, value in found.items()
+                if not callable(value)  # an injected clock is not written in a policy
+            }
+        )
+    return _plain(options)
+
+
+def _plain(value: object) -> object:
+    # Sets have no order of their own; pydantic dumps them as lists in the order of hashing.
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, set | frozenset):
+        return sorted(map(_plain, cast("frozenset[Any]", value)), key=repr)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in cast("list[Any]", value)]
+    return value

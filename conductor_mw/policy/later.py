@@ -1,0 +1,33 @@
+"""Words that the published form of policies has and this version has not; each with what to say."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TOP_KEYS: Final = {
+    "gateways": "gateways come with the LiteLLM integration",
+    "rollout": "rollouts come with hot-reload by share; deploy the new policy as a whole",
+}
+AGENT_KEYS: Final = {
+    "accept": "it comes with cascades",
+    "score": "it comes with cascades",
+    "replicas": "replicas come with the LiteLLM integration; use a flow `balance:` over several agents",
+    "worker": "workers come with durable flows; bind a function to the agent's id",
+    "human": "people come with durable flows; bind a function to the agent's id",
+    "cache": "it comes with the cache plugin",
+}
+SIGNAL_KEYS: Final = {
+    "ask": "paid signals come with scorers; use `expr:` or `function:`",
+    "worker": "paid signals come with scorers; use `expr:` or `function:`",
+}
+FLOW_KEYS: Final = {
+    "cascade": "it comes with scorers; use `fallback:` or `choose:`",
+    "pick": "it comes later; use `choose:` over `agents.<id>.*`",
+    "parallel": "it comes later",
+    "consensus": "it comes later",
+    "sequence": "it comes with durable flows",
+    "repeat": "it comes later",
+    "for_each": "it comes with durable flows",
+    "shadow": "it comes later",
+}
+RULE_KEYS: Final = {"cache": "it comes with the cache plugin"}

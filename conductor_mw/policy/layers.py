@@ -1,0 +1,97 @@
+"""Compile the layers below `plugins:`: their option objects, and their order from outside to inside."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from conductor_mw.errors import nearest
+from conductor_mw.plugins import LayerOffer
+from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.policy import LayerUse
+from conductor_mw.policy.validation import shown, validate
+
+
+def compile_layers(draft: Draft) -> tuple[LayerUse, ...]:
+    """Give the layers, outermost first; findings go to the draft."""
+    uses: dict[str, LayerUse] = {}
+    for name, value in draft.file.plugins.items():
+        offer = draft.plugins.layers.get(name)
+        if offer is None:
+            _unknown(draft, name)
+            continue
+        options = _options(draft, offer, {} if value is None else value)
+        if options is not None:
+            uses[name] = LayerUse(name, options, offer.rank, offer.owner)
+    return _ordered(draft, uses)
+
+
+def _unknown(draft: Draft, name: str) -> None:
+    absent = draft.plugins.absent.get(name)
+    if absent is not None:
+        problem, mend = f"the plugin {name!r} {absent.problem}", absent.mend
+    else:
+        problem, mend = f"no plugin {shown(name)}", draft.plugins.layers.nearest(name)
+    draft.find(("plugins", name), "unknown-plugin", problem, mend, key=True)
+
+
+def _options(draft: Draft, offer: LayerOffer, value: object) -> Any:
+    at = ("plugins", offer.name)
+    if not isinstance(value, dict):
+        draft.find(at, "wrong-type", f"must be a mapping, not {shown(value)}")
+        return None
+    found = validate(options_model(offer.options), value, draft.positions, draft.findings, at)
+    if found is None or isinstance(found, offer.options):
+        return found
+    given = {name: getattr(found, name) for name in found.model_fields_set}
+    try:
+        return offer.options(**given)
+    except ValueError as error:
+        draft.find(at, "wrong-value", str(error))
+        return None
+
+
+@cache
+def options_model(options: type[Any]) -> type[BaseModel]:
+    """Give the pydantic model of an option class: the class itself, or one made of a dataclass."""
+    if issubclass(options, BaseModel):
+        return options
+    hints = get_type_hints(options, include_extras=True)
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(options):
+        if not field.init or callable(field.default):
+            continue  # a default that can be called is an injected clock or dice, not an option
+        default: Any = ...
+        if field.default is not dataclasses.MISSING:
+            default = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        fields[field.name] = (hints[field.name], default)
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    return create_model(options.__name__, __config__=config, __doc__=options.__doc__, **fields)
+
+
+def _ordered(draft: Draft, uses: dict[str, LayerUse]) -> tuple[LayerUse, ...]:
+    order = draft.file.order
+    if not order:
+        return tuple(sorted(uses.values(), key=lambda use: (use.rank, use.name)))
+    good = True
+    for position, name in enumerate(order):
+        if name not in draft.file.plugins:
+            mend = nearest(name, draft.file.plugins)
+            draft.find(("order", position), "unknown-name", f"{shown(name)} is not below `plugins:`", mend)
+            good = False
+        elif name in order[:position]:
+            draft.find(("order", position), "duplicate-id", f"{shown(name)} stands here twice")
+            good = False
+    missing = [name for name in draft.file.plugins if name not in order]
+    if missing:
+        names = ", ".join(sorted(missing))
+        draft.find(("order",), "incomplete", f"missing: {names}", "name every plugin, outermost first")
+        good = False
+    if not good or len(uses) < len(order):
+        return ()
+    return tuple(dataclasses.replace(uses[name], rank=rank) for rank, name in enumerate(order))

@@ -1,0 +1,223 @@
+"""Compile targets and flows, and refuse circles, unknown names and towers before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, cast
+
+from conductor_mw.agents.base import Agent
+from conductor_mw.errors import Finding, PolicyError, nearest
+from conductor_mw.flows.agent import AskAgent
+from conductor_mw.flows.base import Flow, FlowOptions, Target
+from conductor_mw.flows.named import Named
+from conductor_mw.policy import later
+from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.tree import Loc
+from conductor_mw.policy.validation import path, shown, validate
+from conductor_mw.rules import Expression
+from conductor_mw.rules.types import BOOL, DYN, Type
+
+MAX_CHAIN: Final = 32
+"""Named flows below one another; each is a level of generators at run time."""
+MAX_CALLS: Final = 1_000
+"""Calls that one request may cost at worst."""
+
+
+class Flows:
+    """Compiles the targets of one policy; every named flow once.
+
+    Attributes:
+        named: the flows compiled so far.
+    """
+
+    def __init__(self, draft: Draft, agents: Mapping[str, Agent]) -> None:
+        self.draft = draft
+        self.agents = {name: AskAgent(agent) for name, agent in agents.items()}
+        self.named: dict[str, Named] = {}
+        self.used: set[str] = set()
+        self._heights: dict[str, int] = {}
+        self._open: list[str] = []
+        self._check_names()
+
+    def compile_all(self) -> None:
+        """Compile every named flow, whether or not a rule uses it."""
+        for name in self.draft.file.flows:
+            if name not in self.named:
+                self._compile(name)
+
+    def target(self, target: Target, at: Loc) -> Flow:
+        """Compile whatever stands where an agent's name may stand.
+
+        A target that is wrong gives a finding and a flow that stands in for it, so that one reading
+        finds every mistake.
+        """
+        if isinstance(target, str):
+            return self._by_name(target, at)
+        return self._inline(target, at)
+
+    def _by_name(self, name: str, at: Loc) -> Flow:
+        self.used.add(name)
+        if name in self.agents:
+            return self.agents[name]
+        if name not in self.draft.file.flows:
+            known = {*self.agents, *self.draft.file.flows}
+            small = name.lower()
+            self.draft.find(
+                at,
+                "unknown-name",
+                f"no agent or flow {shown(name)}",
+                f"did you mean {small!r}?" if small in known else nearest(name, known),
+            )
+            return _STAND_IN
+        if name in self._open:
+            circle = [*self._open[self._open.index(name) :], name]
+            self.draft.find(
+                at,
+                "cycle",
+                f"flows go in a circle: {' -> '.join(circle[:12])}",
+                "let one of them end in an agent",
+            )
+            return _STAND_IN
+        if name not in self.named:
+            if len(self._open) >= MAX_CHAIN:
+                self._too_deep(at)
+                return _STAND_IN
+            self._compile(name)
+        if self._open:
+            top = self._open[-1]
+            height = max(self._heights.get(top, 1), self._heights[name] + 1)
+            if height > MAX_CHAIN:
+                self._too_deep(at)
+                return _STAND_IN
+            self._heights[top] = height
+        return self.named[name]
+
+    def _too_deep(self, at: Loc) -> None:
+        self.draft.find(
+            at,
+            "too-deep",
+            f"more than {MAX_CHAIN} flows stand below one another",
+            "name the agents in one flow",
+        )
+
+    def _compile(self, name: str) -> None:
+        self._open.append(name)
+        self._heights[name] = 1
+        at = ("flows", name)
+        flow = self._inline(self.draft.file.flows[name], at)
+        self._open.pop()
+        self.named[name] = Named(name, flow, min(flow.worst_calls, MAX_CALLS))
+
+    def _inline(self, mapping: dict[str, Any], at: Loc) -> Flow:
+        offers = self.draft.plugins.flows
+        keys = [key for key in mapping if key in offers.names]
+        if not keys:
+            self._unknown_flow(mapping, at)
+            return _STAND_IN
+        if len(keys) > 1:
+            self.draft.find(
+                (*at, keys[1]),
+                "two-kinds",
+                f"a flow cannot be of two kinds: {' and '.join(map(repr, keys[:2]))}",
+                "put one of them inside the other",
+                key=True,
+            )
+            return _STAND_IN
+        options = validate(
+            cast("type[FlowOptions]", offers.get(keys[0])),
+            mapping,
+            self.draft.positions,
+            self.draft.findings,
+            at,
+        )
+        if options is None:
+            return _STAND_IN
+        try:
+            flow = options.build(_Site(self, at))
+        except PolicyError as error:
+            self.draft.findings += [one for one in error.findings if one not in self.draft.findings]
+            return _STAND_IN
+        if flow.worst_calls > MAX_CALLS:
+            self.draft.find(
+                at,
+                "too-many-calls",
+                f"one request could cost {flow.worst_calls} calls, {MAX_CALLS} are allowed",
+                "name fewer agents, or retry less",
+            )
+            return _STAND_IN
+        return flow
+
+    def _unknown_flow(self, mapping: dict[str, Any], at: Loc) -> None:
+        key = next(iter(mapping), "")
+        soon = next((key for key in mapping if key in later.FLOW_KEYS), None)
+        if soon is not None:
+            self.draft.find(
+                (*at, soon), "not-yet", f"no flow {soon!r} yet", later.FLOW_KEYS[soon], key=True
+            )
+        elif not key:
+            known = ", ".join(self.draft.plugins.flows.names)
+            self.draft.find(at, "unknown-flow", "a flow is empty", f"known: {known}")
+        else:
+            mend = self.draft.plugins.flows.nearest(key)
+            self.draft.find((*at, key), "unknown-flow", f"no flow {shown(key)}", mend, key=True)
+
+    def _check_names(self) -> None:
+        for name in self.draft.file.flows:
+            if name in self.agents:
+                self.draft.find(
+                    ("flows", name),
+                    "duplicate-id",
+                    f"the flow {name!r} has the name of an agent",
+                    "agents and flows share one namespace; rename one of them",
+                    key=True,
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """The place of one flow; see `conductor_mw.flows.base.Site`."""
+
+    flows: Flows
+    at: Loc
+
+    def step(self, target: Target, *where: str | int) -> Flow:
+        """Compile a child."""
+        return self.flows.target(target, (*self.at, *where))
+
+    def condition(self, text: str, *where: str | int) -> Expression:
+        """Compile a boolean condition."""
+        return self._expression(text, BOOL, where)
+
+    def value(self, text: str, *where: str | int) -> Expression:
+        """Compile an expression of any type."""
+        return self._expression(text, DYN, where)
+
+    def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:
+        """Refuse the policy."""
+        at = (*self.at, *where)
+        place = self.flows.draft.positions.place(at)
+        raise PolicyError([Finding(place, "flow", f"{path(at)}{problem}", mend)])
+
+    def _expression(self, text: str, wanted: Type, where: tuple[str | int, ...]) -> Expression:
+        draft = self.flows.draft
+        found = draft.expression(text, (*self.at, *where), wanted)
+        if found is None:
+            raise PolicyError([draft.findings[-1]])
+        return found
+
+
+class _Nobody:
+    """Stands in for a target that could not be compiled; never leaves a refused policy."""
+
+    label = "?"
+    children = ()
+    worst_calls = 1
+    canonical: object = None
+
+    def answer(self, request: object, at: object) -> NoReturn:
+        """Refuse."""
+        raise NotImplementedError
+
+
+_STAND_IN: Final = cast("Flow", _Nobody())
