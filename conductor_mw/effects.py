@@ -118,7 +118,8 @@ class HostStream(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        item: T | End = await Read[T](self.handle)
+        read: Read[T] = Read(self.handle)
+        item = await read
         if isinstance(item, End):
             raise StopAsyncIteration
         return item

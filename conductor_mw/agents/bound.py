@@ -66,12 +66,14 @@ class Bound:
             found = await Io(_refuse(self.id), aio=lambda: cast("Awaitable[Any]", found))
         if isinstance(found, AsyncIterator):
             later: AsyncIterator[Any] = found
-            async with await Open[Any](_refuse(self.id), aio=lambda: later) as parts:
+            awaited: Open[Any] = Open(_refuse(self.id), aio=lambda: later)
+            async with await awaited as parts:
                 async for item in parts:
                     yield _part(request, item)
         elif isinstance(found, Iterator):
             items: Iterator[Any] = found
-            async with await Open[Any](lambda: items) as parts:
+            opened: Open[Any] = Open(lambda: items)
+            async with await opened as parts:
                 async for item in parts:
                     yield _part(request, item)
         else:
@@ -91,7 +93,8 @@ class AsyncBound:
         found = await Io(_refuse(self.id), aio=lambda: _called(self.function, request))
         if isinstance(found, AsyncIterator):
             items: AsyncIterator[Any] = found
-            async with await Open[Any](_refuse(self.id), aio=lambda: items) as parts:
+            opened: Open[Any] = Open(_refuse(self.id), aio=lambda: items)
+            async with await opened as parts:
                 async for item in parts:
                     yield _part(request, item)
         else:
