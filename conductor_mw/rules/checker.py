@@ -84,9 +84,7 @@ class _Checker:
             return MakeList(items, list_of(element), syntax.start, syntax.end, size)
         return self.entries(syntax, variables)
 
-    def nodes(
-        self, parts: Sequence[Syntax], variables: dict[str, _Variable]
-    ) -> tuple[Node, ...]:
+    def nodes(self, parts: Sequence[Syntax], variables: dict[str, _Variable]) -> tuple[Node, ...]:
         """Return several parts, checked."""
         return tuple([self.node(part, variables) for part in parts])
 
@@ -187,9 +185,7 @@ class _Checker:
             mend=nearest(name, self.scope.facts),
         )
 
-    def link(
-        self, operand: Node, link: Member | Item, variables: dict[str, _Variable]
-    ) -> Node:
+    def link(self, operand: Node, link: Member | Item, variables: dict[str, _Variable]) -> Node:
         """Return `operand.field` or `operand[key]`."""
         if isinstance(link, Member):
             type_ = self.field(operand, link)
@@ -236,9 +232,7 @@ class _Checker:
             condition, chosen, otherwise = operands
             self.condition(condition, "'?' stands behind a condition")
             type_ = self.either(chosen, otherwise)
-            return Choice(
-                condition, chosen, otherwise, type_, syntax.start, syntax.end, size
-            )
+            return Choice(condition, chosen, otherwise, type_, syntax.start, syntax.end, size)
         type_ = (
             self.signed(operator, operands[0])
             if len(operands) == 1
@@ -313,9 +307,9 @@ class _Checker:
         if target is not None and function in signatures.MACROS:
             return self.macro(syntax, target, variables)
         subjects = syntax.arguments if target is None else [target, *syntax.arguments]
-        known = (
-            function in signatures.CONVERSIONS and (target is None or function == "size")
-        ) or (function in signatures.METHODS and (target is not None or function == "matches"))
+        known = (function in signatures.CONVERSIONS and (target is None or function == "size")) or (
+            function in signatures.METHODS and (target is not None or function == "matches")
+        )
         if not known:
             raise self.unknown(syntax)
         wanted = 1 if function in signatures.CONVERSIONS else 2
@@ -383,9 +377,7 @@ class _Checker:
             )
         if not isinstance(asked, Apply):  # pragma: no cover - a Member is a Fact or a look-up
             raise self.error("has asks for one field, as in has(metadata.tier)", syntax)
-        return Apply(
-            "has", asked.arguments, BOOL, syntax.start, syntax.end, asked.size, paid=False
-        )
+        return Apply("has", asked.arguments, BOOL, syntax.start, syntax.end, asked.size, paid=False)
 
     def matches(
         self, syntax: Invocation, arguments: Sequence[Node], size: int, *, paid: bool
@@ -404,9 +396,7 @@ class _Checker:
             raise self.error(str(error), written, error.mend) from None
         return Matches(text, compiled, BOOL, syntax.start, syntax.end, size, paid)
 
-    def macro(
-        self, syntax: Invocation, target: Syntax, variables: dict[str, _Variable]
-    ) -> Node:
+    def macro(self, syntax: Invocation, target: Syntax, variables: dict[str, _Variable]) -> Node:
         """Return `all`, `exists`, `exists_one`, `filter` or `map`."""
         kind, arguments = syntax.function, syntax.arguments
         allowed = (2, 3) if kind == "map" else (2,)

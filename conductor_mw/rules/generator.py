@@ -35,7 +35,14 @@ from conductor_mw.rules.types import DYN
 
 Function = Callable[[Facts, Steps | None], object]
 
-RAISED: Final = (EvaluationError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+RAISED: Final = (
+    EvaluationError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 """What generated code raises where it cannot answer; anything else is not about the condition."""
 
 _SCALARS: Final = frozenset(("bool", "int", "double", "string", "null"))
@@ -214,9 +221,7 @@ class Emitter:
 
     def call(self, function: str, *arguments: ast.expr) -> ast.expr:
         """Return a call of one of our helpers."""
-        return ast.Call(
-            self.name(function), list(arguments), [], lineno=self.line, col_offset=0
-        )
+        return ast.Call(self.name(function), list(arguments), [], lineno=self.line, col_offset=0)
 
     def compare(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr:
         """Return a comparison."""
@@ -224,9 +229,7 @@ class Emitter:
 
     def item(self, container: ast.expr, key: str) -> ast.expr:
         """Return `container["key"]`."""
-        return ast.Subscript(
-            container, self.constant(key), _LOAD, lineno=self.line, col_offset=0
-        )
+        return ast.Subscript(container, self.constant(key), _LOAD, lineno=self.line, col_offset=0)
 
     def binary(self, left: ast.expr, operator: ast.operator, right: ast.expr) -> ast.expr:
         """Return an arithmetic operation."""
@@ -340,9 +343,7 @@ class Emitter:
 
     def macro(self, node: Macro) -> ast.expr:
         """Walk over a list, paid for before the first step."""
-        over = self.call(
-            "charged", self.name("S"), self.value(node.over), self.constant(node.cost)
-        )
+        over = self.call("charged", self.name("S"), self.value(node.over), self.constant(node.cost))
         variable = ast.Name(f"v{node.slot}", _STORE, lineno=self.line, col_offset=0)
         body = None if node.body is None else self.condition(node.body)
         tests = [body] if body is not None and node.kind in ("filter", "map") else []
@@ -350,9 +351,7 @@ class Emitter:
         if node.kind in ("filter", "map"):
             made = self.name(f"v{node.slot}") if node.made is None else self.value(node.made)
             return ast.ListComp(made, [loop], lineno=self.line, col_offset=0)
-        walk = ast.GeneratorExp(
-            cast("ast.expr", body), [loop], lineno=self.line, col_offset=0
-        )
+        walk = ast.GeneratorExp(cast("ast.expr", body), [loop], lineno=self.line, col_offset=0)
         if node.kind == "exists_one":
             return self.compare(self.call("sum", walk), _COMPARE["=="], self.constant(1))
         return self.call("all" if node.kind == "all" else "any", walk)
@@ -406,9 +405,7 @@ class Emitter:
             # On anything but a map this raises, as it should.
             return self.item(self.value(first), cast("str", cast("Const", node.arguments[1]).value))
         if operator == "!":
-            return ast.UnaryOp(
-                ast.Not(), self.condition(first), lineno=self.line, col_offset=0
-            )
+            return ast.UnaryOp(ast.Not(), self.condition(first), lineno=self.line, col_offset=0)
         if operator == "-_" and kind in _NUMBERS:
             code = ast.UnaryOp(ast.USub(), self.value(first), lineno=self.line, col_offset=0)
             return code if kind == "double" else self.call("int64", code)
@@ -482,9 +479,7 @@ class Emitter:
         if node.operator == "contains":
             return self.compare(self.value(part), _IN, self.value(text))
         method = "startswith" if node.operator == "startsWith" else "endswith"
-        bound = ast.Attribute(
-            self.value(text), method, _LOAD, lineno=self.line, col_offset=0
-        )
+        bound = ast.Attribute(self.value(text), method, _LOAD, lineno=self.line, col_offset=0)
         return ast.Call(bound, [self.value(part)], [], lineno=self.line, col_offset=0)
 
 

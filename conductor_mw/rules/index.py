@@ -113,7 +113,6 @@ def _best(keys: Sequence[Mapping[str, frozenset[Key]]]) -> str | None:
             rules[name] += 1
             values.setdefault(name, set()).update(group)
     left = {
-        name: len(keys) - count + count / (len(values[name]) or 1)
-        for name, count in rules.items()
+        name: len(keys) - count + count / (len(values[name]) or 1) for name, count in rules.items()
     }
     return min(sorted(left), key=left.__getitem__, default=None)

@@ -161,9 +161,7 @@ class _Interpreter:
     def mapped(self, node: Macro, items: list[Value], frame: list[Value]) -> Value:
         """Evaluate `map`."""
         made = cast("Node", node.made)
-        return [
-            self.value(made, [*frame, item]) for item in items if self.holds(node, item, frame)
-        ]
+        return [self.value(made, [*frame, item]) for item in items if self.holds(node, item, frame)]
 
     def make_list(self, node: MakeList, frame: list[Value]) -> Value:
         """Build a list."""

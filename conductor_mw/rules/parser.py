@@ -262,9 +262,7 @@ class _Reader:
         if name in _CONSTANTS and not rooted:
             return Literal(_CONSTANTS[name], token.start, token.end)
         if name in _RESERVED or name == "in":
-            raise ConditionError(
-                f"'{name}' is a reserved word", text=self.text, offset=token.start
-            )
+            raise ConditionError(f"'{name}' is a reserved word", text=self.text, offset=token.start)
         if self.token.kind == "(":
             arguments, end, deep = self.sequence(")", depth)
             return Invocation(name, None, arguments, start, end, deep + 1)

@@ -27,9 +27,7 @@ def common(left: Type, right: Type) -> Type:
     if left == right:
         return left
     if left.kind == right.kind and left.of:
-        return Type(
-            left.kind, tuple(common(a, b) for a, b in zip(left.of, right.of, strict=True))
-        )
+        return Type(left.kind, tuple(common(a, b) for a, b in zip(left.of, right.of, strict=True)))
     return DYN
 
 
