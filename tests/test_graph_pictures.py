@@ -15,7 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conductor_mw.workbench.graph import Edge, Graph, Limits, Node, NodeKind, draw_html, draw_svg
+from conductor_mw.workbench.graph import (
+    Edge,
+    EdgeKind,
+    Graph,
+    Limits,
+    Node,
+    NodeKind,
+    draw_html,
+    draw_svg,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHAPES = {"svg", "g", "title", "style", "rect", "path", "circle", "text", "tspan"}
@@ -111,6 +120,9 @@ class Box:
     width: float
     height: float
 
+    def grown(self, by: float) -> Box:
+        return Box(self.x - by, self.y - by, self.width + 2 * by, self.height + 2 * by)
+
     def overlaps(self, other: Box) -> bool:
         return (
             self.x < other.x + other.width
@@ -191,10 +203,12 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
 def test_a_picture_knows_day_and_night() -> None:
     style = drawing(sample()).findtext(f"{SVG}style", "")
 
-    assert "@media (prefers-color-scheme:dark)" in style
-    assert set(re.findall(r"var\((--\w+)\)", style)) - {"--hue"} <= set(
-        re.findall(r"(--\w+):", style)
-    )
+    day, night = re.findall(r":root\{([^}]*)\}", style)
+    used = set(re.findall(r"var\((--\w+)\)", style)) - {"--hue"}
+
+    assert f"@media (prefers-color-scheme:dark){{:root{{{night}}}}}" in style
+    assert used <= set(re.findall(r"(--\w+):", day))
+    assert used <= set(re.findall(r"(--\w+):", night))
 
 
 def test_a_share_is_drawn_as_a_bar_of_its_length() -> None:
@@ -244,6 +258,33 @@ def test_dashes_mark_what_is_not_the_normal_way() -> None:
     assert (len(lines(match, "aside")), len(lines(match, "way"))) == (0, 1)
 
 
+@pytest.mark.parametrize(("kind", "dashed"), [("fallback", 1), ("match", 0)])
+def test_a_trunk_past_a_column_is_dashed_as_what_runs_into_it(kind: EdgeKind, dashed: int) -> None:
+    nodes = (
+        Node("x", "failure", "timeout"),
+        Node("r", "rule", "r"),
+        Node("f", "flow", "f"),
+        Node("a", "agent", "a"),
+        Node("b", "agent", "b"),
+    )
+    edges = (Edge("r", "f", kind="match"), Edge("f", "b"), Edge("x", "a", kind=kind))
+
+    picture = drawing(Graph("t", nodes, edges))
+
+    trunks = [path for path in lines(picture, "way") if "H" in path]
+    assert len(trunks) == 1
+    assert [path for path in lines(picture, "aside") if "H" in path] == trunks * dashed
+
+
+def test_many_layers_go_on_in_a_new_row() -> None:
+    layers = tuple(Node(f"l{n}", "layer", f"layer {n}", "some words " * 3) for n in range(12))
+
+    picture = drawing(Graph("t", layers, ()))
+
+    assert len({card.y for card in cards(picture) if card.height == 32}) > 3
+    assert max(card.x + card.width for card in cards(picture)) <= float(picture.attrib["width"])
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
     words = st.sampled_from(["", "a", "input.tokens < 64", "long " * 30, "80 %", "日本語"])
@@ -268,13 +309,13 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 @settings(deadline=None)
 @given(graphs())
-def test_cards_never_overlap_and_stay_on_the_paper(graph: Graph) -> None:
+def test_cards_keep_their_distance_and_stay_on_the_paper(graph: Graph) -> None:
     picture = drawing(graph)
     width, height = float(picture.attrib["width"]), float(picture.attrib["height"])
 
     found = cards(picture)
 
-    assert [pair for pair in combinations(found, 2) if pair[0].overlaps(pair[1])] == []
+    assert [pair for pair in combinations(found, 2) if pair[0].grown(9).overlaps(pair[1])] == []
     for card in found:
         assert card.x >= 0
         assert card.y >= 0

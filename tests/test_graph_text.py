@@ -238,6 +238,10 @@ def test_cleaned_text_is_one_line_without_invisible_letters(text: str) -> None:
     assert clean(cleaned) == cleaned
 
 
+def test_no_tower_of_accents_reaches_the_line_above() -> None:
+    assert clean("e" + "\u0301" * 5_000 + "x") == "e\u0301\u0301x"
+
+
 @given(st.text(), st.integers(1, 40), st.integers(1, 4))
 def test_wrapped_text_fits(text: str, room: int, count: int) -> None:
     lines = wrap(text, room, count)
@@ -359,7 +363,7 @@ def test_many_steps_are_clipped_and_say_so() -> None:
     steps = tuple(Edge("f", "a", str(number)) for number in range(100))
     graph = Graph("t", nodes, (Edge("r", "f", kind="match"), *steps))
 
-    assert "   └─ … 88 more\n" in draw_terminal(graph)
+    assert "   ├─ 11 ─▶ a\n   └─ … 88 more\n" in draw_terminal(graph)
     assert '["88 more"]:::otherwise' in draw_mermaid(graph)
 
 
