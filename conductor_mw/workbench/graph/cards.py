@@ -190,6 +190,7 @@ def more_card(kind: str, text: str, width: float) -> Card:
 def _rows(seen: View, pen: _Pen, node: Node, left: float) -> tuple[Port, ...]:
     """Write one row for each step: its label left, its target right, a port at the border."""
     edges, more = seen.steps(node)
+    widest = max((cells(shorten(seen.nodes[edge.target].label, 14)) for edge in edges), default=0)
     ports: list[Port] = []
     right = pen.width - _PAD
     for edge in edges:
@@ -203,7 +204,7 @@ def _rows(seen: View, pen: _Pen, node: Node, left: float) -> tuple[Port, ...]:
             pen.text(left, pen.y + 18, "code", line)
             pen.y += 0 if fits else 17
         if (share := _share(edge.label)) is not None:
-            bar = max(room - 50, 20.0)
+            bar = max(pen.width - _PAD - left - widest * NAME - 64, 20.0)  # alike in all rows
             pen.bar(left + 44, "track", bar)
             pen.bar(left + 44, f"bar {hue}", bar * share / 100)
         pen.text(right, pen.y + 18, f"goal {hue}", target, end=True)
