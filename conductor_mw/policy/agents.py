@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from conductor_mw.agents.base import RETRIED, Agent, AgentOptions, Retry, Timeouts
 from conductor_mw.agents.prices import ListPrice, list_price
-from conductor_mw.errors import nearest
 from conductor_mw.money import Price
 from conductor_mw.plugins import AgentOffer
 from conductor_mw.policy import later
 from conductor_mw.policy.document import AgentEntry, RetryEntry, TimeoutEntry
 from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.fingerprint import agent_fingerprint
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import shown, validate
@@ -48,7 +49,7 @@ def compile_agents(draft: Draft) -> dict[str, Agent]:
             (),
             "unknown-name",
             f"the app binds an object to the agent {shown(name)}, which is not declared",
-            nearest(name, agents),
+            Nearest(name, agents),
         )
     return agents
 
@@ -62,7 +63,7 @@ class _Broken(AgentOptions):
 
 
 def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
-    before = len(draft.findings)
+    before = draft.findings.errors
     _check_secret(draft, entry, at)
     if entry.via not in (None, "direct"):
         draft.find(
@@ -73,7 +74,7 @@ def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         )
     kind, offer = _kind(draft, entry, at)
     options = None if offer is None else _options(draft, entry, kind, offer, at)
-    if options is None or len(draft.findings) > before:
+    if options is None or draft.findings.errors > before:
         return None
     listed = _listed(kind, options)
     price, source = _price(entry, listed)
@@ -90,12 +91,6 @@ def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         timeouts=_timeouts(entry),
         retry=_retry(entry),
     )
-    return _stamped(agent)
-
-
-def _stamped(agent: Agent) -> Agent:
-    from dataclasses import replace
-
     return replace(agent, fingerprint=agent_fingerprint(agent))
 
 
@@ -137,7 +132,7 @@ def _kind(draft: Draft, entry: AgentEntry, at: Loc) -> tuple[str, AgentOffer | N
             draft.find((*at, key), "not-yet", f"no key {key!r} yet", later.AGENT_KEYS[key], key=True)
             continue
         known = (_COMMON | set(draft.plugins.agents.names)) - {BOUND}
-        draft.find((*at, key), "unknown-key", f"no key {shown(key)}", nearest(key, known), key=True)
+        draft.find((*at, key), "unknown-key", f"no key {shown(key)}", Nearest(key, known), key=True)
     if len(kinds) > 1:
         draft.find(
             (*at, kinds[1]),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from conductor_mw.errors import Finding, PolicyError
+from conductor_mw.errors import PolicyError
 from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import leaves
 from conductor_mw.plugins import Plugins
@@ -21,7 +21,6 @@ from conductor_mw.policy.loading import Loaded
 from conductor_mw.policy.policy import Policy
 from conductor_mw.policy.routing import Routes, compile_routing
 from conductor_mw.policy.site import Flows
-from conductor_mw.policy.source import MAX_FINDINGS
 from conductor_mw.policy.validation import validate
 from conductor_mw.rules.table import RuleTable
 
@@ -51,7 +50,7 @@ def compile_policy(
     if loaded.tree is not None:
         file = validate(PolicyFile, loaded.tree, loaded.positions, findings)
     if file is None:
-        raise PolicyError(sorted_findings(findings))
+        raise PolicyError(findings.told())
     draft = Draft(file, loaded.positions, plugins, env, app_signals, bound, findings)
     agents = compile_agents(draft)
     allowed = allowed_env(draft)
@@ -61,11 +60,9 @@ def compile_policy(
     routes = compile_routing(draft, flows)
     guarantees = compile_guarantees(draft, agents)
     layers = compile_layers(draft)
-    if not any(finding.severity == "error" for finding in draft.findings):
-        _check_use(draft, flows, routes)  # a misspelt target would make its agent seem unused
-    findings = sorted_findings(draft.findings)
-    if any(finding.severity == "error" for finding in findings):
-        raise PolicyError(findings)
+    if findings.errors:
+        raise PolicyError(findings.told())
+    _check_use(draft, flows, routes)
     policy = Policy(
         name=(file.workflow.name if file.workflow else "") or loaded.name,
         fingerprint="",
@@ -91,24 +88,10 @@ def compile_policy(
         environment=loaded.environment,
         worst_calls=MappingProxyType(_worst_calls(routes)),
         store=file.store,
-        warnings=tuple(findings),
+        warnings=tuple(findings.told()),
         sources=loaded.files,
     )
     return replace(policy, fingerprint=policy_fingerprint(policy, plugins, draft.declared, file.env))
-
-
-def sorted_findings(findings: list[Finding]) -> list[Finding]:
-    """Give each finding once, in the order of the text, errors only up to a number that is read."""
-    once = sorted(
-        dict.fromkeys(findings), key=lambda one: (one.place, one.severity, one.code, one.problem)
-    )
-    if len(once) <= MAX_FINDINGS:
-        return once
-    errors = [finding for finding in once if finding.severity == "error"]
-    kept = (errors or once)[:MAX_FINDINGS]
-    left = len(once) - len(kept)
-    last = kept[-1]
-    return [*kept, Finding(last.place, "more", f"and {left} more", "", last.severity)]
 
 
 def _worst_calls(routes: Routes) -> dict[str, int]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from conductor_mw.errors import ConditionError, Finding, Severity
+from conductor_mw.errors import ConditionError, Severity
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy.document import PolicyFile
+from conductor_mw.policy.findings import Findings, Mend
 from conductor_mw.policy.tree import Loc, Positions
 from conductor_mw.policy.validation import path
 from conductor_mw.rules import Expression
@@ -39,7 +40,7 @@ class Draft:
     env: Mapping[str, str]
     app_signals: Mapping[str, Callable[..., object]]
     bound: Collection[str]
-    findings: list[Finding]
+    findings: Findings
     scope: Scope = field(default_factory=lambda: Scope({}))
     declared: dict[str, object] = field(default_factory=dict[str, object])
     reads: set[str] = field(default_factory=set[str])
@@ -52,7 +53,7 @@ class Draft:
         at: Loc,
         code: str,
         problem: str,
-        mend: str = "",
+        mend: Mend = "",
         *,
         key: bool = False,
         severity: Severity = "error",
@@ -69,11 +70,8 @@ class Draft:
         """
         # A wrong key is told of the mapping that holds it.
         shown = at[:-1] if key else at
-        self.findings.append(
-            Finding(
-                self.positions.place(at, key=key), code, f"{path(shown)}{problem}", mend, severity
-            )
-        )
+        place = self.positions.place(at, key=key)
+        self.findings.add(place, code, f"{path(shown)}{problem}", mend, severity)
 
     def expression(self, text: str, at: Loc, wanted: Type = BOOL) -> Expression | None:
         """Compile an expression, or give None with a finding added."""
@@ -83,14 +81,8 @@ class Draft:
         try:
             found = compile_expression(text, wanted, self.scope)
         except ConditionError as error:
-            self.findings.append(
-                Finding(
-                    self.positions.inside(at, text, error.offset),
-                    "condition",
-                    f"{path(at)}{error.problem}",
-                    error.mend,
-                )
-            )
+            place = self.positions.inside(at, text, error.offset)
+            self.findings.add(place, "condition", f"{path(at)}{error.problem}", error.mend)
             return None
         self._compiled[text, wanted] = found
         self.reads.update(found.reads)

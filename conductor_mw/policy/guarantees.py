@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conductor_mw.agents.base import Agent
-from conductor_mw.errors import Place, nearest
+from conductor_mw.errors import Place
 from conductor_mw.money import Money
 from conductor_mw.policy.document import AtMostEntry, NeverEntry
 from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import shown
 from conductor_mw.rules import Expression
@@ -89,7 +90,7 @@ def _never(
         for position, agent in enumerate(entry.agents):
             if agent not in agents:
                 where = (*at, "agents", position)
-                draft.find(where, "unknown-name", f"no agent {shown(agent)}", nearest(agent, agents))
+                draft.find(where, "unknown-name", f"no agent {shown(agent)}", Nearest(agent, agents))
         forbidden, text = frozenset(entry.agents), f"agents {', '.join(entry.agents)}"
     elif entry.agents_with is not None:
         label = entry.agents_with
@@ -97,7 +98,7 @@ def _never(
             # Not an error: a guarantee of the organisation may name what no team has.
             draft.find(
                 (*at, "agents_with"), "unknown-label", f"no agent has the label {shown(label)}",
-                nearest(label, labels), severity="warning",
+                Nearest(label, labels), severity="warning",
             )  # fmt: skip
         forbidden = frozenset(agent.id for agent in agents.values() if label in agent.labels)
         text = f"agents with the label {label!r}"
@@ -106,7 +107,7 @@ def _never(
         if label not in labels:
             draft.find(
                 (*at, "agents_without"), "unknown-name", f"no agent has the label {shown(label)}",
-                nearest(label, labels),
+                Nearest(label, labels),
             )  # fmt: skip
         forbidden = frozenset(agent.id for agent in agents.values() if label not in agent.labels)
         text = f"agents without the label {label!r}"

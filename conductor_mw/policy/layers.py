@@ -8,9 +8,9 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from conductor_mw.errors import nearest
 from conductor_mw.plugins import LayerOffer
 from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.policy import LayerUse
 from conductor_mw.policy.validation import shown, validate
 
@@ -34,7 +34,7 @@ def _unknown(draft: Draft, name: str) -> None:
     if absent is not None:
         problem, mend = f"the plugin {name!r} {absent.problem}", absent.mend
     else:
-        problem, mend = f"no plugin {shown(name)}", draft.plugins.layers.nearest(name)
+        problem, mend = f"no plugin {shown(name)}", Nearest(name, draft.plugins.layers.names)
     draft.find(("plugins", name), "unknown-plugin", problem, mend, key=True)
 
 
@@ -81,7 +81,7 @@ def _ordered(draft: Draft, uses: dict[str, LayerUse]) -> tuple[LayerUse, ...]:
     good = True
     for position, name in enumerate(order):
         if name not in draft.file.plugins:
-            mend = nearest(name, draft.file.plugins)
+            mend = Nearest(name, draft.file.plugins)
             draft.find(("order", position), "unknown-name", f"{shown(name)} is not below `plugins:`", mend)
             good = False
         elif name in order[:position]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from conductor_mw.errors import ConductorError, Finding
+from conductor_mw.errors import ConductorError
+from conductor_mw.policy.findings import Findings
 from conductor_mw.policy.source import read
 from conductor_mw.policy.tree import Positions, Sources, Table
 
@@ -30,7 +31,7 @@ class Loaded:
     name: str
     tree: Table | None
     positions: Positions
-    findings: list[Finding]
+    findings: Findings
     files: tuple[str, ...]
     environment: str
 
@@ -60,13 +61,14 @@ def load_document(
 ) -> Loaded:
     """Give the document of a text, its includes read and its environment applied."""
     sources = Sources()
-    reading = read(text, file, sources)
+    findings = Findings()
+    tree = read(text, file, sources, findings)
     chosen = environment if environment is not None else env.get(VARIABLE, "")
     return Loaded(
         name=Path(file).stem,
-        tree=reading.tree,
-        positions=Positions(reading.tree, sources, file),
-        findings=reading.findings,
+        tree=tree,
+        positions=Positions(tree, sources, file),
+        findings=findings,
         files=(file,) if base is not None else (),
         environment=chosen,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from conductor_mw.errors import FailureKind, nearest
+from conductor_mw.errors import FailureKind
 from conductor_mw.flows.base import Flow, Target
 from conductor_mw.flows.rescue import Rescue
 from conductor_mw.policy.document import ClassTable, RoutingEntry, RuleEntry
 from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.policy import Rule
 from conductor_mw.policy.site import Flows
 from conductor_mw.policy.tree import Loc
@@ -91,7 +92,7 @@ class _Router:
         for position, (name, target) in enumerate(table.route.items()):
             at = (*self.at, "route", name)
             if name not in TYPES:
-                mend = nearest(name, TYPES)
+                mend = Nearest(name, TYPES)
                 self.draft.find(at, "unknown-name", f"no input.type {shown(name)}", mend, key=True)
                 continue
             condition = self.draft.expression(f"input.type == '{name}'", at)

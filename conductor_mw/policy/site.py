@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn, cast
 
 from conductor_mw.agents.base import Agent
-from conductor_mw.errors import Finding, PolicyError, nearest
+from conductor_mw.errors import Finding, PolicyError
 from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import Flow, FlowOptions, Target
 from conductor_mw.flows.named import Named
 from conductor_mw.policy import later
 from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import path, shown, validate
 from conductor_mw.rules import Expression
@@ -62,12 +63,11 @@ class Flows:
             return self.agents[name]
         if name not in self.draft.file.flows:
             known = {*self.agents, *self.draft.file.flows}
-            small = name.lower()
             self.draft.find(
                 at,
                 "unknown-name",
                 f"no agent or flow {shown(name)}",
-                f"did you mean {small!r}?" if small in known else nearest(name, known),
+                Nearest(name, known),
             )
             return _STAND_IN
         if name in self._open:
@@ -135,8 +135,11 @@ class Flows:
             return _STAND_IN
         try:
             flow = options.build(_Site(self, at))
+        except _Told:
+            return _STAND_IN
         except PolicyError as error:
-            self.draft.findings += [one for one in error.findings if one not in self.draft.findings]
+            for one in error.findings:
+                self.draft.findings.add(one.place, one.code, one.problem, one.mend, one.severity)
             return _STAND_IN
         if flow.worst_calls > MAX_CALLS:
             self.draft.find(
@@ -159,7 +162,7 @@ class Flows:
             known = ", ".join(self.draft.plugins.flows.names)
             self.draft.find(at, "unknown-flow", "a flow is empty", f"known: {known}")
         else:
-            mend = self.draft.plugins.flows.nearest(key)
+            mend = Nearest(key, self.draft.plugins.flows.names)
             self.draft.find((*at, key), "unknown-flow", f"no flow {shown(key)}", mend, key=True)
 
     def _check_names(self) -> None:
@@ -203,8 +206,12 @@ class _Site:
         draft = self.flows.draft
         found = draft.expression(text, (*self.at, *where), wanted)
         if found is None:
-            raise PolicyError([draft.findings[-1]])
+            raise _Told
         return found
+
+
+class _Told(Exception):  # noqa: N818 - it never leaves this module
+    """A piece of a flow is wrong, and the findings say so already."""
 
 
 class _Nobody:

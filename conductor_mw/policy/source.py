@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import yaml
 from yaml.events import (
@@ -17,14 +16,14 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from conductor_mw.errors import Finding, Place
+from conductor_mw.errors import Place
+from conductor_mw.policy.findings import SHOWN, Findings
 from conductor_mw.policy.scalars import plain
 from conductor_mw.policy.tree import Series, Sources, Table, mark
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_VALUES: Final = 300_000
 MAX_DEPTH: Final = 64
-MAX_FINDINGS: Final = 50
 TEXT_UNIT: Final = 64
 """So many characters of text weigh as much as one value where aliases are counted."""
 
@@ -33,110 +32,86 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff\x85\u2028\u2029]"
 )
+_IN_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
+_BEGIN: Final = "write one with 'conductor-mw init'"
 
 
-class Refused(Exception):  # noqa: N818 - never leaves this package
-    """Reading cannot go on; `finding` says why."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(str(finding))
-        self.finding = finding
+class Refused(Exception):  # noqa: N818 - it never leaves this package
+    """Reading cannot go on; the findings say why."""
 
 
-@dataclass(slots=True)
-class Reading:
-    """One text as it was read.
-
-    Attributes:
-        tree: the root of the document, or None where it could not be read.
-        findings: what is wrong with it so far.
-    """
-
-    tree: Table | None
-    findings: list[Finding] = field(default_factory=list[Finding])
-
-
-def read(text: str | bytes, file: str, sources: Sources) -> Reading:
-    """Read one document.
+def read(text: str | bytes, file: str, sources: Sources, findings: Findings) -> Table | None:
+    """Give the root of one document, or None where it could not be read.
 
     Args:
         text: the YAML text, as UTF-8 if it is bytes.
         file: the name that findings show.
         sources: takes in the text, so that marks can be turned into places.
+        findings: takes in what is wrong.
     """
-    findings: list[Finding] = []
     try:
-        decoded = _decode(text, file)
-        number = sources.add(file, decoded)
-        tree = _Composer(decoded, number, sources, findings).document()
-    except Refused as refused:
-        findings.append(refused.finding)
-        tree = None
-    return Reading(tree, findings)
+        decoded = _decoded(text, file, findings)
+        return Composer(decoded, sources.add(file, decoded), sources, findings).document()
+    except Refused:
+        return None
 
 
-def _decode(text: str | bytes, file: str) -> str:
+def _decoded(text: str | bytes, file: str, findings: Findings) -> str:
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        raise Refused(
-            Finding(
-                Place(file),
-                "too-large",
-                f"the file has {size} bytes, {MAX_BYTES} are allowed",
-                "split the policy into several and load the one that is needed",
-            )
-        )
-    if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            before = text[: error.start]
-            line = before.count(b"\n")
-            column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace"))
-            raise Refused(
-                Finding(
-                    Place(file, line + 1, column + 1),
-                    "not-utf-8",
-                    f"byte 0x{text[error.start]:02x} is not UTF-8",
-                    "save the file as UTF-8",
-                )
-            ) from error
-    text = text.removeprefix("\ufeff")
-    found = _UNPRINTABLE.search(text)
+        problem = f"the file has more than {MAX_BYTES} bytes"
+        findings.add(Place(file), "too-large", problem, "split the policy into several")
+        raise Refused
+    whole = _from_utf8(text, file, findings) if isinstance(text, bytes) else text
+    whole = whole.removeprefix("\ufeff")
+    found = _UNPRINTABLE.search(whole)
     if found:
-        line = text.count("\n", 0, found.start())
-        column = found.start() - text.rfind("\n", 0, found.start())
-        raise Refused(
-            Finding(
-                Place(file, line + 1, column),
-                "unprintable",
-                f"the character U+{ord(found[0]):04X} cannot stand in a policy",
-                f'inside double quotes write "\\u{ord(found[0]):04x}"'
-                if found[0] not in "\x00\ud800"
-                else "remove it",
-            )
-        )
-    return text
+        line = whole.count("\n", 0, found.start()) + 1
+        column = found.start() - whole.rfind("\n", 0, found.start())
+        code = ord(found[0])
+        escape = f'inside double quotes write "\\u{code:04x}"'
+        mend = "remove it" if _IN_TEXT.match(found[0]) else escape
+        problem = f"the character U+{code:04X} cannot stand in a policy"
+        findings.add(Place(file, line, column), "unprintable", problem, mend)
+        raise Refused
+    return whole
 
 
-class _Composer:
+def _from_utf8(text: bytes, file: str, findings: Findings) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = text[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        problem = f"byte 0x{text[error.start]:02x} is not UTF-8"
+        findings.add(Place(file, line, column), "not-utf-8", problem, "save the file as UTF-8")
+        raise Refused from error
+
+
+class Composer:
     """Builds the tree from parser events, without recursion: nesting is the attacker's to choose."""
 
-    def __init__(self, text: str, number: int, sources: Sources, findings: list[Finding]) -> None:
+    def __init__(self, text: str, number: int, sources: Sources, findings: Findings) -> None:
         self.loader = _LOADER(text)
         self.text = text
         self.number = number
         self.sources = sources
         self.findings = findings
-        self.anchors: dict[str, tuple[object, int]] = {}
         self.count = 0
+        self.anchors: dict[str, tuple[object, int]] = {}
+        # The containers that are open, innermost last, with the anchor each has and, for a table,
+        # the key that waits for its value.
+        self.open: list[Table | Series] = []
+        self.names: list[str | None] = []
+        self.keys: list[tuple[str, int] | None] = []
 
     def document(self) -> Table:
         """Give the root of the only document."""
         try:
             return self._document()
-        except yaml.MarkedYAMLError as error:
-            raise Refused(self._broken(error)) from error
+        except yaml.YAMLError as error:
+            self._broken(error)
         finally:
             self.loader.dispose()
 
@@ -145,211 +120,175 @@ class _Composer:
         next_event()  # the stream begins
         event = next_event()
         if not isinstance(event, DocumentStartEvent):
-            self._refuse(event, "empty", "the policy is empty", "begin with 'conductor-mw init'")
-        self._check_directives(event)
-        tree = self._value(next_event)
-        next_event()  # the document ends
-        event = next_event()
-        if isinstance(event, DocumentStartEvent):
-            self._refuse(
-                event,
-                "several-documents",
-                "a second document begins here",
-                "keep one document in a file; remove the line '---'",
-            )
-        if tree is None:
-            self._refuse(event, "empty", "the policy is empty", "begin with 'conductor-mw init'")
-        if not isinstance(tree, Table):
-            self._refuse(
-                event,
-                "not-a-mapping",
-                "a policy is a mapping of keys such as 'agents:' and 'routing:'",
-                "",
-                at=mark(self.number, 0, 0),
-            )
-        return tree
-
-    def _check_directives(self, event: Any) -> None:
+            self._refuse(event, "empty", "the policy is empty", _BEGIN)
         if event.tags:
             self._refuse(event, "tag", "a %TAG directive cannot stand in a policy", "remove it")
         if event.version and tuple(event.version) != (1, 2):
-            self._refuse(
-                event,
-                "yaml-version",
-                "a policy is read as YAML 1.2",
-                "remove the %YAML line",
-            )
+            self._refuse(event, "version", "a policy is read as YAML 1.2", "remove the %YAML line")
+        root = self._root(next_event)
+        next_event()  # the document ends
+        after = next_event()
+        if isinstance(after, DocumentStartEvent):
+            mend = "keep one document in a file; remove the line '---'"
+            self._refuse(after, "several-documents", "a second document begins here", mend)
+        if isinstance(root, Table):
+            return root
+        if root is None:
+            self._refuse(event, "empty", "the policy is empty", _BEGIN)
+        problem = "a policy is a mapping of keys such as 'agents:' and 'routing:'"
+        self._refuse(event, "not-a-mapping", problem, _BEGIN)
 
-    def _value(self, next_event: Any) -> object:
-        """Read one value with everything below it; the loop that costs the time of loading."""
-        number, anchors, findings = self.number, self.anchors, self.findings
-        root: object = None
-        containers: list[Table | Series] = []
-        pending: list[tuple[str, int] | None] = []  # a table's key that waits for its value
-        names: list[str | None] = []
+    def _root(self, next_event: Any) -> object:
+        """Read one value with everything below it."""
         while True:
             event = next_event()
             sort = type(event)
             start = event.start_mark
-            where = mark(number, start.line, start.column)
-            if sort is MappingEndEvent or sort is SequenceEndEvent:
-                done = containers.pop()
-                pending.pop()
-                name = names.pop()
-                if name is not None:
-                    anchors[name] = (done, done.size)
-                if not containers:
-                    return root
-                containers[-1].size += done.size
-                continue
+            where = mark(self.number, start.line, start.column)
             value: object
-            size = 1
             if sort is ScalarEvent:
-                text: str = event.value
-                if event.tag is not None:
-                    self._tag(event)
-                if containers and type(containers[-1]) is Table and pending[-1] is None:
-                    if not event.style and text in ("<<", ""):
-                        self._bad_key(event, text)
-                    self._count(event, 1)
-                    pending[-1] = (text, where)
-                    if event.anchor is not None:
-                        anchors[event.anchor] = (text, 1)
+                if self.open and self.keys[-1] is None and type(self.open[-1]) is Table:
+                    self._key(event, where)
                     continue
-                size += len(text) // TEXT_UNIT
-                value = text
-                if event.implicit[0]:
-                    try:
-                        value = plain(text)
-                    except ValueError as error:
-                        findings.append(
-                            Finding(self._place(where), "number", str(error), "quote it if it is text")
-                        )
-                if event.anchor is not None:
-                    anchors[event.anchor] = (value, size)
-            elif sort is AliasEvent:
-                value, size = self._alias(event, names)
-                if containers and type(containers[-1]) is Table and pending[-1] is None:
-                    self._bad_key(event, "*" + event.anchor)
-            else:
-                if event.tag is not None:
-                    self._tag(event)
-                if containers and type(containers[-1]) is Table and pending[-1] is None:
-                    self._bad_key(event, "[")
+                value = self._scalar(event, where)
+            elif sort is MappingStartEvent or sort is SequenceStartEvent:
                 value = Table(where) if sort is MappingStartEvent else Series(where)
-            self._count(event, size)
-            if not containers:
-                root = value
+                self._enter(event, value, where)
+                continue
+            elif sort is AliasEvent:
+                value = self._alias(event, where)
             else:
-                self._put(containers[-1], pending, value, where)
-                if sort is ScalarEvent or sort is AliasEvent:
-                    containers[-1].size += size
-            if sort is MappingStartEvent or sort is SequenceStartEvent:
-                containers.append(value)  # type: ignore[arg-type]  # it was made just above
-                pending.append(None)
-                names.append(event.anchor)
-                if len(containers) > MAX_DEPTH:
-                    self._refuse(
-                        event, "too-deep", f"nested deeper than {MAX_DEPTH} levels", "flatten it"
-                    )
-            elif not containers:
-                return root
+                value = self._leave(event)
+            if not self.open:
+                return value
 
-    def _put(
-        self,
-        into: Table | Series,
-        pending: list[tuple[str, int] | None],
-        value: object,
-        where: int,
-    ) -> None:
+    def _key(self, event: Any, where: int) -> None:
+        text: str = event.value
+        if event.tag is not None:
+            self._tag(event, where)
+        if not event.style and text == "<<":
+            mend = "write the keys out, or put what is shared into a file and include it"
+            self._refuse(event, "merge-key", "the merge key '<<' belongs to YAML 1.1", mend)
+        if not text:
+            self._refuse(event, "key", "a key is missing before ':'", "write the key")
+        self._weigh(event, 1)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (text, 1)
+        self.keys[-1] = (text, where)
+
+    def _scalar(self, event: Any, where: int) -> object:
+        text: str = event.value
+        value: object = text
+        if event.tag is not None:
+            self._tag(event, where)
+        elif event.implicit[0]:
+            try:
+                value = plain(text)
+            except ValueError as error:
+                self._find(where, "number", str(error), "quote it if it is text")
+        elif _IN_TEXT.search(text):
+            self._find(where, "unprintable", "this text has a character that no text can hold", "")
+        size = 1 + len(text) // TEXT_UNIT
+        self._weigh(event, size)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, size)
+        if self.open:
+            self._put(value, where, size)
+        return value
+
+    def _enter(self, event: Any, container: Table | Series, where: int) -> None:
+        if event.tag is not None:
+            self._tag(event, where)
+        if self.open:
+            if self.keys[-1] is None and type(self.open[-1]) is Table:
+                self._refuse(event, "key", "a key must be one word or one quoted text", "")
+            self._put(container, where, 0)  # its size is known when it ends
+        self._weigh(event, 1)
+        self.open.append(container)
+        self.names.append(event.anchor)
+        self.keys.append(None)
+        if len(self.open) > MAX_DEPTH:
+            problem = f"this is nested deeper than {MAX_DEPTH} levels"
+            self._refuse(event, "too-deep", problem, "a policy needs no more than ten")
+
+    def _leave(self, event: Any) -> object:
+        assert isinstance(event, MappingEndEvent | SequenceEndEvent)  # noqa: S101 - nothing else is left
+        done = self.open.pop()
+        self.keys.pop()
+        name = self.names.pop()
+        if name is not None:
+            self.anchors[name] = (done, done.size)
+        if self.open:
+            self.open[-1].size += done.size
+        return done
+
+    def _alias(self, event: Any, where: int) -> object:
+        name: str = event.anchor
+        if name in self.names:
+            problem = f"the alias *{name[:40]} stands inside the value that it repeats"
+            self._refuse(event, "alias", problem, "write the value out")
+        if name not in self.anchors:
+            mend = f"put &{name[:40]} before the value to repeat"
+            self._refuse(event, "alias", f"the alias *{name[:40]} has no anchor above it", mend)
+        if self.open and self.keys[-1] is None and type(self.open[-1]) is Table:
+            self._refuse(event, "key", "a key must be one word or one quoted text", "")
+        value, size = self.anchors[name]
+        self._weigh(event, size)
+        if self.open:
+            self._put(value, where, size)
+        return value
+
+    def _put(self, value: object, where: int, size: int) -> None:
+        into = self.open[-1]
+        into.size += size
         if isinstance(into, Series):
             into.add(value, where)
             return
-        waiting = pending[-1]
-        assert waiting is not None  # noqa: S101 - a key always comes before its value
-        key, key_mark = waiting
-        pending[-1] = None
+        key, key_mark = cast("tuple[str, int]", self.keys[-1])
+        self.keys[-1] = None
         if key in into:
-            first = self.sources.place(into.places(key)[0])
-            self._find(
-                key_mark,
-                "duplicate-key",
-                f"the key {_shown(key)} stands here a second time",
-                f"the first is in line {first.line}; keep one of them",
-            )
+            mend = "keep one of them"
+            if self.findings.errors < SHOWN:  # looking for the first takes time in a large table
+                first = self.sources.place(into.places(key)[0])
+                mend = f"the first is in line {first.line}; {mend}"
+            problem = f"the key {_shown(key)} stands here a second time"
+            self._find(key_mark, "duplicate-key", problem, mend)
             return
         into[key] = value
         into.marks += (key_mark, where)
 
-    def _alias(self, event: Any, open_names: list[str | None]) -> tuple[object, int]:
-        if event.anchor in open_names:
-            self._refuse(
-                event,
-                "alias",
-                f"the alias *{event.anchor[:40]} stands inside the value that it repeats",
-                "write the value out",
-            )
-        if event.anchor not in self.anchors:
-            self._refuse(
-                event,
-                "alias",
-                f"the alias *{event.anchor[:40]} has no anchor above it",
-                f"put &{event.anchor[:40]} before the value to repeat",
-            )
-        return self.anchors[event.anchor]
-
-    def _count(self, event: Any, size: int) -> None:
+    def _weigh(self, event: Any, size: int) -> None:
+        # Aliases count in full: nine lines of them can mean a thousand million values.
         self.count += size
         if self.count > MAX_VALUES:
-            self._refuse(
-                event,
-                "too-many-values",
-                f"more than {MAX_VALUES} values, aliases included",
-                "use fewer or shorter aliases, or fewer entries",
-            )
+            problem = f"the file has more than {MAX_VALUES} values, aliases followed"
+            self._refuse(event, "too-many-values", problem, "split the policy into several")
 
-    def _tag(self, event: Any) -> None:
-        self._find(
-            mark(self.number, event.start_mark.line, event.start_mark.column),
-            "tag",
-            f"the tag {_shown(event.tag)} cannot stand in a policy",
-            "remove it; quote the value if it is text",
-        )
+    def _tag(self, event: Any, where: int) -> None:
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        problem = f"the tag {_shown(tag)} cannot stand in a policy"
+        self._find(where, "tag", problem, "remove it; quote the value if it is text")
 
-    def _bad_key(self, event: Any, text: str) -> NoReturn:
-        if text == "<<":
-            self._refuse(
-                event,
-                "merge-key",
-                "the merge key '<<' belongs to YAML 1.1",
-                "write the keys out, or put what is shared into a file and include it",
-            )
-        if not text:
-            self._refuse(event, "key", "a key is missing before ':'", "write the key")
-        self._refuse(event, "key", "a key must be one word or one quoted text", "")
-
-    def _broken(self, error: yaml.MarkedYAMLError) -> Finding:
-        found = error.problem_mark or error.context_mark
+    def _broken(self, error: yaml.YAMLError) -> NoReturn:
+        said: Any = error
+        found = getattr(said, "problem_mark", None) or getattr(said, "context_mark", None)
         line, column = (found.line, found.column) if found else (0, 0)
-        problem, mend = _said(error, self._character(line, column))
-        return Finding(self._place(mark(self.number, line, column)), "yaml", problem, mend)
+        said = getattr(said, "problem", None) or getattr(said, "reason", None)
+        problem, mend = _said(str(said), self._character(line, column))
+        self._find(mark(self.number, line, column), "yaml", problem, mend)
+        raise Refused from error
 
     def _character(self, line: int, column: int) -> str:
         lines = self.text.split("\n", line + 1)
         return lines[line][column : column + 1] if line < len(lines) else ""
 
-    def _place(self, where: int) -> Place:
-        return self.sources.place(where)
-
     def _find(self, where: int, code: str, problem: str, mend: str) -> None:
-        self.findings.append(Finding(self._place(where), code, problem, mend))
+        self.findings.add(self.sources.place(where), code, problem, mend)
 
-    def _refuse(
-        self, event: Any, code: str, problem: str, mend: str, *, at: int | None = None
-    ) -> NoReturn:
-        if at is None:
-            at = mark(self.number, event.start_mark.line, event.start_mark.column)
-        raise Refused(Finding(self._place(at), code, problem, mend))
+    def _refuse(self, event: Any, code: str, problem: str, mend: str) -> NoReturn:
+        start = event.start_mark
+        self._find(mark(self.number, start.line, start.column), code, problem, mend)
+        raise Refused
 
 
 def _shown(text: str) -> str:
@@ -358,18 +297,17 @@ def _shown(text: str) -> str:
 
 _MENDS: Final = (
     ("mapping values are not allowed", "quote a text that holds ': '"),
-    ("could not find expected ':'", "a key needs ':' after it; a text over several lines needs quotes"),
-    ("found unexpected end of stream", "a quote is not closed"),
-    ("did not find expected '-' indicator", "indent the list's items alike"),
-    ("did not find expected key", "indent the keys of a mapping alike; quote a text that begins with a quote"),
-    ("did not find expected ',' or ']'", "close the list with ']'"),
-    ("did not find expected ',' or '}'", "close the mapping with '}'"),
+    ("could not find expected ':'", "write ':' after a key; quote a text of several lines"),
+    ("unexpected end of stream", "close the quote"),
+    ("expected '-' indicator", "indent the items of a list alike"),
+    ("expected key", "indent the keys of a mapping alike; quote a text that holds quotes"),
+    ("expected ',' or ']'", "close the list with ']'"),
+    ("expected ',' or '}'", "close the mapping with '}'"),
 )
 
 
-def _said(error: yaml.MarkedYAMLError, character: str) -> tuple[str, str]:
-    """Give problem and mend in words that do not depend on which of PyYAML's parsers read the text."""
-    problem = str(error.problem or "it cannot be read")
+def _said(problem: str, character: str) -> tuple[str, str]:
+    """Give problem and mend in words that do not depend on which parser of PyYAML read the text."""
     if "cannot start any token" in problem:
         if character == "\t":
             return "this is not YAML: a tab cannot indent", "indent with spaces"

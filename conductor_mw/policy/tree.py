@@ -33,13 +33,14 @@ class Table(dict[str, Any]):
         size: the number of values in it, itself included and aliases followed.
     """
 
-    __slots__ = ("mark", "marks", "size")
+    __slots__ = ("_index", "mark", "marks", "size")
 
     def __init__(self, begins: int = 0) -> None:
         super().__init__()
         self.mark = begins
         self.marks: list[int] = []
         self.size = 1
+        self._index: dict[str, int] | None = None
 
     def put(self, key: str, value: object, key_mark: int, value_mark: int) -> None:
         """Add or replace an entry together with its places."""
@@ -48,6 +49,7 @@ class Table(dict[str, Any]):
             self.marks[at : at + 2] = (key_mark, value_mark)
         else:
             self.marks += (key_mark, value_mark)
+            self._index = None
         self[key] = value
 
     def drop(self, key: str) -> None:
@@ -55,6 +57,7 @@ class Table(dict[str, Any]):
         at = self._at(key)
         del self.marks[at : at + 2]
         del self[key]
+        self._index = None
 
     def places(self, key: str) -> tuple[int, int]:
         """Give the marks of a key and of its value."""
@@ -70,7 +73,10 @@ class Table(dict[str, Any]):
         return twin
 
     def _at(self, key: str) -> int:
-        return 2 * next(position for position, known in enumerate(self) if known == key)
+        # Made when first asked for: most tables are never asked, and some have 100,000 keys.
+        if self._index is None or len(self._index) != len(self):
+            self._index = {known: 2 * position for position, known in enumerate(self)}
+        return self._index[key]
 
 
 class Series(list[Any]):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
+from collections.abc import Mapping
+from itertools import islice
+from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from conductor_mw.errors import Finding, nearest
+from conductor_mw.errors import nearest
+from conductor_mw.policy.findings import Findings, Mend, Nearest
 from conductor_mw.policy.tree import Loc, Positions
 
 Model = TypeVar("Model", bound=BaseModel)
+Found = Mapping[str, Any]
 
 _WANTED: Final = {
     "string_type": "text",
@@ -31,12 +34,13 @@ _WANTED: Final = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "dataclass_type": "a mapping",
-    "none_required": "nothing",
 }
+_READ: Final = 2_000
+"""Complaints of one validation that are read; a hostile file causes one for every word."""
 
 
 def validate(
-    model: type[Model], tree: object, positions: Positions, findings: list[Finding], at: Loc = ()
+    model: type[Model], tree: object, positions: Positions, findings: Findings, at: Loc = ()
 ) -> Model | None:
     """Give a model of a piece of the document, or None with findings added.
 
@@ -51,16 +55,39 @@ def validate(
         at: where the piece stands in the document.
     """
     try:
-        # Strict JSON still turns a list into a tuple or a set, which strict Python would refuse.
-        return model.model_validate_json(json.dumps(tree), strict=True)
+        return parse(model, tree)
     except ValidationError as error:
-        findings += list(_findings(error, model, tree, positions, at))
+        tell(error, model, tree, positions, findings, at)
         return None
+
+
+def parse(model: type[Model], tree: object) -> Model:
+    """Give a model of plain data, read as strictly as JSON."""
+    # Strict JSON still turns a list into a tuple or a set, which strict Python would refuse.
+    return model.model_validate_json(json.dumps(tree), strict=True)
+
+
+def tell(
+    error: ValidationError,
+    model: type[BaseModel],
+    tree: object,
+    positions: Positions,
+    findings: Findings,
+    at: Loc = (),
+) -> None:
+    """Add pydantic's complaints to the findings; arguments as for `validate`."""
+    _Teller(model, tree, positions, findings, tuple(at)).tell(error)
+
+
+def places_of(error: ValidationError, tree: object) -> list[tuple[str | int, ...]]:
+    """Give where in `tree` each complaint stands, without the names of alternatives."""
+    found = islice(error.errors(include_url=False, include_context=False), _READ)
+    return [_within(tree, one["loc"], missing=False) for one in found]
 
 
 def path(at: Loc, end: str = ": ") -> str:
     """Write a place inside the document as `routing.rules.0`, with `end` behind it if it is any."""
-    return ".".join(map(str, at)) + end if at else ""
+    return ".".join(str(piece)[:80] for piece in at) + end if at else ""
 
 
 def shown(value: object) -> str:
@@ -68,111 +95,139 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return repr(value if len(value) <= 40 else value[:37] + "...")
     if isinstance(value, bool) or value is None:
-        return json.dumps(value)
+        return "nothing" if value is None else json.dumps(value)
     if isinstance(value, int | float):
         return str(value)
     return "a list" if isinstance(value, list) else "a mapping"
 
 
-def _findings(
-    error: ValidationError, model: type[BaseModel], tree: object, positions: Positions, at: Loc
-) -> Iterator[Finding]:
-    wrong: dict[tuple[str | int, ...], tuple[list[str], object]] = {}
-    told: set[tuple[str | int, ...]] = set()
-    for found in error.errors(include_url=False, include_context=True):
-        loc = _within(tree, found["loc"], missing=found["type"] == "missing")
-        here = (*at, *loc)
-        if found["type"] == "extra_forbidden":
-            yield _unknown(model, found["loc"], here, positions)
-        elif found["type"] == "missing":
-            yield Finding(
-                positions.place(here[:-1]),
-                "missing-key",
-                f"{path(here[:-1])}the key '{here[-1]}' is missing",
-            )
-        elif found["type"] in _WANTED:
-            wanted, _ = wrong.setdefault(here, ([], found["input"]))
-            if _WANTED[found["type"]] not in wanted:
-                wanted.append(_WANTED[found["type"]])
+class _Teller:
+    """Words the complaints about one piece."""
+
+    def __init__(
+        self,
+        model: type[BaseModel],
+        tree: object,
+        positions: Positions,
+        findings: Findings,
+        at: tuple[str | int, ...],
+    ) -> None:
+        self.model = model
+        self.tree = tree
+        self.positions = positions
+        self.findings = findings
+        self.at = at
+
+    def tell(self, error: ValidationError) -> None:
+        """Add every complaint once, in words."""
+        errors = cast("list[Found]", error.errors(include_url=False))[:_READ]
+        meant = self._meant(errors)
+        wrong: dict[tuple[str | int, ...], tuple[list[str], object]] = {}
+        explained: set[tuple[str | int, ...]] = set()
+        for one in errors:
+            here = self._here(one)
+            if one["type"] == "extra_forbidden":
+                self._unknown(one, here)
+            elif one["type"] == "missing":
+                if here not in meant:
+                    problem = f"{path(here[:-1])}the key '{here[-1]}' is missing"
+                    self.findings.add(self.positions.place(here[:-1]), "missing-key", problem)
+            elif one["type"] in _WANTED:
+                wanted, _ = wrong.setdefault(here, ([], one["input"]))
+                if _WANTED[one["type"]] not in wanted:
+                    wanted.append(_WANTED[one["type"]])
+            else:
+                explained.update(here[:end] for end in range(len(here) + 1))
+                self._other(one, here)
+        for here, (wanted, value) in wrong.items():
+            if here not in explained:  # else another alternative of this piece said more
+                problem = f"{path(here)}must be {' or '.join(wanted)}, not {shown(value)}"
+                self.findings.add(self.positions.place(here), "wrong-type", problem)
+
+    def _here(self, one: Found) -> tuple[str | int, ...]:
+        missing = one["type"] == "missing"
+        return (*self.at, *_within(self.tree, one["loc"], missing=missing))
+
+    def _meant(self, errors: list[Found]) -> set[tuple[str | int, ...]]:
+        """Give the missing keys that a misspelt key beside them probably stands for."""
+        missing: dict[tuple[str | int, ...], list[str]] = {}
+        for one in errors:
+            if one["type"] == "missing":
+                here = self._here(one)
+                missing.setdefault(here[:-1], []).append(str(here[-1]))
+        meant: set[tuple[str | int, ...]] = set()
+        for one in errors:
+            here = self._here(one)
+            if one["type"] == "extra_forbidden" and here[:-1] in missing:
+                said = nearest(str(here[-1]), missing[here[:-1]])
+                meant.update((*here[:-1], key) for key in missing[here[:-1]] if f"n {key!r}?" in said)
+        return meant
+
+    def _unknown(self, one: Found, here: Loc) -> None:
+        key = str(here[-1])
+        known = keys_of(self.model, one["loc"][:-1])
+        self.findings.add(
+            self.positions.place(here, key=True),
+            "unknown-key",
+            f"{path(here[:-1])}no key {shown(key)}",
+            Nearest(key, known) if known else "",
+        )
+
+    def _other(self, one: Found, here: Loc) -> None:
+        value, context = one["input"], one.get("ctx", {})
+        key = bool(here) and here[-1] == value
+        mend: Mend = ""
+        if one["type"] in ("literal_error", "enum"):
+            expected = str(context["expected"]).replace(" or ", ", ").split(", ")
+            problem = f"{shown(value)} is not allowed here"
+            mend = Nearest(str(value), [word.strip("'") for word in expected])
+        elif one["type"] == "string_pattern_mismatch":
+            problem = f"{shown(value)} is not a name"
+            mend = "use small letters, digits, '-' and '_', and begin with a letter"
+        elif one["type"] in ("value_error", "assertion_error"):
+            problem = str(context["error"])
+        elif one["type"] == "too_long":
+            problem = f"{context['actual_length'] or 'more'} entries, "
+            problem += f"{context['max_length']} are allowed"
         else:
-            told.add(here)
-            yield _other(found, here, positions)
-    for here, (wanted, value) in wrong.items():
-        deeper = any(len(other) >= len(here) and other[: len(here)] == here for other in told)
-        if not deeper:  # another alternative of the same field explained more
-            yield Finding(
-                positions.place(here),
-                "wrong-type",
-                f"{path(here)}must be {' or '.join(wanted)}, not {shown(value)}",
-            )
-
-
-def _unknown(
-    model: type[BaseModel], loc: tuple[str | int, ...], here: Loc, positions: Positions
-) -> Finding:
-    known = _keys(model, loc[:-1])
-    return Finding(
-        positions.place(here, key=True),
-        "unknown-key",
-        f"{path(here[:-1])}no key {shown(here[-1])}",
-        nearest(str(here[-1]), known) if known else "",
-    )
-
-
-def _other(found: Mapping[str, Any], here: Loc, positions: Positions) -> Finding:
-    value, context = found["input"], found.get("ctx", {})
-    key = False
-    if found["type"] in ("literal_error", "enum"):
-        known = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
-        key = here[-1:] != () and here[-1] == value
-        problem = f"{shown(value)} is not allowed here"
-        mend = nearest(str(value), known)
-    elif found["type"] == "string_pattern_mismatch":
-        problem = f"{shown(value)} is not a name"
-        mend = "use small letters, digits, '-' and '_', and begin with a letter"
-        key = here[-1:] != () and here[-1] == value
-    elif found["type"] in ("value_error", "assertion_error"):
-        problem, mend = str(context["error"]), ""
-    else:
-        problem, mend = f"{found['msg'][:1].lower()}{found['msg'][1:]}, not {shown(value)}", ""
-        problem = problem.removeprefix("input ").replace("should ", "must ")
-    return Finding(positions.place(here, key=key), "wrong-value", f"{path(here)}{problem}", mend)
+            said = str(one["msg"])
+            said = said[:1].lower() + said[1:]
+            problem = said.removeprefix("input ").replace("should ", "must ")
+            problem = f"{problem}, not {shown(value)}"
+        place = self.positions.place(here, key=key)
+        self.findings.add(place, "wrong-value", f"{path(here)}{problem}", mend)
 
 
 def _within(tree: object, loc: tuple[str | int, ...], *, missing: bool) -> tuple[str | int, ...]:
-    """Keep the pieces of `loc` that lead through the document; the rest are names of alternatives."""
+    """Keep the pieces of `loc` that lead through the document; the rest names alternatives."""
     kept: list[str | int] = []
     here = tree
     for position, piece in enumerate(loc):
-        last = position == len(loc) - 1
-        if isinstance(here, Mapping) and piece in here:
+        if (isinstance(here, dict) and piece in here) or (
+            isinstance(here, list) and isinstance(piece, int) and piece < len(cast("list[Any]", here))
+        ):
             kept.append(piece)
-            here = here[piece]
-        elif isinstance(here, list) and isinstance(piece, int) and piece < len(here):
-            kept.append(piece)
-            here = here[piece]
-        elif last and missing:
+            here = cast("Any", here)[piece]
+        elif missing and position == len(loc) - 1:
             kept.append(piece)
     return tuple(kept)
 
 
-def _keys(annotation: object, loc: tuple[str | int, ...]) -> set[str]:
+def keys_of(annotation: object, loc: tuple[str | int, ...]) -> set[str]:
     """Give the keys that may stand where `loc` leads, starting from a type."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _keys(get_args(annotation)[0], loc)
+        return keys_of(get_args(annotation)[0], loc)
     if origin in (Union, types.UnionType):
-        names = [getattr(branch, "__name__", "") for branch in get_args(annotation)]
-        if loc and loc[0] in names:
-            return _keys(get_args(annotation)[names.index(str(loc[0]))], loc[1:])
-        return set[str]().union(*(_keys(branch, loc) for branch in get_args(annotation)))
+        branches = {getattr(branch, "__name__", ""): branch for branch in get_args(annotation)}
+        if loc and loc[0] in branches:
+            return keys_of(branches[str(loc[0])], loc[1:])
+        return set[str]().union(*(keys_of(branch, loc) for branch in branches.values()))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = {field.alias or name: field for name, field in annotation.model_fields.items()}
         if not loc:
             return set(fields)
         field = fields.get(str(loc[0]))
-        return _keys(field.annotation, loc[1:]) if field else set()
-    if origin is not None and loc:
-        arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
-        return _keys(arguments[-1], loc[1:]) if arguments else set()
-    return set()
+        return keys_of(field.annotation, loc[1:]) if field else set()
+    arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
+    return keys_of(arguments[-1], loc[1:]) if arguments and loc else set()

@@ -1,0 +1,73 @@
+"""Collect what is wrong with a policy while it is read, and give the part of it that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from conductor_mw.errors import Finding, Place, Severity, nearest
+
+SHOWN: Final = 50
+"""Findings of one reading that are told; the rest is counted."""
+_KEPT: Final = 1_000
+"""A hostile file has a mistake in every word; what is kept of it must stay small."""
+
+Mend = str | Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """Looks for the name that was probably meant, but only once somebody reads it.
+
+    Comparing names is slow, and a file of five megabytes can hold a hundred thousand wrong ones.
+    """
+
+    name: str
+    known: Iterable[str]
+
+    def __call__(self) -> str:
+        """Give the mend, with a name that differs only in capitals first."""
+        small = self.name.lower()
+        if small != self.name and small in self.known:
+            return f"did you mean {small!r}?"
+        return nearest(self.name, self.known)
+
+
+class Findings:
+    """Everything that is wrong with one policy so far."""
+
+    def __init__(self) -> None:
+        self.errors = 0
+        self._kept: dict[Finding, Mend] = {}
+        self._left = 0
+
+    def add(
+        self, place: Place, code: str, problem: str, mend: Mend = "", severity: Severity = "error"
+    ) -> None:
+        """Take in one finding; the same one twice counts once."""
+        finding = Finding(place, code, problem, "", severity)
+        if finding in self._kept:
+            return
+        self.errors += severity == "error"
+        if len(self._kept) >= _KEPT:
+            self._left += 1
+            return
+        self._kept[finding] = mend
+
+    def told(self) -> list[Finding]:
+        """Give the findings in the order of the text: the errors, or the warnings if there are none."""
+        severity: Severity = "error" if self.errors else "warning"
+        found = sorted(finding for finding in self._kept if finding.severity == severity)
+        told = [
+            Finding(one.place, one.code, one.problem, _said(self._kept[one]), one.severity)
+            for one in found[:SHOWN]
+        ]
+        left = len(found) - len(told) + self._left
+        if left:
+            told.append(Finding(told[-1].place, "more", f"and {left} more", "", severity))
+        return told
+
+
+def _said(mend: Mend) -> str:
+    return mend if isinstance(mend, str) else mend()
