@@ -311,7 +311,7 @@ def _call_name(call: object, where: str) -> str:
     raise RequestError(
         "a tool call must name its function",
         where=where,
-        mend='for example {"id": "1", "type": "function", "function": {"name": "f", "arguments": ""}}',
+        mend='for example {"type": "function", "function": {"name": "f", "arguments": "{}"}}',
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from conductor_mw.errors import ConditionError, EvaluationError, nearest
 from conductor_mw.rules.parser import parse
@@ -147,11 +147,11 @@ def from_metadata(
     plain = str if type_ == STRING and not rest else None
 
     def read(facts: Facts) -> object:
-        value: Any = facts.request.metadata.get(first)
+        value: object = facts.request.metadata.get(first)
         if type(value) is plain and (allowed is None or value in allowed):
             return value
         for key in rest:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = cast("Mapping[str, object]", value).get(key) if _is_map(value) else None
         if value is None:
             if default is not MISSING:
                 return default
@@ -159,7 +159,9 @@ def from_metadata(
                 f"{where} is missing",
                 mend=f"pass metadata={_example(path)} or declare a default",
             )
-        return _allowed(fitting(value, type_), type_, allowed, where, shown(value))
+        return _allowed(
+            fitting(value, type_), type_, allowed, where=where, told=f"is {shown(value)}"
+        )
 
     return Signal(name, type_, read, eager=True, doc=doc)
 
@@ -192,7 +194,7 @@ def from_expression(
 
     def read(facts: Facts) -> object:
         value = evaluate(facts)
-        return _allowed(value, type_, allowed, where, of_type(value), verb="gave")
+        return _allowed(value, type_, allowed, where=where, told=f"gave {of_type(value)}")
 
     return Signal(name, type_, read, content=holds, doc=doc)
 
@@ -217,7 +219,9 @@ def from_function(
         value = function(facts["input.text"] if wants_text else facts.request)
         if inspect.iscoroutine(value):
             value.close()
-        return _allowed(fitting(value, type_), type_, allowed, where, of_type(value), verb="gave")
+        return _allowed(
+            fitting(value, type_), type_, allowed, where=where, told=f"gave {of_type(value)}"
+        )
 
     holds = one_of is None and type_.kind not in ("bool", "int", "double", "null")
     return Signal(name, type_, read, content=holds, doc=doc)
@@ -359,7 +363,7 @@ def _ordered(
             if not waiting[reader]:
                 ready.append(reader)
     left = [name for name in expressions if name not in done]
-    circle = ", ".join(left[:8]) + (", ..." if len(left) > 8 else "")  # noqa: PLR2004
+    circle = ", ".join(left[:8]) + (", ..." if len(left) > 8 else "")
     for name in left:
         refuse(name, "expr", f"is in a circle: {circle}", "let one of them read no other")
 
@@ -370,29 +374,28 @@ def _add(signals: dict[str, Signal], signal: Signal | None) -> None:
 
 
 def _allowed(
-    value: object,
-    type_: Type,
-    allowed: tuple[object, ...] | None,
-    where: str,
-    told: str,
-    verb: str = "is",
+    value: object, type_: Type, allowed: tuple[object, ...] | None, *, where: str, told: str
 ) -> object:
     if value is MISSING:
-        raise EvaluationError(f"{where} {verb} {told}, not {type_}")
+        raise EvaluationError(f"{where} {told}, not {type_}")
     if allowed is not None and value not in allowed:
         raise EvaluationError(
-            f"{where} {verb} {told}, not one of {_listed(allowed)}",
+            f"{where} {told}, not one of {_listed(allowed)}",
             mend="add the value to one_of, or correct where it comes from",
         )
     return value
 
 
 def _listed(values: Sequence[object]) -> str:
-    return ", ".join(map(shown, values[:12])) + (", ..." if len(values) > 12 else "")  # noqa: PLR2004
+    return ", ".join(map(shown, values[:12])) + (", ..." if len(values) > 12 else "")
 
 
 def _example(path: Sequence[str]) -> str:
     return "".join(f"{{'{key}': " for key in path) + "..." + "}" * len(path)
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _wants_text(function: Callable[..., object]) -> bool:

@@ -1,4 +1,4 @@
-"""What the classifiers see of a text: a capped excerpt, its words and its shapes, found in one pass.
+"""What the classifiers see of a text: a capped excerpt, its words and its shapes.
 
 Every classifier takes a `Glance` and nothing else, so no classifier can scan more than the cap: the
 first 4,000 and the last 1,000 characters. People put the instruction before or after the material
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 HEAD: Final = 4_000
@@ -20,7 +21,7 @@ ZONE: Final = 40
 # One class and one plus: the matcher never goes back, so this is linear in the text.
 _WORDS: Final = re.compile(r"[^\W_]+")
 
-# Marks of program text. One alone also stands in prose ("import goods", "a => b"), so two are asked.
+# Marks of program text. One alone stands in prose too ("import goods"), so several are asked.
 _CODE_MARKS: Final = (
     "def ",
     "class ",
@@ -95,6 +96,24 @@ _CODE_PROOF: Final = (
     "typeerror:",
     "nullpointerexception",
 )
+_FORMULA_MARKS: Final = (
+    "\\frac",
+    "\\boxed",
+    "\\[",
+    "\\sqrt",
+    "\\sum",
+    "\\int",
+    "\\begin{",
+    "$$",
+    "$x",
+    "$y",
+    "$n",
+)
+_COUNTING: Final = frozenset(
+    (("how", "many"), ("how", "much"), ("in", "total"), ("what", "percent"), ("what", "percentage"))
+)
+LONG: Final = 25
+"""Words from which on a counting question tells its numbers in words ("half of them")."""
 
 
 def excerpt(text: str) -> str:
@@ -106,6 +125,15 @@ def excerpt(text: str) -> str:
     if len(text) <= HEAD + TAIL:
         return text
     return f"{text[:HEAD]}\n{text[-TAIL:]}"
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a table that is written as one text.
+
+    >>> sorted(words_of("as in as"))
+    ['as', 'in']
+    """
+    return frozenset(text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +150,8 @@ class Glance:
         length: characters of the whole text.
         numbers: how many of the words are numbers.
         code: whether the excerpt holds program text.
+        formula: whether it holds formulas as LaTeX or `x^2` write them.
+        counted: whether it asks for a number and gives some ("how many", "how much").
     """
 
     text: str
@@ -133,6 +163,8 @@ class Glance:
     length: int
     numbers: int
     code: bool
+    formula: bool
+    counted: bool
 
     @classmethod
     def at(cls, text: str) -> Glance:
@@ -145,17 +177,27 @@ class Glance:
         lower = part.lower()
         words: list[str] = _WORDS.findall(lower)
         zone = words if len(words) <= 2 * ZONE else words[:ZONE] + words[-ZONE:]
+        numbers = sum(map(str.isdigit, words))
+        pairs = frozenset(pairwise(zone))
         return cls(
             text=part,
             lower=lower,
             words=words,
             vocabulary=frozenset(words),
             zone=zone,
-            pairs=frozenset(zip(zone, zone[1:], strict=False)),
+            pairs=pairs,
             length=len(text),
-            numbers=sum(map(str.isdigit, words)),
+            numbers=numbers,
             code=_holds_code(lower),
+            formula=_holds_formula(lower),
+            counted=not _COUNTING.isdisjoint(pairs) and (numbers > 0 or len(words) > LONG),
         )
+
+
+def _holds_formula(lower: str) -> bool:
+    if any(mark in lower for mark in _FORMULA_MARKS):
+        return True
+    return "^" in lower and ("=" in lower or "$" in lower)
 
 
 def _holds_code(lower: str) -> bool:

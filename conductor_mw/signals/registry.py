@@ -77,7 +77,7 @@ class Idle:
 
     __slots__ = ()
 
-    def agent(self, agent: str, /) -> AgentState:  # noqa: ARG002 - the protocol names it
+    def agent(self, _agent: str, /) -> AgentState:
         """Give a quiet agent."""
         return _QUIET
 

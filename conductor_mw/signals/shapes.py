@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import Mapping, Sized
+from typing import Final, cast
 
 from conductor_mw.rules.types import Type
 
@@ -67,7 +67,7 @@ def of_type(value: object) -> str:
     if isinstance(value, str):
         return f"a string of {len(value)} characters"
     if isinstance(value, list | tuple | Mapping):
-        sized: Any = value
+        sized = cast("Sized", value)
         return f"a {'map' if isinstance(value, Mapping) else 'list'} of {len(sized)}"
     if value is None:
         return "null"

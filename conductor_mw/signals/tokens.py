@@ -131,7 +131,7 @@ def load_encoder(name: str = ENCODING) -> Encoder:
         PluginError: tiktoken or LiteLLM is not installed.
     """
     folder = _tokenizer_folder()
-    import tiktoken
+    import tiktoken  # noqa: PLC0415 - an extra, and slow to import
 
     before = os.environ.get("TIKTOKEN_CACHE_DIR")
     os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)

@@ -9,12 +9,22 @@ first in `TYPES`. Nobody's points reaching the threshold, the text is `chat`, `s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from .cues import MATTER, OPENERS, PAIRS, TYPES, ZONE_WORDS
-from .glance import Glance
+from .cues import (
+    COURTESIES,
+    FIRST_PERSON,
+    LOGIC,
+    MATTER,
+    OPENERS,
+    PAIRS,
+    SCRIPTS,
+    TYPES,
+    ZONE_WORDS,
+)
+from .glance import LONG, Glance
 
-_INDEX: Final = {name: position for position, name in enumerate(TYPES)}
 _THRESHOLD: Final = 1.5
 
 
@@ -38,46 +48,76 @@ def type_of(glance: Glance) -> str:
 def points_of(glance: Glance) -> list[float]:
     """Return the points of each kind, in the order of `TYPES`."""
     scores = [0.0] * len(TYPES)
+    zone = frozenset(glance.zone)
     for word in glance.vocabulary & _MATTER_WORDS:
         for position, points in MATTER[word]:
             scores[position] += points
-    for word in frozenset(glance.zone) & _ZONE_WORDS:
+    for word in zone & _ZONE_WORDS:
         for position, points in ZONE_WORDS[word]:
             scores[position] += points
     for pair in glance.pairs & _PAIRS:
         for position, points in PAIRS[pair]:
             scores[position] += points
-    for word in glance.words[:3]:
-        if word in OPENERS:
-            for position, points in OPENERS[word]:
-                scores[position] += points
-            break
-    _add_shapes(glance, scores)
+    for position, points in OPENERS.get(_opener(glance.words), ()):
+        scores[position] += points
+    _add_shapes(glance, zone, scores)
     return scores
+
+
+def _opener(words: Sequence[str]) -> str:
+    for word in words[:8]:
+        if word not in COURTESIES:
+            return word
+    return ""
+
+
+def _add_shapes(glance: Glance, zone: frozenset[str], scores: list[float]) -> None:
+    lower, words = glance.lower, len(glance.words)
+    asks = "?" in lower
+    if glance.code:
+        scores[_CODE] += 4.0
+    if not zone.isdisjoint(FIRST_PERSON):
+        scores[_SUPPORT] += 1.0 if words <= 120 else 0.5
+    if words <= 30:
+        scores[_SIMPLE] += 1.0 if asks else 0.5
+    if words <= 6 and not asks:
+        scores[_CHAT] += 1.5
+    _add_mathematics(glance, scores)
+    if not lower.isascii():
+        if not LOGIC.isdisjoint(lower):
+            scores[_REASONING] += 4.0
+        for mark, kind in SCRIPTS.items():
+            if mark in lower:
+                scores[_INDEX[kind]] += 4.0
+
+
+def _add_mathematics(glance: Glance, scores: list[float]) -> None:
+    lower, words, numbers = glance.lower, len(glance.words), glance.numbers
+    if glance.formula:
+        scores[_MATH] += 4.0
+        if not glance.code:
+            scores[_CODE] -= 3.0  # mathematics has functions, loops and sets of its own
+    if glance.counted:
+        # "How many keys has a piano?" asks for a fact; a problem tells a story first.
+        scores[_MATH] += 2.5 if words >= LONG else 0.5
+    if numbers >= 3 and numbers * 8 >= words:
+        scores[_MATH] += 1.5
+    if "\na. " in lower and "\nb. " in lower:
+        scores[_SIMPLE] += 1.0
+        if numbers >= 4 and numbers * 4 >= words:
+            scores[_MATH] += 2.5  # most of the choices are numbers
+
+
+def _by_form(glance: Glance) -> str:
+    words = len(glance.words)
+    if words <= 4 and "?" not in glance.lower:
+        return "chat"
+    return "simple" if words <= 60 else "analysis"
 
 
 _MATTER_WORDS: Final = frozenset(MATTER)
 _ZONE_WORDS: Final = frozenset(ZONE_WORDS)
 _PAIRS: Final = frozenset(PAIRS)
-
-
-def _add_shapes(glance: Glance, scores: list[float]) -> None:
-    lower = glance.lower
-    if glance.code:
-        scores[_INDEX["code"]] += 3.0
-    if "$" in lower and ("\\" in lower or "^" in lower or lower.count("$") >= 2):  # noqa: PLR2004
-        scores[_INDEX["math"]] += 2.0
-    if "\\frac" in lower or "\\boxed" in lower or "\\[" in lower:
-        scores[_INDEX["math"]] += 2.0
-    words = len(glance.words)
-    if glance.numbers >= 2 and "?" in lower and glance.numbers * 25 >= words and not glance.code:  # noqa: PLR2004
-        scores[_INDEX["math"]] += 1.0
-    if words <= 30 and "?" in lower and "\n" not in lower.strip():  # noqa: PLR2004
-        scores[_INDEX["simple"]] += 1.0
-
-
-def _by_form(glance: Glance) -> str:
-    words = len(glance.words)
-    if words <= 4 and "?" not in glance.lower:  # noqa: PLR2004
-        return "chat"
-    return "simple" if words <= 60 else "analysis"  # noqa: PLR2004
+_INDEX: Final = {name: position for position, name in enumerate(TYPES)}
+_CODE, _MATH, _SUPPORT = _INDEX["code"], _INDEX["math"], _INDEX["support"]
+_SIMPLE, _CHAT, _REASONING = _INDEX["simple"], _INDEX["chat"], _INDEX["reasoning"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from .glance import Glance
+from .glance import Glance, words_of
 
 _NAMES: Final[Mapping[str, str]] = {
     "json": "json",
@@ -61,17 +61,18 @@ _NAMES: Final[Mapping[str, str]] = {
 FORMATS: Final = tuple(sorted(set(_NAMES.values())))
 """Every word that `input.wants` may hold."""
 
-_ASKS: Final = frozenset(
-    "as in into to return returns output outputs give gib produce generate write create respond reply "
-    "answer provide format formatted make draw build show draft implement using use emit print send "
-    "valid als in im erstelle schreibe en au sous como forma formato em come with".split()
+_ASKS: Final = words_of(
+    "as in into to return returns output outputs give gib produce generate write create respond "
+    "reply answer provide format formatted make draw build show draft implement using use "
+    "emit print send valid als im erstelle schreibe en au sous como forma formato em come "
+    "with"
 )
-_MATERIAL: Final = frozenset(
-    "from this these following given attached parse above below my our existing that reading read "
-    "explain fix debug review correct does is was aus diese dieser folgende ce cette este esta what "
-    "why".split()
+_MATERIAL: Final = words_of(
+    "from this these following given attached parse above below my our existing that reading "
+    "read explain fix debug review correct does is was aus diese dieser folgende ce cette "
+    "este esta what why"
 )
-_AFTER: Final = frozenset("only format output response object array schema document block".split())
+_AFTER: Final = words_of("only format output response object array schema document block")
 _REACH: Final = 4
 
 
