@@ -6,8 +6,8 @@ and a number of values at which it stops with a clear error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, cast
 
 from pydantic import BaseModel
 
@@ -79,29 +79,46 @@ def flat_text(value: object, where: str) -> str:
     return "".join(pieces)
 
 
-def masked(value: object, mask: Callable[[str], str], where: str, depth: int = 0) -> object:
+def masked(value: object, mask: Callable[[str], str], where: str) -> object:
     """Return a copy in which every text below went through `mask`; structure words stay.
 
-    Addresses and data of media stay too. Containers without texts are kept as they are.
+    Addresses and data of media stay too.
 
     Raises:
-        RequestError: it is nested deeper than `MAX_DEPTH`.
+        RequestError: it is nested too deep, or has too many values.
     """
-    if depth > MAX_DEPTH:
-        raise RequestError(f"is nested deeper than {MAX_DEPTH}", where=where)
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, BaseModel):
-        value = value.model_dump(exclude_none=True)
-    if isinstance(value, Mapping):
-        copy: dict[object, object] = {}
-        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
-            kept = key in _MEDIA or (key in _STRUCTURE and isinstance(item, str))
-            copy[key] = item if kept else masked(item, mask, where, depth + 1)  # pyright: ignore[reportUnknownArgumentType]
-        return copy
-    if isinstance(value, list | tuple):
-        return [masked(item, mask, where, depth + 1) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    return value
+    return _Masking(mask, where).copy(value, 0)
+
+
+class _Masking:
+    """One walk that masks, with what is left of its values."""
+
+    def __init__(self, mask: Callable[[str], str], where: str) -> None:
+        self.mask = mask
+        self.where = where
+        self.left = MAX_VALUES
+
+    def copy(self, value: object, depth: int) -> object:
+        self.left -= 1
+        if self.left < 0:
+            raise _too_many(self.where)
+        if isinstance(value, str):
+            return self.mask(value)
+        if isinstance(value, BaseModel):
+            value = value.model_dump(exclude_none=True)
+        if isinstance(value, Mapping | list | tuple) and depth >= MAX_DEPTH:
+            raise _too_deep(self.where)
+        if isinstance(value, Mapping):
+            pairs = cast("Mapping[object, object]", value).items()
+            return {key: self._entry(key, item, depth + 1) for key, item in pairs}
+        if isinstance(value, list | tuple):
+            return [self.copy(item, depth + 1) for item in cast("Sequence[object]", value)]
+        return value
+
+    def _entry(self, key: object, item: object, depth: int) -> object:
+        if key in _MEDIA or (key in _STRUCTURE and isinstance(item, str)):
+            return item
+        return self.copy(item, depth)
 
 
 _CONTAINER: Final = object()
@@ -115,18 +132,27 @@ def _leaves(value: object, where: str) -> Iterator[tuple[str | None, object]]:
         key, item, depth = stack.pop()
         count += 1
         if count > MAX_VALUES:
-            raise RequestError(f"holds more than {MAX_VALUES:,} values", where=where)
+            raise _too_many(where)
         if isinstance(item, BaseModel):
             item = item.model_dump(exclude_none=True)
         children: list[tuple[str | None, object, int]]
         if isinstance(item, Mapping):
-            children = [(str(name), child, depth + 1) for name, child in item.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            pairs = cast("Mapping[object, object]", item).items()
+            children = [(str(name), child, depth + 1) for name, child in pairs]
         elif isinstance(item, list | tuple):
-            children = [(None, child, depth + 1) for child in item]  # pyright: ignore[reportUnknownVariableType]
+            children = [(None, child, depth + 1) for child in cast("Sequence[object]", item)]
         else:
             yield key, item
             continue
         if depth >= MAX_DEPTH:
-            raise RequestError(f"is nested deeper than {MAX_DEPTH}", where=where)
+            raise _too_deep(where)
         yield key, _CONTAINER
-        stack.extend(reversed(children))  # pyright: ignore[reportUnknownArgumentType]
+        stack.extend(reversed(children))
+
+
+def _too_deep(where: str) -> RequestError:
+    return RequestError(f"is nested deeper than {MAX_DEPTH}", where=where)
+
+
+def _too_many(where: str) -> RequestError:
+    return RequestError(f"holds more than {MAX_VALUES:,} values", where=where)

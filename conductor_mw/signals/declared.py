@@ -9,15 +9,14 @@ caller as it was raised; where a rule's `on_error` is to decide, raise `Evaluati
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 from conductor_mw.errors import ConditionError, EvaluationError, nearest
-from conductor_mw.rules.parser import parse
-from conductor_mw.rules.syntax import Member, Name, Syntax
 from conductor_mw.rules.types import DYN, STRING, Type, parse_type
 
+from .reading import chains, in_order
 from .registry import Facts, Signal
 from .shapes import MISSING, fitting, of_type, shown
 
@@ -107,17 +106,21 @@ def declare(
             _add(signals, _from_function(name, entry, type_ or STRING, functions, told))
     known = {name: signals[name].type if name in signals else DYN for name in entries}
     content = {name for name, signal in signals.items() if signal.content}
-    for name in _ordered(expressions, refuse):
+    texts = {name: entry.expr or "" for name, (entry, _) in expressions.items()}
+    order, circle = in_order(texts)
+    for name in circle:
+        listed = ", ".join(circle[:8]) + (", ..." if len(circle) > 8 else "")
+        refuse(name, "expr", f"is in a circle: {listed}", "let one of them read no other")
+    for name in order:
         entry, wanted = expressions[name]
-        text = entry.expr or ""
-        compiled = compile_expression(name, text, wanted, known)
+        compiled = compile_expression(name, texts[name], wanted, known)
         if compiled is None:
             continue
         signal = from_expression(
             name,
             *compiled,
             one_of=entry.one_of,
-            content=not content.isdisjoint(chains(text)),
+            content=not content.isdisjoint(chains(texts[name])),
             doc=entry.doc,
         )
         signals[name] = signal
@@ -227,29 +230,6 @@ def from_function(
     return Signal(name, type_, read, content=holds, doc=doc)
 
 
-def chains(text: str) -> frozenset[str]:
-    """Return every name and dotted chain that an expression reads, and their beginnings.
-
-    A text that cannot be parsed reads nothing; compiling it tells why.
-
-    >>> sorted(chains("input.text.size() > 3 && tier == 'input.model'"))
-    ['input', 'input.text', 'tier']
-    """
-    try:
-        root = parse(text)
-    except ConditionError:
-        return frozenset()
-    found = set[str]()
-    stack: list[Syntax] = [root]
-    while stack:
-        node = stack.pop()
-        chain = _chain(node)
-        if chain:
-            found.add(chain)
-        stack.extend(_below(node))
-    return frozenset(found)
-
-
 class _Told:
     """Passes faults of one entry on, and remembers that there were some."""
 
@@ -339,35 +319,6 @@ def _from_function(
     return from_function(name, function, type_, one_of=entry.one_of, doc=entry.doc)
 
 
-def _ordered(
-    expressions: Mapping[str, tuple[Declaration, Type | None]], refuse: Refuse
-) -> Iterator[str]:
-    """Give the names so that each comes after those it reads; circles are refused."""
-    reads = {
-        name: sorted(chains(entry.expr or "") & expressions.keys())
-        for name, (entry, _) in expressions.items()
-    }
-    done = set[str]()
-    waiting = {name: set(names) for name, names in reads.items()}
-    readers: dict[str, list[str]] = {}
-    for name, names in reads.items():
-        for read in names:
-            readers.setdefault(read, []).append(name)
-    ready = [name for name, names in waiting.items() if not names]
-    while ready:
-        name = ready.pop()
-        done.add(name)
-        yield name
-        for reader in readers.get(name, ()):
-            waiting[reader].discard(name)
-            if not waiting[reader]:
-                ready.append(reader)
-    left = [name for name in expressions if name not in done]
-    circle = ", ".join(left[:8]) + (", ..." if len(left) > 8 else "")
-    for name in left:
-        refuse(name, "expr", f"is in a circle: {circle}", "let one of them read no other")
-
-
 def _add(signals: dict[str, Signal], signal: Signal | None) -> None:
     if signal is not None:
         signals[signal.name] = signal
@@ -404,22 +355,3 @@ def _wants_text(function: Callable[..., object]) -> bool:
     except (TypeError, ValueError):  # some functions written in C tell nothing of themselves
         return False
     return bool(parameters) and parameters[0].annotation in (str, "str")
-
-
-def _chain(node: Syntax) -> str:
-    words: list[str] = []
-    while isinstance(node, Member):
-        words.append(node.field)
-        node = node.operand
-    if not isinstance(node, Name):
-        return ""
-    return ".".join([node.name, *reversed(words)])
-
-
-def _below(node: Syntax) -> Iterator[Syntax]:
-    for field in type(node).__slots__:
-        value: Any = getattr(node, field)
-        if isinstance(value, list):
-            yield from value  # pyright: ignore[reportUnknownVariableType]
-        elif hasattr(value, "start") and hasattr(value, "end"):
-            yield value
