@@ -10,7 +10,8 @@ from types import MappingProxyType
 from conductor_mw.plugins import Plugins, installed
 from conductor_mw.policy.compile import compile_policy
 from conductor_mw.policy.guarantees import AtMost, Guarantees, Never
-from conductor_mw.policy.loading import load_document, read_file
+from conductor_mw.policy.include import read_file
+from conductor_mw.policy.loading import load_document
 from conductor_mw.policy.policy import LayerUse, Policy, Rule
 
 __all__ = [
@@ -30,6 +31,7 @@ _NO_SIGNALS: Mapping[str, Callable[..., object]] = MappingProxyType({})
 def load(
     path: str | Path,
     *,
+    root: Path | None = None,
     env: Mapping[str, str] | None = None,
     environment: str | None = None,
     plugins: Plugins | None = None,
@@ -40,6 +42,7 @@ def load(
 
     Args:
         path: the file; its includes are looked for beside it.
+        root: the folder that includes must stay in; without it the folder of each including file.
         env: the environment variables to read; the process's own without it.
         environment: the name below `environments:` to apply; `CONDUCTOR_ENV` says it without this.
         plugins: the registries to compile against; everything installed without it.
@@ -55,6 +58,7 @@ def load(
         read_file(path),
         file=str(path),
         base=path.parent,
+        root=root,
         env=env,
         environment=environment,
         plugins=plugins,
@@ -68,6 +72,7 @@ def load_text(
     *,
     file: str = "<policy>",
     base: Path | None = None,
+    root: Path | None = None,
     env: Mapping[str, str] | None = None,
     environment: str | None = None,
     plugins: Plugins | None = None,
@@ -80,6 +85,7 @@ def load_text(
         text: the policy as YAML, in UTF-8 if it is bytes.
         file: the name that findings show.
         base: the folder in which includes are looked for; without it there can be none.
+        root: the folder that includes must stay in; without it the folder of each including file.
         env: the environment variables to read; the process's own without it.
         environment: the name below `environments:` to apply.
         plugins: the registries to compile against.
@@ -99,7 +105,7 @@ def load_text(
     ('#0', 'large', 'small')
     """
     env = os.environ if env is None else env
-    loaded = load_document(text, file=file, base=base, environment=environment, env=env)
+    loaded = load_document(text, file=file, base=base, root=root, environment=environment, env=env)
     return compile_policy(
         loaded, plugins or installed(), env=env, app_signals=app_signals, bound=bound
     )

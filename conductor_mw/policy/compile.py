@@ -11,7 +11,6 @@ from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import leaves
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy.agents import compile_agents
-from conductor_mw.policy.document import PolicyFile
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.facts import allowed_env, gather_signals
 from conductor_mw.policy.fingerprint import policy_fingerprint
@@ -21,7 +20,6 @@ from conductor_mw.policy.loading import Loaded
 from conductor_mw.policy.policy import Policy
 from conductor_mw.policy.routing import Routes, compile_routing
 from conductor_mw.policy.site import Flows
-from conductor_mw.policy.validation import validate
 from conductor_mw.rules.table import RuleTable
 
 
@@ -46,9 +44,7 @@ def compile_policy(
         PolicyError: the policy cannot be used as written; it holds every finding.
     """
     findings = loaded.findings
-    file = None
-    if loaded.tree is not None:
-        file = validate(PolicyFile, loaded.tree, loaded.positions, findings)
+    file = loaded.file
     if file is None:
         raise PolicyError(findings.told())
     draft = Draft(file, loaded.positions, plugins, env, app_signals, bound, findings)
@@ -60,6 +56,8 @@ def compile_policy(
     routes = compile_routing(draft, flows)
     guarantees = compile_guarantees(draft, agents)
     layers = compile_layers(draft)
+    for other, positions in loaded.others:
+        _check_environment(replace(draft, file=other, positions=positions))
     if findings.errors:
         raise PolicyError(findings.told())
     _check_use(draft, flows, routes)
@@ -92,6 +90,12 @@ def compile_policy(
         sources=loaded.files,
     )
     return replace(policy, fingerprint=policy_fingerprint(policy, plugins, draft.declared, file.env))
+
+
+def _check_environment(draft: Draft) -> None:
+    """Find what is wrong in an environment that was not chosen, before somebody chooses it."""
+    compile_agents(draft)
+    compile_layers(draft)
 
 
 def _worst_calls(routes: Routes) -> dict[str, int]:

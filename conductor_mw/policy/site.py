@@ -14,6 +14,7 @@ from conductor_mw.flows.named import Named
 from conductor_mw.policy import later
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
+from conductor_mw.policy.skeleton import BROKEN
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import path, shown, validate
 from conductor_mw.rules import Expression
@@ -58,6 +59,8 @@ class Flows:
         return self._inline(target, at)
 
     def _by_name(self, name: str, at: Loc) -> Flow:
+        if name == BROKEN:
+            return _STAND_IN
         self.used.add(name)
         if name in self.agents:
             return self.agents[name]

@@ -1,0 +1,140 @@
+"""Read the files that a policy includes, and never one that it has no business to read."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from conductor_mw.errors import ConductorError
+from conductor_mw.policy.findings import Findings
+from conductor_mw.policy.skeleton import repaired
+from conductor_mw.policy.source import MAX_BYTES, read
+from conductor_mw.policy.tree import Positions, Sources, Table
+from conductor_mw.policy.validation import shown
+
+MAX_FILES: Final = 32
+MAX_CHAIN: Final = 8
+Refuse = Callable[..., None]
+
+
+@dataclass(slots=True)
+class Part:
+    """One file of a policy.
+
+    Attributes:
+        tree: its document, with broken pieces replaced.
+        below: the files that it includes; it may only narrow them.
+    """
+
+    tree: Table
+    below: list[Part] = field(default_factory=list["Part"])
+
+
+def read_file(path: Path) -> bytes:
+    """Give the content of a file, or a little more of it than a policy may have.
+
+    Raises:
+        ConductorError: it cannot be read; the cause is the `OSError`.
+    """
+    try:
+        with path.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConductorError(
+            f"the file cannot be read: {reason}", where=path, mend="check its path and permissions"
+        ) from error
+
+
+class Includes:
+    """Reads one policy's files.
+
+    Attributes:
+        files: the paths of the included files, in the order in which they were read.
+    """
+
+    def __init__(self, sources: Sources, findings: Findings, root: Path | None) -> None:
+        self.files: list[str] = []
+        self._sources = sources
+        self._findings = findings
+        self._root = root
+        self._chain: list[tuple[Path, str]] = []
+        self._parts: dict[Path, Part | None] = {}
+        self._bytes = 0
+
+    def read(self, text: str | bytes, file: str, base: Path | None) -> Part | None:
+        """Give a file's document and the files below it, or None where it could not be read."""
+        self._bytes += len(text)
+        tree = read(text, file, self._sources, self._findings)
+        if tree is None:
+            return None
+        positions = Positions(tree, self._sources, file)
+        tree = repaired(tree, positions, self._findings)
+        if tree is None:
+            return None
+        part = Part(tree)
+        included = tree.get("include")
+        names = [included] if isinstance(included, str) else included or []
+        if not self._chain:
+            self._chain.append((Path(file).resolve(), file))
+        for position, name in enumerate(names):
+            at = ("include",) if isinstance(included, str) else ("include", position)
+            below = self._included(name, at, positions, file, base)
+            if below is not None:
+                part.below.append(below)
+        return part
+
+    def _included(
+        self,
+        name: str,
+        at: tuple[str | int, ...],
+        positions: Positions,
+        file: str,
+        base: Path | None,
+    ) -> Part | None:
+        def refuse(problem: str, mend: str = "") -> None:
+            self._findings.add(positions.place(at), "include", f"include: {problem}", mend)
+
+        if base is None:
+            return refuse("a policy without a file of its own cannot include one")
+        if "\0" in name or not name:
+            return refuse(f"{shown(name)} is not the path of a file")
+        shown_path = str(Path(file).parent / name)
+        try:
+            path = (base / name).resolve()
+            root = (self._root or base).resolve()
+            found = path.stat()
+        except (OSError, RuntimeError, ValueError):  # RuntimeError: symbolic links in a circle
+            return refuse(f"there is no file {shown(name)}", f"looked for {shown_path}")
+        if Path(name).is_absolute() or not path.is_relative_to(root):
+            mend = "move it below the including file's folder, or load the policy with `root=`"
+            return refuse(f"{shown(name)} lies outside the folder that policies may read", mend)
+        if not stat.S_ISREG(found.st_mode):
+            return refuse(f"{shown(name)} is not a file")
+        return self._new(path, shown_path, refuse)
+
+    def _new(self, path: Path, file: str, refuse: Refuse) -> Part | None:
+        ancestors = [known for known, _ in self._chain]
+        if path in ancestors:
+            circle = [shown for _, shown in self._chain[ancestors.index(path) :]]
+            circle.append(circle[0])
+            return refuse(f"files include each other: {' -> '.join(circle)}", "remove one of them")
+        if path in self._parts:
+            return self._parts[path]
+        if len(self._chain) > MAX_CHAIN or len(self.files) >= MAX_FILES:
+            return refuse(f"more than {MAX_CHAIN} levels or {MAX_FILES} files", "join some of them")
+        try:
+            text = read_file(path)
+        except ConductorError as error:
+            return refuse(f"{file}: {error.problem}", error.mend)
+        if self._bytes + len(text) > MAX_BYTES:
+            return refuse(f"the files have more than {MAX_BYTES} bytes together")
+        self.files.append(file)
+        self._chain.append((path, file))
+        part = self.read(text, file, path.parent)
+        self._chain.pop()
+        self._parts[path] = part
+        return part

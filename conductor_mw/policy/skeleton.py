@@ -1,0 +1,128 @@
+"""Check a document against the skeleton, and put something harmless where it is broken.
+
+What is put there lets the compiler go on, so that one reading finds every mistake and not only the
+first kind of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from conductor_mw.policy.document import ID_PATTERN, PolicyFile
+from conductor_mw.policy.findings import Findings
+from conductor_mw.policy.later import RULE_KEYS, TOP_KEYS
+from conductor_mw.policy.tree import Positions, Series, Table
+from conductor_mw.policy.validation import parse, path, places_of, tell
+
+BROKEN: Final = "\0"
+"""A target that stands for a broken one; no file can hold it."""
+_MOST: Final = 200
+"""Broken pieces that are replaced; beyond it nobody is helped by further findings."""
+_ID: Final = re.compile(ID_PATTERN)
+
+
+def repaired(tree: Table, positions: Positions, findings: Findings) -> Table | None:
+    """Give the document with broken pieces replaced, or None where that is no use.
+
+    Args:
+        tree: the document; it is left as it is.
+        positions: where its pieces stand.
+        findings: takes in what is wrong.
+    """
+    tree = _without_later(tree, positions, findings)
+    try:
+        parse(PolicyFile, tree)
+    except ValidationError as error:
+        tell(error, PolicyFile, tree, positions, findings)
+        broken = sorted(set(places_of(error, tree)), key=repr)
+        if len(broken) > _MOST or () in broken:
+            return None
+        tree = _twin(tree)
+        for loc in broken:
+            _replace(tree, loc)
+        try:
+            parse(PolicyFile, tree)
+        except ValidationError:
+            return None
+    return tree
+
+
+def _without_later(tree: Table, positions: Positions, findings: Findings) -> Table:
+    """Refuse keys that the published form has and this version has not, each with its reason."""
+    known = [key for key in TOP_KEYS if key in tree]
+    if known:
+        tree = tree.copy()
+    for key in known:
+        place = positions.place((key,), key=True)
+        findings.add(place, "not-yet", f"no key {key!r} yet", TOP_KEYS[key])
+        tree.drop(key)
+    return tree
+
+
+def _twin(value: Any) -> Any:
+    """Copy tables and lists, so that the caller's tree stays as it was read."""
+    if isinstance(value, Table):
+        twin = value.copy()
+        for key in twin:
+            twin[key] = _twin(twin[key])
+        return twin
+    if isinstance(value, Series):
+        copied = Series(value.mark)
+        copied.extend(map(_twin, value))
+        copied.marks = list(value.marks)
+        return copied
+    return value
+
+
+def _replace(tree: Table, loc: tuple[str | int, ...]) -> None:
+    match loc:
+        case ("agents", int(position), *_):
+            _replace_agent(tree["agents"], position)
+        case ("routing", "rules", int(position), *_):
+            _replace_rule(tree["routing"]["rules"], position)
+        case ("guarantees", int(position), *_):
+            tree["guarantees"][position] = _table(tree["guarantees"][position], at_most=Table())
+        case _:
+            _drop(tree, loc)
+
+
+def _replace_agent(agents: Series, position: int) -> None:
+    old = agents[position]
+    name = old.get("id") if isinstance(old, dict) else None
+    good = isinstance(name, str) and len(name) <= 100 and _ID.fullmatch(name)
+    agents[position] = _table(old, id=name if good else f"broken-{position}")
+
+
+def _replace_rule(rules: Series, position: int) -> None:
+    old = rules[position]
+    target = old.get("target") if isinstance(old, dict) else None
+    usable = isinstance(target, str | dict)
+    rules[position] = _table(old, condition="true", target=target if usable else BROKEN)
+
+
+def _table(old: object, **entries: object) -> Table:
+    """Give a table that stands where `old` stood and holds these entries."""
+    begins = old.mark if isinstance(old, Table | Series) else 0
+    table = Table(begins)
+    for key, value in entries.items():
+        known = isinstance(old, Table) and key in old
+        key_mark, value_mark = old.places(key) if known else (begins, begins)  # type: ignore[union-attr]
+        table.put(key, value, key_mark, value_mark)
+    return table
+
+
+def _drop(tree: Table, loc: tuple[str | int, ...]) -> None:
+    """Remove the piece at `loc`, or the nearest piece above it that is still there."""
+    here: Any = tree
+    for piece in loc[:-1]:
+        if not isinstance(here, Table | Series) or (isinstance(here, Table) and piece not in here):
+            return
+        here = here[piece]  # type: ignore[index]
+    last = loc[-1]
+    if isinstance(here, Table) and isinstance(last, str) and last in here:
+        here.drop(last)
+    elif isinstance(here, Series) and isinstance(last, int) and last < len(here):
+        here[last] = here[0] if last else BROKEN
