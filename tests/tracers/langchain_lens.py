@@ -1,0 +1,195 @@
+"""How the core reads a LangChain call: its messages, raw tools and config, none of them converted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import Any, Final, Literal, cast
+
+from conductor_mw import Finish, Message, Part, ToolCall, Usage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+)
+from langchain_core.messages.utils import get_buffer_string
+from langchain_core.runnables import RunnableConfig
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+_ROLES: Final = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
+_FINISHES: Final[Mapping[str, Finish]] = {
+    "stop": "stop", "end_turn": "stop", "length": "length", "max_tokens": "length",
+    "tool_calls": "tool_calls", "tool_use": "tool_calls", "content_filter": "refusal",
+    "refusal": "refusal",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What `with_structured_output` was told."""
+
+    schema: Any
+    include_raw: bool
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One LangChain call, every object as the app made it.
+
+    Attributes:
+        messages: the conversation.
+        kwargs: what the call or `bind` said: raw tools, tool_choice, stop, temperature.
+        config: the config of the child's run, below the conductor's chain run.
+        form: whether the caller wants messages, or the events of `stream_events(version="v3")`.
+        shape: the structured output that is asked for, or None.
+    """
+
+    messages: list[BaseMessage]
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    config: RunnableConfig = field(default_factory=RunnableConfig)
+    form: Literal["message", "events"] = "message"
+    shape: Shape | None = None
+
+
+class LangChainLens:
+    """Reads and changes a `Payload`; answers are messages, chunks, events or raw-and-parsed pairs."""
+
+    def text(self, native: object) -> str:
+        messages = _of(native).messages
+        return next((str(m.text) for m in reversed(messages) if m.type == "human"), "")
+
+    def messages(self, native: object) -> Sequence[Message]:
+        return [_message(message) for message in _of(native).messages]
+
+    def tools(self, native: object) -> Sequence[str]:
+        return [_tool_name(tool) for tool in _of(native).kwargs.get("tools") or ()]
+
+    def parameters(self, native: object) -> Mapping[str, object]:
+        return {key: value for key, value in _of(native).kwargs.items() if key != "tools"}
+
+    def size(self, native: object) -> int:
+        # The one reading that converts: nobody knows a tool's bytes before it is a schema.
+        tools = [convert_to_openai_tool(tool) for tool in _of(native).kwargs.get("tools") or ()]
+        said = get_buffer_string(_of(native).messages)
+        return len(said.encode()) + len(json.dumps(tools).encode())
+
+    def with_system(self, native: object, prompt: str) -> object:
+        return replace(_of(native), messages=[SystemMessage(prompt), *_of(native).messages])
+
+    def with_parameters(self, native: object, parameters: Mapping[str, object]) -> object:
+        return replace(_of(native), kwargs={**_of(native).kwargs, **parameters})
+
+    def redacted(self, native: object, mask: Callable[[str], str]) -> object:
+        return replace(_of(native), messages=[_masked(m, mask) for m in _of(native).messages])
+
+    def fresh(self, native: object, text: str) -> object:
+        return Payload([HumanMessage(text)], {}, _of(native).config)
+
+    def read(self, native: object) -> Part:
+        if isinstance(native, AIMessage):
+            return _read(native, native)
+        if isinstance(native, Mapping):
+            answer = cast("Mapping[str, Any]", native)
+            if "event" in answer:
+                return _read_event(answer)
+            if "raw" in answer:  # a structured output: the message that it was parsed from counts
+                return _read(answer["raw"], answer)
+        return Part(native=native)
+
+    def join(self, parts: Sequence[Part]) -> object:
+        natives = [part.native for part in parts]
+        if natives and all(isinstance(native, AIMessageChunk) for native in natives):
+            return reduce(add, cast("list[AIMessageChunk]", natives))
+        return natives[-1] if natives else None
+
+
+LENS: Final = LangChainLens()
+
+
+def _of(native: object) -> Payload:
+    return cast("Payload", native)
+
+
+def _message(message: BaseMessage) -> Message:
+    pieces = message.content if isinstance(message.content, list) else []
+    kinds = [piece.get("type", "") for piece in pieces if isinstance(piece, dict)]
+    media = tuple(k.removesuffix("_url") for k in kinds if k.split("_")[0] in _MEDIA)
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    role = _ROLES.get(message.type, message.type)
+    return Message(role, str(message.text), media, tuple(call["name"] for call in calls))
+
+
+_MEDIA: Final = frozenset({"image", "audio", "file", "video"})
+
+
+def _tool_name(tool: Any) -> str:
+    if isinstance(tool, Mapping):
+        function: Any = tool.get("function", tool)
+        return str(function.get("name") or function.get("title") or function.get("type"))
+    return str(getattr(tool, "name", None) or tool.__name__)
+
+
+def _masked(message: BaseMessage, mask: Callable[[str], str]) -> BaseMessage:
+    content: Any = message.content
+    if isinstance(content, list):
+        content = [
+            {**piece, "text": mask(piece["text"])}
+            if isinstance(piece, dict) and "text" in piece
+            else mask(piece) if isinstance(piece, str) else piece
+            for piece in content
+        ]  # fmt: skip
+    else:
+        content = mask(content)
+    return message.model_copy(update={"content": content})
+
+
+def _read(message: AIMessage, native: object) -> Part:
+    calls: tuple[ToolCall, ...] = ()
+    if isinstance(message, AIMessageChunk):
+        if message.tool_call_chunks:
+            calls = tuple(
+                ToolCall(c["index"] or 0, c["id"] or "", c["name"] or "", c["args"] or "")
+                for c in message.tool_call_chunks
+            )
+    elif message.tool_calls:
+        calls = tuple(
+            ToolCall(at, c["id"] or "", c["name"], json.dumps(c["args"], ensure_ascii=False))
+            for at, c in enumerate(message.tool_calls)
+        )
+    told = message.response_metadata
+    reason = told.get("finish_reason") or told.get("stop_reason") or ""
+    return Part(
+        text=str(message.text),
+        reasoning=message.additional_kwargs.get("reasoning_content") or "",
+        tool_calls=calls,
+        usage=_usage(message.usage_metadata),
+        finish=_FINISHES.get(reason, "stop") if reason else "",
+        native=native,
+    )
+
+
+def _usage(told: Any) -> Usage | None:
+    if not told:
+        return None
+    given, made = told.get("input_token_details") or {}, told.get("output_token_details") or {}
+    return Usage(
+        told["input_tokens"], told["output_tokens"],
+        given.get("cache_read") or 0, made.get("reasoning") or 0,
+    )  # fmt: skip
+
+
+def _read_event(event: Mapping[str, Any]) -> Part:
+    delta: Any = event.get("delta") or {}
+    return Part(
+        text=delta.get("text", "") if delta.get("type") == "text-delta" else "",
+        reasoning=delta.get("reasoning", "") if delta.get("type") == "reasoning-delta" else "",
+        tool_calls=(ToolCall(event["index"]),) if delta.get("type") == "block-delta" else (),
+        usage=_usage(event.get("usage")),
+        native=event,
+    )
