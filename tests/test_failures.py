@@ -1,0 +1,118 @@
+"""Which kind of failure an exception is, by its name, its status and its words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from conductor_mw import Failure, FailureKind, Fenced, Suspend, classify
+from conductor_mw.failures import retry_after_of, status_of
+
+
+def named(name: str, message: str = "", base: type[Exception] = Exception) -> Exception:
+    return type(name, (base,), {})(message)
+
+
+def with_status(status: int, message: str = "") -> Exception:
+    error = Exception(message)
+    error.status_code = status  # type: ignore[attr-defined]  # as SDKs do
+    return error
+
+
+def with_headers(**headers: str) -> Exception:
+    error = Exception()
+    error.response = SimpleNamespace(  # type: ignore[attr-defined]  # as SDKs do
+        headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (TimeoutError(), "timeout"),
+        (ConnectionRefusedError(), "connection"),
+        (named("APITimeoutError", base=ConnectionError), "timeout"),
+        (named("RateLimitError"), "rate_limit"),
+        (named("InternalServerError"), "server_error"),
+        (named("AuthenticationError"), "auth"),
+        (named("BadRequestError"), "invalid_request"),
+        (named("BadRequestError", "context_length_exceeded"), "context_overflow"),
+        (named("ContextWindowExceededError"), "context_overflow"),
+        (named("ContentPolicyViolationError"), "refusal"),
+        (named("OutputParserException", base=ValueError), "invalid_output"),
+        (with_status(429), "rate_limit"),
+        (with_status(401), "auth"),
+        (with_status(403), "auth"),
+        (with_status(404), "invalid_request"),
+        (with_status(408), "timeout"),
+        (with_status(413), "context_overflow"),
+        (with_status(400, "the prompt is too long"), "context_overflow"),
+        (with_status(500), "server_error"),
+        (with_status(503), "server_error"),
+        (with_status(504), "timeout"),
+        (Failure("low_confidence"), "low_confidence"),
+    ],
+)
+def test_a_failure_has_its_kind(error: Exception, kind: FailureKind) -> None:
+    assert classify(error) == kind
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("a bug of the app"),
+        KeyError("x"),
+        OSError("disk full"),
+        with_status(200),
+        named("GraphInterrupt"),
+        Suspend("waits"),
+        Fenced("taken"),
+        KeyboardInterrupt(),
+        SystemExit(),
+    ],
+)
+def test_what_says_nothing_about_an_agent_is_no_failure(error: BaseException) -> None:
+    assert classify(error) is None
+
+
+def test_a_subclass_is_more_precise_than_its_base() -> None:
+    base = type("RateLimitError", (Exception,), {})
+    precise = type("APITimeoutError", (base,), {})
+
+    assert classify(precise()) == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry_After": "7"}, 7.0),
+        ({"retry_after": "1.5"}, 1.5),
+        ({"retry_after_ms": "250"}, 0.25),
+        ({"retry_after": "Sat, 21 Nov 2026 12:00:30 GMT"}, 30.0),
+        ({"retry_after": "Sat, 21 Nov 2026 11:00:00 GMT"}, 0.0),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "9" * 400}, None),
+        ({}, None),
+    ],
+)
+def test_the_wait_a_provider_asks_for_is_understood(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    now = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+
+    assert retry_after_of(with_headers(**headers), now=now) == seconds
+
+
+def test_a_failure_keeps_its_own_wait() -> None:
+    assert retry_after_of(Failure("rate_limit", retry_after=4.0)) == 4.0
+
+
+def test_a_status_may_stand_on_the_response() -> None:
+    error = Exception()
+    error.response = SimpleNamespace(status_code=502)  # type: ignore[attr-defined]  # as SDKs do
+
+    assert status_of(error) == 502
+    assert classify(error) == "server_error"
