@@ -224,11 +224,13 @@ def _union(node: Node, *, holds: bool, text: str) -> tuple[str, Domain] | None:
     return names.pop(), Domain(allowed=frozenset(cast("set[tuple[str, None]]", allowed)))
 
 
-def _constraint(node: Node, *, holds: bool) -> tuple[str, Domain] | None:
+def _constraint(  # noqa: PLR0911 - one return for each shape
+    node: Node, *, holds: bool
+) -> tuple[str, Domain] | None:
     """Return which values of what make a comparison true (or false), or None for other parts."""
     if isinstance(node, Fact) and node.type.kind == "bool":
         return node.name, Domain(allowed=frozenset((mark(holds),)))
-    if not isinstance(node, Apply) or len(node.arguments) < 2:  # noqa: PLR2004
+    if not isinstance(node, Apply) or len(node.arguments) < 2:
         return None
     subject, other = node.arguments[0], node.arguments[1]
     operator = node.operator

@@ -51,7 +51,7 @@ class Apply:
     """A strict operation: all of its arguments are needed.
 
     Attributes:
-        operator: a key of `values.OPERATIONS`.
+        operator: a key of `operations.OPERATIONS`.
         arguments: its operands; the field of `.` and `has` is a `Const`.
         paid: stands in the body of a macro and reads a text or list: that is paid for in steps.
     """
@@ -156,7 +156,7 @@ Node: TypeAlias = (
 )
 
 
-def children(node: Node) -> tuple[Node, ...]:
+def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one return for each kind of part
     """Return the parts directly under `node`, in the order of the text."""
     if isinstance(node, Apply):
         return node.arguments
@@ -175,7 +175,7 @@ def children(node: Node) -> tuple[Node, ...]:
     return ()
 
 
-def canonical(node: Node) -> list[object]:
+def canonical(node: Node) -> list[object]:  # noqa: PLR0911 - one return for each kind of part
     """Return `node` as plain lists, the same for all texts that mean the same."""
     if isinstance(node, Const):
         value = repr(node.value) if isinstance(node.value, float) else node.value

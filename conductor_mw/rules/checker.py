@@ -20,9 +20,11 @@ from conductor_mw.rules.checked import (
     Matches,
     Node,
 )
-from conductor_mw.rules.limits import BODY_PER_STEP, MAX_MACROS, SCAN_PER_STEP
+from conductor_mw.rules.limits import BODY_PER_STEP, MAX_MACROS
+from conductor_mw.rules.names import resolved, unknown_function
 from conductor_mw.rules.regex import PatternError, pattern
 from conductor_mw.rules.scope import Scope
+from conductor_mw.rules.shapes import reads_much
 from conductor_mw.rules.syntax import (
     Constant,
     Elements,
@@ -34,14 +36,10 @@ from conductor_mw.rules.syntax import (
     Name,
     Operation,
     Syntax,
-    Unsupported,
 )
 from conductor_mw.rules.types import BOOL, DOUBLE, DYN, INT, NULL, STRING, Type, list_of, map_of
 
 _CONSTANT_TYPES: Final = {bool: BOOL, int: INT, float: DOUBLE, str: STRING, type(None): NULL}
-_SCANS: Final = frozenset(
-    ("contains", "startsWith", "endsWith", "==", "!=", "<", "<=", ">", ">=", "in")
-)
 _COMPARISONS: Final = frozenset(("<", "<=", ">", ">="))
 _LONGEST_SHOWN: Final = 60
 
@@ -139,51 +137,10 @@ class _Checker:
             variable = variables[root.name]
             found = Local(variable.slot, variable.type, root.start, root.end)
         else:
-            found, taken = self.fact(root, links)
+            found, taken = resolved(self.text, self.scope, root, links)
         for link in links[taken:]:
             found = self.link(found, link, variables)
         return found
-
-    def fact(self, root: Name, links: Sequence[Member | Item]) -> tuple[Fact, int]:
-        """Return the signal that a chain begins with, and how many of its links that took."""
-        parts = [root.name]
-        for link in links:
-            word = _word(link)
-            if word is None or "." in word:
-                break
-            parts.append(word)
-        longest = self.scope.longest(parts)
-        if longest is not None:
-            name, count = longest
-            end = links[count - 2].end if count > 1 else root.end
-            return Fact(name, self.scope.facts[name], root.start, end), count - 1
-        name = ".".join(parts)
-        if root.name in signatures.TYPE_NAMES:
-            raise Unsupported(
-                "types as values",
-                f"the type '{root.name}' is not a value here",
-                text=self.text,
-                offset=root.start,
-                mend="to convert a value write int(...), double(...), string(...) or bool(...)",
-            )
-        if why := self.scope.why_absent(name):
-            raise ConditionError(
-                f"'{name}' cannot be read here", text=self.text, offset=root.start, mend=why
-            )
-        if name in self.scope.prefixes:
-            under = sorted(fact for fact in self.scope.facts if fact.startswith(name + "."))
-            raise ConditionError(
-                f"'{name}' is a group of signals, not a signal",
-                text=self.text,
-                offset=root.start,
-                mend=f"write one of: {', '.join(under[:8])}{', ...' if len(under) > 8 else ''}",  # noqa: PLR2004
-            )
-        raise ConditionError(
-            f"no signal '{name[:_LONGEST_SHOWN]}'",
-            text=self.text,
-            offset=root.start,
-            mend=nearest(name, self.scope.facts),
-        )
 
     def link(self, operand: Node, link: Member | Item, variables: dict[str, _Variable]) -> Node:
         """Return `operand.field` or `operand[key]`."""
@@ -238,7 +195,7 @@ class _Checker:
             if len(operands) == 1
             else self.compared(operator, *operands)
         )
-        paid = bool(variables) and _reads_much(operator, operands)
+        paid = bool(variables) and reads_much(operator, operands)
         return Apply(operator, operands, type_, syntax.start, syntax.end, size, paid)
 
     def condition(self, node: Node, what: str) -> None:
@@ -311,7 +268,7 @@ class _Checker:
             function in signatures.METHODS and (target is not None or function == "matches")
         )
         if not known:
-            raise self.unknown(syntax)
+            raise unknown_function(self.text, syntax)
         wanted = 1 if function in signatures.CONVERSIONS else 2
         if len(subjects) != wanted:
             raise self.error(
@@ -332,37 +289,8 @@ class _Checker:
                     raise self.error(f"{function} does not take {argument.type}", argument)
             if function == "matches":
                 return self.matches(syntax, arguments, size, paid=bool(variables))
-        paid = bool(variables) and _reads_much(function, arguments)
+        paid = bool(variables) and reads_much(function, arguments)
         return Apply(function, arguments, type_, syntax.start, syntax.end, size, paid)
-
-    def unknown(self, syntax: Invocation) -> ConditionError:
-        """Return the error for a function that is not there."""
-        function = syntax.function
-        if function in signatures.OUTSIDE:
-            feature = signatures.OUTSIDE[function]
-            return Unsupported(
-                feature,
-                f"{feature} are not part of conditions",
-                text=self.text,
-                offset=syntax.start,
-                mend="derive a signal in the app and read that",
-            )
-        names = (*signatures.CONVERSIONS, *signatures.METHODS, *signatures.MACROS, "has")
-        if function in names:
-            mend = (
-                f"write text.{function}(...)"
-                if syntax.target is None
-                else f"write {function}(...) around the value"
-            )
-        else:
-            mend = nearest(function, names)
-        what = "function" if syntax.target is None else "method"
-        return ConditionError(
-            f"no {what} '{function[:_LONGEST_SHOWN]}'",
-            text=self.text,
-            offset=syntax.start,
-            mend=mend,
-        )
 
     def has(self, syntax: Invocation, variables: dict[str, _Variable]) -> Node:
         """Return `has(a.b)`."""
@@ -417,7 +345,7 @@ class _Checker:
         inner = {**variables, arguments[0].name: _Variable(slot, element)}
         parts = self.nodes(arguments[1:], inner)
         made = parts[-1] if kind == "map" else None
-        body = parts[0] if kind != "map" or len(parts) == 2 else None  # noqa: PLR2004
+        body = parts[0] if kind != "map" or len(parts) == 2 else None
         if body is not None:
             self.condition(body, f"{kind} asks for a condition")
         type_ = BOOL
@@ -449,38 +377,6 @@ class _Checker:
     def error(self, problem: str, part: Node | Syntax, mend: str = "") -> ConditionError:
         """Return the error for a part of the text."""
         return ConditionError(problem, text=self.text, offset=part.start, mend=mend)
-
-
-def _word(link: Member | Item) -> str | None:
-    """Return the name a link says, if it says one before anything runs."""
-    if isinstance(link, Member):
-        return link.field
-    if isinstance(link.key, Literal) and isinstance(link.key.value, str):
-        return link.key.value
-    return None
-
-
-def _reads_much(operator: str, operands: Sequence[Node]) -> bool:
-    """Return whether an operation reads texts or lists whose length nobody knows beforehand."""
-    if operator not in _SCANS or all(
-        operand.type.kind in ("bool", "int", "double", "null") for operand in operands
-    ):
-        return False
-    if operator == "contains":
-        return True
-    short = [
-        isinstance(operand, Const)
-        and (not isinstance(operand.value, str) or len(operand.value) < SCAN_PER_STEP)
-        for operand in operands
-    ]
-    if operator in ("startsWith", "endsWith"):
-        return not short[1]
-    if operator == "in":
-        among = operands[1]
-        return not (
-            isinstance(among, MakeList) and all(isinstance(item, Const) for item in among.items)
-        )
-    return not any(short)
 
 
 def _converted(left: Type, right: Type) -> str:

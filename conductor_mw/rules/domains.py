@@ -82,7 +82,7 @@ class Domain:
         return replace(self, allowed=frozenset(filter(self.holds, self.allowed)))
 
     @property
-    def empty(self) -> bool:
+    def empty(self) -> bool:  # noqa: PLR0911 - one return for each shape
         """Whether nothing is let through."""
         if self.allowed is not None:
             return not self.allowed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Sized
 from typing import Final, Protocol, cast
 
 from conductor_mw.errors import EvaluationError
@@ -20,15 +20,9 @@ from conductor_mw.rules.checked import (
     Node,
 )
 from conductor_mw.rules.limits import GROWTH_PER_STEP, SCAN_PER_STEP, Steps
-from conductor_mw.rules.values import (
-    OPERATIONS,
-    Value,
-    elements,
-    kind,
-    make_map,
-    no_overload,
-    truth,
-)
+from conductor_mw.rules.lookups import elements, make_map
+from conductor_mw.rules.operations import OPERATIONS
+from conductor_mw.rules.values import Value, kind, no_overload, truth
 
 
 class Facts(Protocol):
@@ -81,6 +75,14 @@ class _Interpreter:
             if error.args != (node.name,):
                 raise
             raise EvaluationError(f"no value for '{node.name}'") from error
+
+    def constant(self, node: Const, _frame: list[Value]) -> Value:
+        """Return a constant."""
+        return node.value
+
+    def local(self, node: Local, frame: list[Value]) -> Value:
+        """Return the variable of a macro."""
+        return frame[node.slot]
 
     def apply(self, node: Apply, frame: list[Value]) -> Value:
         """Apply a strict operation."""
@@ -136,7 +138,7 @@ class _Interpreter:
         """Return whether the condition of a macro holds for one element."""
         return node.body is None or truth(self.value(node.body, [*frame, item]))
 
-    def quantified(self, node: Macro, items: list[Value], frame: list[Value]) -> Value:
+    def quantified(self, node: Macro, items: Sequence[Value], frame: list[Value]) -> Value:
         """Evaluate `all` or `exists`."""
         decides = node.kind == "exists"
         failed: EvaluationError | None = None
@@ -150,15 +152,15 @@ class _Interpreter:
             raise failed
         return not decides
 
-    def exists_one(self, node: Macro, items: list[Value], frame: list[Value]) -> Value:
+    def exists_one(self, node: Macro, items: Sequence[Value], frame: list[Value]) -> Value:
         """Evaluate `exists_one`, which absorbs nothing."""
         return sum([self.holds(node, item, frame) for item in items]) == 1
 
-    def filtered(self, node: Macro, items: list[Value], frame: list[Value]) -> Value:
+    def filtered(self, node: Macro, items: Sequence[Value], frame: list[Value]) -> Value:
         """Evaluate `filter`."""
         return [item for item in items if self.holds(node, item, frame)]
 
-    def mapped(self, node: Macro, items: list[Value], frame: list[Value]) -> Value:
+    def mapped(self, node: Macro, items: Sequence[Value], frame: list[Value]) -> Value:
         """Evaluate `map`."""
         made = cast("Node", node.made)
         return [self.value(made, [*frame, item]) for item in items if self.holds(node, item, frame)]
@@ -189,13 +191,14 @@ class _Interpreter:
 
 def weight(*values: Value) -> int:
     """Return how much there is to read in `values`: characters, or elements of a list."""
-    return sum(len(value) for value in values if isinstance(value, (str, list, dict)))
+    return sum(
+        len(cast("Sized", value)) for value in values if isinstance(value, (str, list, dict))
+    )
 
 
 def grown(steps: Steps, value: Value) -> Value:
     """Pay for a text or a list that was joined, and return it."""
-    if isinstance(value, (str, list)):
-        steps.spend(len(value) // GROWTH_PER_STEP)
+    steps.spend(weight(value) // GROWTH_PER_STEP)
     return value
 
 
@@ -209,9 +212,9 @@ _MACROS: Final = {
 _EVALUATE: Final = cast(
     "dict[type, Callable[[_Interpreter, Node, list[Value]], Value]]",
     {
-        Const: lambda _self, node, _frame: node.value,
+        Const: _Interpreter.constant,
         Fact: _Interpreter.fact,
-        Local: lambda _self, node, frame: frame[node.slot],
+        Local: _Interpreter.local,
         Apply: _Interpreter.apply,
         Matches: _Interpreter.matches,
         Logic: _Interpreter.logic,

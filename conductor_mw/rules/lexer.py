@@ -15,7 +15,7 @@ _TOKEN: Final = re.compile(
     (?P<space>(?:[ \t\n\r\f]++|//[^\n]*+)++)
   | (?P<quote>(?:[rR][bB]?|[bB][rR]?)?(?:'''|\"\"\"|'|"))
   | (?P<name>[A-Za-z_][A-Za-z0-9_]*+)
-  | (?P<double>[0-9]++\.[0-9]++(?:[eE][+-]?[0-9]++)?|[0-9]++[eE][+-]?[0-9]++|\.[0-9]++(?:[eE][+-]?[0-9]++)?)
+  | (?P<double>[0-9]*+\.[0-9]++(?:[eE][+-]?[0-9]++)?|[0-9]++[eE][+-]?[0-9]++)
   | (?P<int>0[xX][0-9a-fA-F]++|[0-9]++)(?P<unsigned>[uU]?)
   | (?P<operator>&&|\|\||[=!<>]=|[-+*/%<>!?:.,()\[\]{}])
   | `(?P<quoted>[A-Za-z0-9_./ -]++)`
@@ -172,7 +172,7 @@ def _decode(text: str, body: str, begin: int) -> str:
         if simple:
             return _SIMPLE.get(simple, simple)
         code = int(octal, 8) if octal else int(byte or short or long or "110000", 16)
-        if code > _LAST_CODE_POINT or 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004
+        if code > _LAST_CODE_POINT or 0xD800 <= code <= 0xDFFF:
             raise ConditionError(
                 f"'{match[0]}' is no escape that a string may hold",
                 text=text,

@@ -36,8 +36,10 @@ _BINARY: Final = {
 }
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _RESERVED: Final = frozenset(
-    "as break const continue else for function if import let loop package namespace return var"
-    " void while".split()
+    (
+        *("as", "break", "const", "continue", "else", "for", "function", "if", "import", "let"),
+        *("loop", "package", "namespace", "return", "var", "void", "while"),
+    )
 )
 _MENDS: Final = {
     "and": "write && for 'and'",
@@ -125,10 +127,13 @@ class _Reader:
         if not (isinstance(left, Operation) and left.operator == operator):
             left = self.operation(operator, [left])
         # Growing the list in place keeps a long chain linear.
-        same = isinstance(right, Operation) and right.operator == operator
-        left.operands.extend(right.operands if same else [right])
+        if isinstance(right, Operation) and right.operator == operator:
+            left.operands.extend(right.operands)
+            left.depth = max(left.depth, right.depth)
+        else:
+            left.operands.append(right)
+            left.depth = max(left.depth, right.depth + 1)
         left.end = right.end
-        left.depth = max(left.depth, right.depth + (0 if same else 1))
         self.shallow(left.depth, left.start)
         return left
 
@@ -216,7 +221,9 @@ class _Reader:
             )
         return Member(operand, name, operand.start, token.end, operand.depth + 1)
 
-    def primary(self, depth: int, *, negative: bool) -> Syntax:
+    def primary(  # noqa: PLR0911 - one return for each kind of token
+        self, depth: int, *, negative: bool
+    ) -> Syntax:
         """Read a constant, a name, a call, a list, a map or a parenthesis."""
         token = self.token
         kind = token.kind
@@ -331,7 +338,7 @@ class _Reader:
                 mend="write true for a rule that always matches" if empty else "",
             )
         shown = self.text[token.start : token.end]
-        shown = shown if len(shown) <= 40 else shown[:39] + "…"  # noqa: PLR2004
+        shown = shown if len(shown) <= 40 else shown[:39] + "…"
         return ConditionError(
             f"{shown} stands where {wanted} is expected",
             text=self.text,

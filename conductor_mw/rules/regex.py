@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from importlib import import_module
+from types import ModuleType
+from typing import Final, Protocol, cast
 
 from conductor_mw.rules.limits import MAX_PATTERN, MAX_PROGRAM
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 INSTALL: Final = "pip install 'conductor-mw[regex]'"
 
@@ -97,7 +96,6 @@ def _too_large() -> PatternError:
 @lru_cache(maxsize=1)
 def _engine() -> ModuleType:
     try:
-        import re2  # noqa: PLC0415 - an extra, needed only where a policy says matches
+        return import_module("re2")
     except ImportError:
         raise PatternError("matches needs google-re2, which is not installed", INSTALL) from None
-    return cast("ModuleType", re2)

@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Final, NamedTuple, cast
 
 from conductor_mw.rules.checked import Node
+from conductor_mw.rules.emitter import Emitter
 from conductor_mw.rules.expression import Expression
-from conductor_mw.rules.generator import Emitter, Function, Module
+from conductor_mw.rules.generator import Function, Module
 from conductor_mw.rules.interpreter import Facts
 from conductor_mw.rules.limits import Steps
 
@@ -45,7 +46,7 @@ class Run:
 
     def failed_at(self, error: BaseException) -> int:
         """Return which of `rules` was being tried when generated code raised `error`."""
-        code = self.function.__code__  # type: ignore[attr-defined]
+        code = self.function.__code__
         trace: TracebackType | None = error.__traceback__
         while trace is not None:
             if trace.tb_frame.f_code is code:

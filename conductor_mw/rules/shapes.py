@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias, cast
 
 from conductor_mw.rules.checked import Apply, Const, Fact, Logic, MakeList, Node
+from conductor_mw.rules.limits import SCAN_PER_STEP
 
 Key: TypeAlias = bool | int | str
 
+_SCANS: Final = frozenset(
+    ("contains", "startsWith", "endsWith", "==", "!=", "<", "<=", ">", ">=", "in")
+)
 _KEYS: Final = ("bool", "int", "string")
 
 
@@ -34,7 +38,9 @@ def canonical_order(node: Node, eager: frozenset[str]) -> tuple[Node, ...]:
     return (*first, *rest)
 
 
-def membership(node: Node, eager: frozenset[str]) -> tuple[str, frozenset[Key]] | None:
+def membership(  # noqa: PLR0911 - one return for each shape
+    node: Node, eager: frozenset[str]
+) -> tuple[str, frozenset[Key]] | None:
     """Return a signal and the values with which `node` is true, or None if it is not so simple."""
     if isinstance(node, Fact):
         return _keyed(node, [True], eager) if node.type.kind == "bool" else None
@@ -67,3 +73,26 @@ def _keyed(
     if fact.name not in eager or fact.type.kind not in _KEYS:
         return None
     return fact.name, frozenset(cast("Iterable[Key]", values))
+
+
+def reads_much(operator: str, operands: Sequence[Node]) -> bool:
+    """Return whether an operation reads texts or lists whose length nobody knows beforehand."""
+    if operator not in _SCANS or all(
+        operand.type.kind in ("bool", "int", "double", "null") for operand in operands
+    ):
+        return False
+    if operator == "contains":
+        return True
+    short = [
+        isinstance(operand, Const)
+        and (not isinstance(operand.value, str) or len(operand.value) < SCAN_PER_STEP)
+        for operand in operands
+    ]
+    if operator in ("startsWith", "endsWith"):
+        return not short[1]
+    if operator == "in":
+        among = operands[1]
+        return not (
+            isinstance(among, MakeList) and all(isinstance(item, Const) for item in among.items)
+        )
+    return not any(short)

@@ -106,7 +106,7 @@ MACROS: Final = ("all", "exists", "exists_one", "filter", "map")
 NEGATED: Final = {"!": (_one_of("bool"), BOOL)}
 
 OUTSIDE: Final = {
-    "uint": "unsigned numbers",
+    "uint": "uint",
     "bytes": "bytes",
     "timestamp": "timestamps",
     "duration": "durations",
