@@ -21,7 +21,9 @@ SCANNED: Final = 1_000
 _LANGUAGES: Final = tuple(STOP_WORDS)
 
 
-def _invert(table: Mapping[str, Iterable[str]]) -> dict[str, tuple[tuple[int, float], ...]]:
+def _invert(
+    table: Mapping[str, Iterable[str]], single: float = 1.0
+) -> dict[str, tuple[tuple[int, float], ...]]:
     holders: dict[str, list[int]] = {}
     for position, language in enumerate(_LANGUAGES):
         for word in table.get(language, ()):
@@ -29,12 +31,17 @@ def _invert(table: Mapping[str, Iterable[str]]) -> dict[str, tuple[tuple[int, fl
             if position not in places:
                 places.append(position)
     return {
-        word: tuple((position, 1 / len(places)) for position in places)
+        word: tuple(
+            (position, (single if len(word) == 1 else 1.0) / len(places)) for position in places
+        )
         for word, places in holders.items()
     }
 
 
-_WORD_WEIGHTS: Final = _invert({name: words.split() for name, words in STOP_WORDS.items()})
+# A word of one letter may be a variable or the mark of a list, so it counts half.
+_WORD_WEIGHTS: Final = _invert(
+    {name: words.split() for name, words in STOP_WORDS.items()}, single=0.5
+)
 _LETTER_WEIGHTS: Final = _invert(LETTERS)
 
 LANGUAGES: Final = tuple(
@@ -97,11 +104,12 @@ def _by_words(glance: Glance) -> str:
         for position, weight in _WORD_WEIGHTS.get(word, ()):
             scores[position] += weight
     if not glance.lower.isascii():
-        for letter in set(glance.lower):
+        # In order: sums of thirds depend on it, and a set has another order in each process.
+        for letter in sorted(set(glance.lower)):
             for position, weight in _LETTER_WEIGHTS.get(letter, ()):
                 scores[position] += weight
     best = max(scores)
     # One word that a dozen languages share says nothing.
-    if best < 0.5:
+    if best <= 0.5:
         return UNKNOWN
     return _LANGUAGES[scores.index(best)]
