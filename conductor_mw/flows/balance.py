@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import accumulate, count
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from .base import At
 
 By = Literal["weight", "hash", "round_robin", "least_busy"]
+_LABELS: Final[Mapping[By, str]] = {
+    "weight": "by weight",
+    "hash": "by hash",
+    "round_robin": "in turn",
+    "least_busy": "least busy",
+}
 
 
 class BalanceOptions(FlowOptions):
@@ -81,8 +87,8 @@ class Balance:
 
     @property
     def label(self) -> str:
-        """The strategy's name and way."""
-        return f"balance by {self.by.replace('_', ' ')}"
+        """How it chooses, for example `by hash`."""
+        return _LABELS[self.by]
 
     @property
     def children(self) -> tuple[tuple[str, Flow], ...]:

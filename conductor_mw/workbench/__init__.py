@@ -1,0 +1,1 @@
+"""What can be known of a policy before it runs: pure functions over a compiled `Policy`."""
