@@ -21,6 +21,8 @@ from .registry import Facts, Signal
 from .shapes import MISSING, fitting, of_type, shown
 
 SOURCES: Final = ("from", "expr", "function")
+CONTENT: Final = ("input.text",)
+"""The built-in signals that hold text of the user."""
 Evaluate = Callable[[Facts], object]
 
 
@@ -79,6 +81,7 @@ def declare(
     taken: Collection[str],
     compile_expression: Compile,
     refuse: Refuse,
+    content: Collection[str] = CONTENT,
 ) -> dict[str, Signal]:
     """Return the signals that a policy declares; what is wrong goes to `refuse`.
 
@@ -90,6 +93,7 @@ def declare(
         taken: names, and first words of names, that built-in signals have.
         compile_expression: compiles an `expr:`.
         refuse: takes every fault.
+        content: other signals that hold text of the user.
     """
     signals: dict[str, Signal] = {}
     expressions: dict[str, tuple[Declaration, Type | None]] = {}
@@ -105,7 +109,7 @@ def declare(
         else:
             _add(signals, _from_function(name, entry, type_ or STRING, functions, told))
     known = {name: signals[name].type if name in signals else DYN for name in entries}
-    content = {name for name, signal in signals.items() if signal.content}
+    holding = {*content, *(name for name, signal in signals.items() if signal.content)}
     texts = {name: entry.expr or "" for name, (entry, _) in expressions.items()}
     order, circle = in_order(texts)
     for name in circle:
@@ -120,13 +124,13 @@ def declare(
             name,
             *compiled,
             one_of=entry.one_of,
-            content=not content.isdisjoint(chains(texts[name])),
+            content=not holding.isdisjoint(chains(texts[name])),
             doc=entry.doc,
         )
         signals[name] = signal
         known[name] = signal.type
         if signal.content:
-            content.add(name)
+            holding.add(name)
     return signals
 
 

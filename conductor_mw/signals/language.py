@@ -38,9 +38,9 @@ def _invert(
     }
 
 
-# A word of one letter may be a variable or the mark of a list, so it counts half.
+# A word of one letter may be a variable or the mark of a list, so it counts less.
 _WORD_WEIGHTS: Final = _invert(
-    {name: words.split() for name, words in STOP_WORDS.items()}, single=0.5
+    {name: words.split() for name, words in STOP_WORDS.items()}, single=0.4
 )
 _LETTER_WEIGHTS: Final = _invert(LETTERS)
 
@@ -110,6 +110,6 @@ def _by_words(glance: Glance) -> str:
                 scores[position] += weight
     best = max(scores)
     # One word that a dozen languages share says nothing.
-    if best <= 0.5:
+    if best < 0.5:
         return UNKNOWN
     return _LANGUAGES[scores.index(best)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from conductor_mw.errors import ConditionError
 from conductor_mw.rules.parser import parse
-from conductor_mw.rules.syntax import Member, Name, Syntax
+from conductor_mw.rules.syntax import Item, Literal, Member, Name, Syntax
 
 
 def chains(text: str) -> frozenset[str]:
@@ -17,6 +17,8 @@ def chains(text: str) -> frozenset[str]:
 
     >>> sorted(chains("input.text.size() > 3 && tier == 'input.model'"))
     ['input', 'input.text', 'tier']
+    >>> sorted(chains('agents["deep-think"].open'))
+    ['agents', 'agents.deep-think', 'agents.deep-think.open']
     """
     try:
         root = parse(text)
@@ -55,8 +57,13 @@ def in_order(texts: Mapping[str, str]) -> tuple[Sequence[str], Sequence[str]]:
 
 def _chain(node: Syntax) -> str:
     words: list[str] = []
-    while isinstance(node, Member):
-        words.append(node.field)
+    while True:
+        if isinstance(node, Member):
+            words.append(node.field)
+        elif isinstance(node, Item) and isinstance(node.key, Literal):
+            words.append(str(node.key.value))
+        else:
+            break
         node = node.operand
     if not isinstance(node, Name):
         return ""

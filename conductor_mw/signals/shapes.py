@@ -25,6 +25,8 @@ def fitting(value: object, type_: Type) -> object:
     kind = type_.kind
     if kind == "dyn":
         return value
+    if kind == "int":
+        return _int(value)
     if kind in _PLAIN:
         return value if type(value) is _PLAIN[kind] else _converted(value, kind)
     if kind == "list" and isinstance(value, list | tuple):
@@ -77,7 +79,6 @@ def of_type(value: object) -> str:
 
 _PLAIN: Final[Mapping[str, type]] = {
     "bool": bool,
-    "int": int,
     "double": float,
     "string": str,
     "null": type(None),
@@ -90,6 +91,10 @@ def _converted(value: object, kind: str) -> object:
         return float(value) if abs(value) < _INT_LIMIT or isinstance(value, float) else MISSING
     if kind == "string" and isinstance(value, str):
         return str(value)
-    if kind == "int" and isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
     return MISSING
+
+
+def _int(value: object) -> object:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return MISSING
+    return int(value) if -_INT_LIMIT <= value < _INT_LIMIT else MISSING
