@@ -8,11 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from conductor_mw.plugins import Plugins, installed
+from conductor_mw.policy.collector import resting
 from conductor_mw.policy.compile import compile_policy
 from conductor_mw.policy.guarantees import AtMost, Guarantees, Never
 from conductor_mw.policy.include import read_file
 from conductor_mw.policy.loading import load_document
 from conductor_mw.policy.policy import LayerUse, Policy, Rule
+from conductor_mw.policy.schema import json_schema
 
 __all__ = [
     "AtMost",
@@ -21,6 +23,7 @@ __all__ = [
     "Never",
     "Policy",
     "Rule",
+    "json_schema",
     "load",
     "load_text",
 ]
@@ -105,7 +108,10 @@ def load_text(
     ('#0', 'large', 'small')
     """
     env = os.environ if env is None else env
-    loaded = load_document(text, file=file, base=base, root=root, environment=environment, env=env)
-    return compile_policy(
-        loaded, plugins or installed(), env=env, app_signals=app_signals, bound=bound
-    )
+    with resting(len(text)):
+        loaded = load_document(
+            text, file=file, base=base, root=root, environment=environment, env=env
+        )
+        return compile_policy(
+            loaded, plugins or installed(), env=env, app_signals=app_signals, bound=bound
+        )

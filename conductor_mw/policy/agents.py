@@ -32,12 +32,12 @@ def compile_agents(draft: Draft) -> dict[str, Agent]:
     for position, entry in enumerate(draft.file.agents):
         at = ("agents", position)
         if entry.id in first:
-            line = draft.positions.place(("agents", first[entry.id])).line
+            known = draft.positions.place(("agents", first[entry.id]))
             draft.find(
                 (*at, "id"),
                 "duplicate-id",
                 f"the agent {entry.id!r} is declared a second time",
-                f"the first is in line {line}; rename one of them",
+                f"the first is at {known}; rename one of them",
             )
             continue
         first[entry.id] = position

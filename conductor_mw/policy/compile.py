@@ -15,7 +15,7 @@ from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.facts import allowed_env, gather_signals
 from conductor_mw.policy.fingerprint import policy_fingerprint
 from conductor_mw.policy.guarantees import compile_guarantees
-from conductor_mw.policy.layers import compile_layers
+from conductor_mw.policy.layers import check_store, compile_layers
 from conductor_mw.policy.loading import Loaded
 from conductor_mw.policy.policy import Policy
 from conductor_mw.policy.routing import Routes, compile_routing
@@ -56,6 +56,7 @@ def compile_policy(
     routes = compile_routing(draft, flows)
     guarantees = compile_guarantees(draft, agents)
     layers = compile_layers(draft)
+    check_store(draft)
     for other, positions in loaded.others:
         _check_environment(replace(draft, file=other, positions=positions))
     if findings.errors:
@@ -120,7 +121,7 @@ def _check_use(draft: Draft, flows: Flows, routes: Routes) -> None:
     for position, entry in enumerate(draft.file.agents):
         if entry.id not in asked:
             draft.find(
-                ("agents", position),
+                ("agents", position, "id"),
                 "unused-agent",
                 f"no rule leads to the agent {entry.id!r}",
                 "remove it, or name it in a rule",

@@ -12,9 +12,10 @@ from conductor_mw.durations import Duration
 
 ID_PATTERN: Final = r"^[a-z][a-z0-9_-]*$"
 SIGNAL_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
-MAX_RULES: Final = 50_000
+MAX_RULES: Final = 10_000
 MAX_AGENTS: Final = 1_000
 MAX_FLOWS: Final = 2_000
+MAX_SIGNALS: Final = 1_000
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
 OnError = Literal["fail", "skip", "match"]
@@ -102,7 +103,7 @@ class AgentEntry(Entry):
     )
     price: PriceEntry | None = Field(None, description="dollars per million tokens")
     timeout: Duration | TimeoutEntry | None = Field(None, description="how long it may take")
-    retry: int | RetryEntry | None = Field(None, description="how often it is asked again")
+    retry: Annotated[int, Field(ge=0, le=20)] | RetryEntry | None = Field(None, description="how often it is asked again")
     max_output_tokens: int | None = Field(None, ge=1, description="the most it can answer")
     base_url: str | None = Field(None, description="another address of the provider's API")
     api_key: str | None = Field(None, description="`${env:NAME}`; never the key itself")
@@ -187,7 +188,7 @@ class PolicyFile(Entry):
         default_factory=list[str], description="environment variables that conditions may read"
     )
     signals: dict[str, SignalEntry] = Field(
-        default_factory=dict[str, SignalEntry], description="facts that the app supplies"
+        default_factory=dict[str, SignalEntry], max_length=MAX_SIGNALS, description="facts that the app supplies"
     )
     agents: list[AgentEntry] = Field(
         default_factory=list[AgentEntry], max_length=MAX_AGENTS, description="who can answer"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from conductor_mw.errors import ConditionError, Severity
 from conductor_mw.plugins import Plugins
@@ -15,6 +17,10 @@ from conductor_mw.rules import Expression
 from conductor_mw.rules import compile as compile_expression
 from conductor_mw.rules.scope import Scope
 from conductor_mw.rules.types import BOOL, Type
+
+
+MAX_WORDS: Final = 250_000
+_WORD: Final = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(slots=True)
@@ -44,6 +50,7 @@ class Draft:
     scope: Scope = field(default_factory=lambda: Scope({}))
     declared: dict[str, object] = field(default_factory=dict[str, object])
     reads: set[str] = field(default_factory=set[str])
+    _words: int = 0
     _compiled: dict[tuple[str, Type], Expression] = field(
         default_factory=dict[tuple[str, Type], Expression]
     )
@@ -75,6 +82,8 @@ class Draft:
 
     def expression(self, text: str, at: Loc, wanted: Type = BOOL) -> Expression | None:
         """Compile an expression, or give None with a finding added."""
+        if not self._affordable(text, at) or self.findings.enough:
+            return None
         known = self._compiled.get((text, wanted))
         if known is not None:
             return known
@@ -87,3 +96,16 @@ class Draft:
         self._compiled[text, wanted] = found
         self.reads.update(found.reads)
         return found
+
+    def _affordable(self, text: str, at: Loc) -> bool:
+        """Count the words and signs of conditions; each takes some microseconds to compile."""
+        before = self._words
+        self._words += sum(1 for _ in _WORD.finditer(text[: 10 * MAX_WORDS]))
+        if before <= MAX_WORDS < self._words:
+            self.find(
+                at,
+                "too-many-words",
+                f"the conditions have more than {MAX_WORDS} words and signs together",
+                "split the policy into several",
+            )
+        return self._words <= MAX_WORDS

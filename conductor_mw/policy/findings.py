@@ -10,8 +10,9 @@ from conductor_mw.errors import Finding, Place, Severity, nearest
 
 SHOWN: Final = 50
 """Findings of one reading that are told; the rest is counted."""
+ENOUGH: Final = 200
+"""Errors after which slow checks are given up: a hostile file has a mistake in every word."""
 _KEPT: Final = 1_000
-"""A hostile file has a mistake in every word; what is kept of it must stay small."""
 
 Mend = str | Callable[[], str]
 
@@ -35,10 +36,16 @@ class Nearest:
 
 
 class Findings:
-    """Everything that is wrong with one policy so far."""
+    """Everything that is wrong with one policy so far.
+
+    Attributes:
+        errors: how many errors there are.
+        cut: whether looking for further ones was given up.
+    """
 
     def __init__(self) -> None:
         self.errors = 0
+        self.cut = False
         self._kept: dict[Finding, Mend] = {}
         self._left = 0
 
@@ -55,6 +62,12 @@ class Findings:
             return
         self._kept[finding] = mend
 
+    @property
+    def enough(self) -> bool:
+        """Whether there are so many errors that looking for more helps nobody; remembers the answer."""
+        self.cut = self.cut or self.errors >= ENOUGH
+        return self.cut
+
     def told(self) -> list[Finding]:
         """Give the findings in the order of the text: the errors, or the warnings if there are none."""
         severity: Severity = "error" if self.errors else "warning"
@@ -65,7 +78,8 @@ class Findings:
         ]
         left = len(found) - len(told) + self._left
         if left:
-            told.append(Finding(told[-1].place, "more", f"and {left} more", "", severity))
+            more = "and many more" if self.cut else f"and {left} more"
+            told.append(Finding(told[-1].place, "more", more, "", severity))
         return told
 
 

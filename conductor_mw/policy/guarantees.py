@@ -105,9 +105,10 @@ def _never(
     else:
         label = entry.agents_without or ""
         if label not in labels:
+            included = draft.positions.place(at).file != draft.positions.file
             draft.find(
-                (*at, "agents_without"), "unknown-name", f"no agent has the label {shown(label)}",
-                Nearest(label, labels),
+                (*at, "agents_without"), "unknown-label", f"no agent has the label {shown(label)}",
+                Nearest(label, labels), severity="warning" if included else "error",
             )  # fmt: skip
         forbidden = frozenset(agent.id for agent in agents.values() if label not in agent.labels)
         text = f"agents without the label {label!r}"

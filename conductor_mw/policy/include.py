@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from conductor_mw.errors import ConductorError
+from conductor_mw.policy.document import PolicyFile
 from conductor_mw.policy.findings import Findings
 from conductor_mw.policy.skeleton import repaired
 from conductor_mw.policy.source import MAX_BYTES, read
@@ -26,10 +27,12 @@ class Part:
 
     Attributes:
         tree: its document, with broken pieces replaced.
+        file: the same as models.
         below: the files that it includes; it may only narrow them.
     """
 
     tree: Table
+    file: PolicyFile
     below: list[Part] = field(default_factory=list["Part"])
 
 
@@ -72,10 +75,11 @@ class Includes:
         if tree is None:
             return None
         positions = Positions(tree, self._sources, file)
-        tree = repaired(tree, positions, self._findings)
-        if tree is None:
+        found = repaired(tree, positions, self._findings)
+        if found is None:
             return None
-        part = Part(tree)
+        tree = found[0]
+        part = Part(*found)
         included = tree.get("include")
         names = [included] if isinstance(included, str) else included or []
         if not self._chain:

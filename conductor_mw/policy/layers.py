@@ -29,6 +29,15 @@ def compile_layers(draft: Draft) -> tuple[LayerUse, ...]:
     return _ordered(draft, uses)
 
 
+def check_store(draft: Draft) -> None:
+    """Find out whether anything installed can open the store that the policy names."""
+    address = draft.file.store
+    scheme = (address or "memory:").partition(":")[0]
+    if scheme not in draft.plugins.stores.names:
+        mend = Nearest(scheme, draft.plugins.stores.names)
+        draft.find(("store",), "unknown-name", f"no kind of store {shown(scheme)}", mend)
+
+
 def _unknown(draft: Draft, name: str) -> None:
     absent = draft.plugins.absent.get(name)
     if absent is not None:

@@ -30,8 +30,8 @@ class Loaded:
         findings: what is wrong so far.
         files: the paths that were read, the policy's own first.
         environment: the environment that was applied, or an empty string.
-        others: the document in the environments that were not chosen; a mistake in one of them
-            must not wait for the day it is chosen.
+        others: the document in the environments that were not chosen, made as they are asked for;
+            a mistake in one of them must not wait for the day it is chosen.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Loaded:
     findings: Findings
     files: tuple[str, ...]
     environment: str
-    others: tuple[tuple[PolicyFile, Positions], ...] = ()
+    others: Iterable[tuple[PolicyFile, Positions]] = ()
 
 
 def load_document(
@@ -77,11 +77,11 @@ def load_document(
     loaded = _in_environment(part, chosen, sources, findings, file)
     if loaded is None:
         return nothing
-    others = [
+    others = (  # one after the other: a document may be large
         _in_environment(part, name, sources, findings, file)
         for name in known[:MAX_ENVIRONMENTS]
         if name != chosen
-    ]
+    )
     return Loaded(
         name=Path(file).stem,
         file=loaded[0],
@@ -89,7 +89,7 @@ def load_document(
         findings=findings,
         files=files,
         environment=chosen if chosen in known else "",
-        others=tuple(other for other in others if other is not None),
+        others=(other for other in others if other is not None),
     )
 
 
@@ -115,6 +115,8 @@ def _environments(part: Part) -> Iterable[str]:
 def _in_environment(
     part: Part, environment: str, sources: Sources, findings: Findings, file: str
 ) -> tuple[PolicyFile, Positions] | None:
+    if not part.below and "environments" not in part.tree:
+        return part.file, Positions(part.tree, sources, file)  # nothing changes it
     tree = _merged(part, environment, sources, findings)
     positions = Positions(tree, sources, file)
     found = validate(PolicyFile, tree, positions, findings)

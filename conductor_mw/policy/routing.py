@@ -71,12 +71,12 @@ class _Router:
         for position, one in enumerate(entry.rules):
             at = (*self.at, "rules", position)
             if one.id is not None and one.id in first:
-                line = self.draft.positions.place((*self.at, "rules", first[one.id])).line
+                known = self.draft.positions.place((*self.at, "rules", first[one.id]))
                 self.draft.find(
                     (*at, "id"),
                     "duplicate-id",
                     f"the rule {one.id!r} stands here a second time",
-                    f"the first is in line {line}; rename one of them",
+                    f"the first is at {known}; rename one of them",
                 )
             elif one.id is not None:
                 first[one.id] = position

@@ -7,11 +7,21 @@ first kind of them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from conductor_mw.policy.document import ID_PATTERN, PolicyFile
+from conductor_mw.policy.document import (
+    ID_PATTERN,
+    MAX_AGENTS,
+    MAX_RULES,
+    AgentEntry,
+    Entry,
+    GuaranteeEntry,
+    PolicyFile,
+    RuleEntry,
+)
 from conductor_mw.policy.findings import Findings
 from conductor_mw.policy.later import RULE_KEYS, TOP_KEYS
 from conductor_mw.policy.tree import Positions, Series, Table
@@ -19,12 +29,12 @@ from conductor_mw.policy.validation import parse, path, places_of, tell
 
 BROKEN: Final = "\0"
 """A target that stands for a broken one; no file can hold it."""
-_MOST: Final = 200
-"""Broken pieces that are replaced; beyond it nobody is helped by further findings."""
 _ID: Final = re.compile(ID_PATTERN)
 
 
-def repaired(tree: Table, positions: Positions, findings: Findings) -> Table | None:
+def repaired(
+    tree: Table, positions: Positions, findings: Findings
+) -> tuple[Table, PolicyFile] | None:
     """Give the document with broken pieces replaced, or None where that is no use.
 
     Args:
@@ -34,20 +44,57 @@ def repaired(tree: Table, positions: Positions, findings: Findings) -> Table | N
     """
     tree = _without_later(tree, positions, findings)
     try:
-        parse(PolicyFile, tree)
-    except ValidationError as error:
-        tell(error, PolicyFile, tree, positions, findings)
-        broken = sorted(set(places_of(error, tree)), key=repr)
-        if len(broken) > _MOST or () in broken:
+        return tree, parse(PolicyFile, tree)
+    except ValidationError:
+        pass  # it can hold a complaint for every word: look again, piece by piece, and stop in time
+    broken = _told(tree, positions, findings)
+    if broken is None or () in broken:
+        return None
+    tree = _twin(tree)
+    for loc in broken:
+        _replace(tree, loc)
+    try:
+        return tree, parse(PolicyFile, tree)
+    except ValidationError:
+        return None
+
+
+def _told(
+    tree: Table, positions: Positions, findings: Findings
+) -> list[tuple[str | int, ...]] | None:
+    """Tell what is wrong and give where, or None where so much is wrong that there is no use."""
+    broken: set[tuple[str | int, ...]] = set()
+    for at, model, piece in _pieces(tree):
+        if findings.enough:
             return None
-        tree = _twin(tree)
-        for loc in broken:
-            _replace(tree, loc)
         try:
-            parse(PolicyFile, tree)
-        except ValidationError:
-            return None
-    return tree
+            parse(model, piece)
+        except ValidationError as error:
+            tell(error, model, piece, positions, findings, at)
+            broken.update((*at, *loc) for loc in places_of(error, piece))
+    return sorted(broken, key=repr)
+
+
+def _pieces(tree: Table) -> Iterator[tuple[tuple[str | int, ...], type[Entry], object]]:
+    """Give the document without its long lists, then every entry of those."""
+    shell = tree.copy()
+    routing = tree.get("routing")
+    lists: list[tuple[tuple[str, ...], type[Entry], object]] = [
+        (("agents",), AgentEntry, tree.get("agents")),
+        (("guarantees",), GuaranteeEntry, tree.get("guarantees")),
+    ]
+    if isinstance(routing, Table):
+        shell["routing"] = routing.copy()
+        lists.append((("routing", "rules"), RuleEntry, routing.get("rules")))
+    for at, model, entries in lists:
+        if isinstance(entries, Series) and len(entries) <= (MAX_AGENTS if model is AgentEntry else MAX_RULES):
+            holder = shell if len(at) == 1 else shell["routing"]
+            holder[at[-1]] = []
+    yield (), PolicyFile, shell
+    for at, model, entries in lists:
+        if isinstance(entries, Series):
+            for position, entry in enumerate(entries):
+                yield (*at, position), model, entry
 
 
 def _without_later(tree: Table, positions: Positions, findings: Findings) -> Table:

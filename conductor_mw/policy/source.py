@@ -23,6 +23,8 @@ from conductor_mw.policy.tree import Series, Sources, Table, mark
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_VALUES: Final = 300_000
+MAX_ENTRIES: Final = 10_000
+"""Entries of one list or mapping; the longest that a policy needs is its list of rules."""
 MAX_DEPTH: Final = 64
 TEXT_UNIT: Final = 64
 """So many characters of text weigh as much as one value where aliases are counted."""
@@ -241,6 +243,10 @@ class Composer:
     def _put(self, value: object, where: int, size: int) -> None:
         into = self.open[-1]
         into.size += size
+        if len(into) >= MAX_ENTRIES:
+            problem = f"a list or mapping has more than {MAX_ENTRIES} entries"
+            self._find(where, "too-many-entries", problem, "split it")
+            raise Refused
         if isinstance(into, Series):
             into.add(value, where)
             return

@@ -10,8 +10,9 @@ from conductor_mw.errors import Place
 Loc = Sequence[str | int]
 """Keys and positions that lead from the root of a document to a piece of it."""
 
-_COLUMN_BITS: Final = 20
-_LINE_BITS: Final = 24
+# A file of five megabytes may have as many lines, or as many columns.
+_COLUMN_BITS: Final = 23
+_LINE_BITS: Final = 23
 _COLUMN_MASK: Final = (1 << _COLUMN_BITS) - 1
 _LINE_MASK: Final = (1 << _LINE_BITS) - 1
 
@@ -21,7 +22,7 @@ def mark(file: int, line: int, column: int) -> int:
 
     A large policy has hundreds of thousands of places, and objects would cost ten times the memory.
     """
-    return (file << _LINE_BITS | line) << _COLUMN_BITS | min(column, _COLUMN_MASK)
+    return (file << _LINE_BITS | line) << _COLUMN_BITS | column
 
 
 class Table(dict[str, Any]):

@@ -54,6 +54,8 @@ def validate(
         findings: takes in what is wrong.
         at: where the piece stands in the document.
     """
+    if findings.enough:
+        return None
     try:
         return parse(model, tree)
     except ValidationError as error:

@@ -1,0 +1,116 @@
+"""The JSON Schema of the policy file, for editors: the skeleton and whatever plugins add to it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+from pydantic_core import PydanticOmit
+from pydantic_core.core_schema import CoreSchema
+
+from conductor_mw.agents.base import AgentOptions
+from conductor_mw.plugins import Plugins
+from conductor_mw.policy.agents import BOUND
+from conductor_mw.policy.document import ID_PATTERN, AgentEntry, PolicyFile
+from conductor_mw.policy.layers import options_model
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_VALIDATION: Final[JsonSchemaMode] = "validation"
+_TARGET: Final = {
+    "description": "an agent's id, a flow's name, or a flow written in place",
+    "anyOf": [{"type": "string"}, {"$ref": "#/$defs/Flow"}],
+}
+
+
+def json_schema(plugins: Plugins) -> dict[str, Any]:
+    """Give the JSON Schema (draft 2020-12) of the policy file with these plugins.
+
+    Args:
+        plugins: their agents, flows and layers become part of the schema.
+    """
+    kinds = {kind: offer.options for kind, offer in plugins.agents.items() if kind != BOUND}
+    flows = dict(plugins.flows.items())
+    layers = {name: options_model(offer.options) for name, offer in plugins.layers.items()}
+    models: list[type[BaseModel]] = [PolicyFile, AgentEntry, *kinds.values(), *flows.values(), *layers.values()]
+    # Two plugins may call their classes alike; pydantic then gives both longer names.
+    references, whole = models_json_schema(
+        [(model, _VALIDATION) for model in dict.fromkeys(models)],
+        ref_template="#/$defs/{model}",
+        schema_generator=_Generator,
+    )
+    definitions: dict[str, Any] = whole["$defs"]
+
+    def reference(model: type[BaseModel]) -> dict[str, Any]:
+        return dict(references[model, _VALIDATION])
+
+    def definition(model: type[BaseModel]) -> dict[str, Any]:
+        found: dict[str, Any] = definitions[reference(model)["$ref"].rpartition("/")[2]]
+        return found
+
+    for name, model in flows.items():
+        found = definition(model)
+        found["title"] = name
+        found["required"] = sorted({*found.get("required", ()), name})
+    definitions["Flow"] = {
+        "description": "a strategy; its marking key says which",
+        "anyOf": [reference(model) for model in flows.values()] or [{"type": "object"}],
+    }
+    agent = definition(AgentEntry)
+    agent["properties"] |= {kind: _kind(reference(one), one) for kind, one in kinds.items()}
+    agent["additionalProperties"] = False
+    agent["allOf"] = [{"not": {"required": [one, two]}} for one in kinds for two in kinds if one < two]
+    root = definition(PolicyFile)
+    root["properties"]["flows"]["patternProperties"] = {ID_PATTERN: {"$ref": "#/$defs/Flow"}}
+    root["properties"]["flows"]["additionalProperties"] = False
+    root["properties"]["plugins"] = {
+        "type": "object",
+        "description": "layers around every request, with options",
+        "properties": {
+            name: {"anyOf": [reference(model), {"type": "null"}]} for name, model in layers.items()
+        },
+        "additionalProperties": False,
+        "default": {},
+    }
+    _name_targets(definitions)
+    return {
+        "$schema": DIALECT,
+        "$id": "https://conductor-mw.readthedocs.io/conductor.schema.json",
+        **root,
+        "title": "conductor-mw policy",
+        "$defs": {key: value for key, value in sorted(definitions.items()) if value is not root},
+    }
+
+
+def _kind(reference: dict[str, Any], options: type[AgentOptions]) -> dict[str, Any]:
+    """Give the schema of a kind's key: its mapping, or the short form if it has one."""
+    short = options.from_value("x") != "x"
+    forms = [{"type": "string"}, reference] if short else [reference]
+    doc = (options.__doc__ or "").strip().partition("\n")[0]
+    return {"description": doc, "anyOf": forms}
+
+
+def _name_targets(definitions: dict[str, Any]) -> None:
+    """Say what a target is wherever one may stand; pydantic knows only text or mapping."""
+    definitions["Target"] = dict(_TARGET)
+    open_mapping = {"type": "object", "additionalProperties": True}
+    waiting: list[Any] = [value for key, value in definitions.items() if key != "Target"]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, list):
+            waiting.extend(here)
+        if not isinstance(here, dict):
+            continue
+        forms = here.get("anyOf")
+        if isinstance(forms, list) and {"type": "string"} in forms and open_mapping in forms:
+            rest = [form for form in forms if form not in ({"type": "string"}, open_mapping)]
+            here["anyOf"] = [{"$ref": "#/$defs/Target"}, *rest]
+        waiting.extend(here.values())
+
+
+class _Generator(GenerateJsonSchema):
+    """Leaves out what YAML cannot say, such as a field that holds a function."""
+
+    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> Any:
+        """Leave the field out."""
+        raise PydanticOmit
