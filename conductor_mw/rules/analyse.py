@@ -28,6 +28,7 @@ from conductor_mw.rules.shapes import conjuncts
 _MOST_SUBJECTS: Final = 8
 _MOST_RIVALS: Final = 200
 _FEWEST_RIVALS: Final = 8
+_MOST_CHOICES: Final = 16
 _MOST_COMPARISONS: Final = 200_000
 
 _FLIPPED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -41,11 +42,13 @@ class _Terms:
     Attributes:
         domains: for each thing it looks at, the values that it lets through.
         opaque: parts that are only compared as wholes, with whether they must hold.
+        choices: the alternatives of each part that is a `||`; one of each must hold.
         never: some part is false whatever the facts are.
     """
 
     domains: dict[str, Domain] = field(default_factory=dict[str, Domain])
     opaque: set[tuple[str, bool]] = field(default_factory=set[tuple[str, bool]])
+    choices: list[tuple[Node, ...]] = field(default_factory=list[tuple[Node, ...]])
     never: bool = False
 
     @property
@@ -99,7 +102,7 @@ def shadowed(expressions: Sequence[Expression]) -> Iterator[tuple[int, int]]:
     most = max(_FEWEST_RIVALS, min(_MOST_RIVALS, _MOST_COMPARISONS // (len(expressions) or 1)))
     for position, expression in enumerate(expressions):
         terms = _terms(expression.node, expression.text)
-        if terms.contradictory:
+        if _impossible(terms, expression.text):
             continue
         earlier = _rival(rivals, terms)
         if earlier is not None:
@@ -161,7 +164,23 @@ def _never(node: Node, text: str) -> bool:
     """Return whether `node` is never true."""
     if isinstance(node, Logic) and node.operator == "||":
         return all(_never(operand, text) for operand in node.operands)
-    return _terms(node, text).contradictory
+    return _impossible(_terms(node, text), text)
+
+
+def _impossible(terms: _Terms, text: str) -> bool:
+    """Return whether nothing meets `terms`: as they stand, or with any alternative of a `||`."""
+    return terms.contradictory or any(
+        all(_with(terms, branch, text).contradictory for branch in choice)
+        for choice in terms.choices[:_MOST_CHOICES]
+        if len(choice) <= _MOST_CHOICES
+    )
+
+
+def _with(terms: _Terms, node: Node, text: str) -> _Terms:
+    """Return `terms` and that `node` is true."""
+    more = _Terms(dict(terms.domains), set(terms.opaque))
+    _ask(more, node, holds=True, text=text)
+    return more
 
 
 def _always(node: Node, text: str) -> bool:
@@ -196,8 +215,8 @@ def _ask(terms: _Terms, node: Node, *, holds: bool, text: str) -> None:
         return
     found = _constraint(node, holds=holds) or _union(node, holds=holds, text=text)
     if found is None:
-        if isinstance(node, Logic) and holds and _never(node, text):
-            terms.never = True
+        if isinstance(node, Logic) and holds:
+            terms.choices.append(node.operands)
         terms.opaque.add((_key(node), holds))
         return
     name, domain = found

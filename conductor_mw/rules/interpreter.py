@@ -19,7 +19,7 @@ from conductor_mw.rules.checked import (
     Matches,
     Node,
 )
-from conductor_mw.rules.limits import GROWTH_PER_STEP, SCAN_PER_STEP, Steps
+from conductor_mw.rules.limits import GROWTH_PER_STEP, SCAN_PER_STEP, Exhausted, Steps
 from conductor_mw.rules.lookups import elements, make_map
 from conductor_mw.rules.operations import OPERATIONS
 from conductor_mw.rules.values import Value, kind, no_overload, truth
@@ -114,6 +114,8 @@ class _Interpreter:
             try:
                 if truth(self.value(operand, frame)) is decides:
                     return decides
+            except Exhausted:
+                raise
             except EvaluationError as error:
                 failed = failed or error
         if failed is not None:
@@ -146,6 +148,8 @@ class _Interpreter:
             try:
                 if self.holds(node, item, frame) is decides:
                     return decides
+            except Exhausted:
+                raise
             except EvaluationError as error:
                 failed = failed or error
         if failed is not None:
@@ -186,7 +190,7 @@ class _Interpreter:
         source = self.text[node.start : node.end]
         if len(source) > _LONGEST_SHOWN:
             source = source[: _LONGEST_SHOWN - 1] + "…"
-        return EvaluationError(error.problem, where=source, mend=error.mend)
+        return type(error)(error.problem, where=source, mend=error.mend)
 
 
 def weight(*values: Value) -> int:

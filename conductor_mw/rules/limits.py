@@ -40,6 +40,10 @@ GROWTH_PER_STEP: Final = 64
 """Characters or elements that one step pays for, where a text or a list is joined."""
 
 
+class Exhausted(EvaluationError):
+    """The budget of an evaluation is used up; unlike other errors, && and || do not absorb it."""
+
+
 class Steps:
     """What is left of the budget of one evaluation.
 
@@ -48,7 +52,7 @@ class Steps:
     >>> steps.spend(2)
     Traceback (most recent call last):
         ...
-    conductor_mw.errors.EvaluationError: more than 100,000 steps in one evaluation
+    conductor_mw.rules.limits.Exhausted: more than 100,000 steps in one evaluation
       read less inside all, exists, filter and map
     """
 
@@ -67,10 +71,10 @@ class Steps:
         """Take `count` steps.
 
         Raises:
-            EvaluationError: the budget is used up.
+            Exhausted: there are not so many left.
         """
         if count > self.left:
-            raise EvaluationError(
+            raise Exhausted(
                 f"more than {self.limit:,} steps in one evaluation",
                 mend="read less inside all, exists, filter and map",
             )

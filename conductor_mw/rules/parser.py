@@ -152,7 +152,7 @@ class _Reader:
             if signs[-1].kind != signs[0].kind:
                 raise self.unexpected("a value", signs[-1])
         if len(signs) + depth > MAX_DEPTH:
-            raise self.too_deep(signs[0].start)
+            raise self.too_deep(signs[0].start if signs else self.token.start)
         operand = self.member(depth, negative=bool(signs) and signs[0].kind == "-")
         for sign in reversed(signs):
             if sign.kind == "-" and isinstance(operand, Literal):

@@ -58,7 +58,7 @@ def pattern(text: str) -> Pattern:
             f"a pattern of {len(text):,} characters; at most {MAX_PATTERN:,} are read",
             "split it into several conditions",
         )
-    re2 = _engine()
+    re2 = engine()
     options = re2.Options()
     options.max_mem = _MEMORY
     options.log_errors = False
@@ -94,7 +94,8 @@ def _too_large() -> PatternError:
 
 
 @lru_cache(maxsize=1)
-def _engine() -> ModuleType:
+def engine() -> ModuleType:
+    """Return google-re2, or say how to install it."""
     try:
         return import_module("re2")
     except ImportError:

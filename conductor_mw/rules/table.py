@@ -12,7 +12,7 @@ from conductor_mw.rules.expression import Expression
 from conductor_mw.rules.generator import RAISED
 from conductor_mw.rules.index import Index
 from conductor_mw.rules.interpreter import Facts, interpret
-from conductor_mw.rules.limits import MAX_TABLE_STEPS, Steps
+from conductor_mw.rules.limits import MAX_TABLE_STEPS, Exhausted, Steps
 from conductor_mw.rules.runs import Rule, Run, runs
 from conductor_mw.rules.shapes import canonical_order
 from conductor_mw.rules.values import truth
@@ -200,6 +200,8 @@ class RuleTable:
                 if not truth(interpret(part, text, facts, own)):
                     because = _source(part, text)
                     break
+            except Exhausted:
+                raise
             except EvaluationError as error:
                 failed = failed or error
         steps.spend(own.spent)
