@@ -33,7 +33,17 @@ class Attempted:
         visible: False where the caller must not see the answer while it streams.
     """
 
-    __slots__ = ("_ended", "agent", "deadline", "number", "path", "request", "run", "visible")
+    __slots__ = (
+        "_ended",
+        "_held",
+        "agent",
+        "deadline",
+        "number",
+        "path",
+        "request",
+        "run",
+        "visible",
+    )
 
     def __init__(
         self,
@@ -54,6 +64,7 @@ class Attempted:
         self.deadline = deadline
         self.visible = visible
         self._ended: list[Outcome] = []
+        self._held: list[Money] = []
 
     @property
     def outcome(self) -> Outcome | None:
@@ -70,6 +81,15 @@ class Attempted:
         other = copy(self)
         other.request = request
         return other
+
+    @property
+    def held(self) -> Money:
+        """What is held back for the calls of this attempt, until they are recorded."""
+        return sum(self._held, Money())
+
+    def hold(self, amount: Money) -> None:
+        """Remember what is held back for a call; copies of the attempt share it."""
+        self._held.append(amount)
 
     def settle(self, outcome: Outcome) -> None:
         """Say how the attempt ended.
@@ -161,7 +181,7 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
     Raises:
         Failure: the agent did not answer, of a known kind; the original error is its cause.
     """
-    attempt.run.spend_call(attempt.agent, attempt.request)
+    attempt.hold(attempt.run.spend_call(attempt.agent, attempt.request))
     handle = await Attempt(
         attempt.path,
         attempt.agent.id,

@@ -34,28 +34,20 @@ def forbidden_agents(guarantees: Guarantees, facts: Facts) -> Mapping[str, str]:
     return forbidden
 
 
-def too_dear(agent: Agent, request: Request, spent: Money | None, limit: Money) -> str:
-    """Say why a call could cost more than is allowed, or give an empty string.
+def dearest(agent: Agent, request: Request) -> Money | str:
+    """Give the most that a call could cost, or say why that is unknown.
 
     Args:
         agent: who would be asked.
         request: what would be sent.
-        spent: what the run has cost so far, or None where a price was unknown.
-        limit: the most that the whole run may cost.
     """
-    allowed = f"the policy allows at most {limit}"
     if agent.price is None:
-        return f"its price is unknown and {allowed}"
-    if spent is None:
-        return f"an earlier call has no known price and {allowed}"
+        return "its price is unknown"
     ceiling = output_ceiling(agent, request)
     if ceiling is None:
-        return f"its longest answer is unknown (set max_tokens) and {allowed}"
+        return "its longest answer is unknown (set max_tokens)"
     # A byte-level tokenizer never makes more tokens than there are bytes.
-    worst = agent.price.cost(Usage(input_tokens=request.size, output_tokens=ceiling))
-    if spent + worst > limit:
-        return f"it could cost {worst} after {spent}, and {allowed}"
-    return ""
+    return agent.price.cost(Usage(input_tokens=request.size, output_tokens=ceiling))
 
 
 def output_ceiling(agent: Agent, request: Request) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from .attempts import Attempted
 from .decide import Decision, decide
 from .effects import Instant, Now
-from .enforce import forbidden_agents, too_dear
+from .enforce import dearest, forbidden_agents
 from .errors import Failure
 from .events import Event, EventName
 from .flows.base import At
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .policy import Policy
     from .request import Request
     from .signals import Facts
+
+_NOTHING = Money()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ class Run:
     """
 
     __slots__ = (
-        "_calls", "_forbidden", "_lock", "deadline", "decision", "facts", "id", "outcomes", "request",
-        "runtime", "started",
+        "_calls", "_forbidden", "_held", "_lock", "_worst_calls", "deadline", "decision", "facts",
+        "id", "outcomes", "request", "runtime", "started",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +87,8 @@ class Run:
         self.decision = decision
         self.outcomes: list[Outcome] = []
         self._calls = 0
+        self._held = _NOTHING
+        self._worst_calls: int | None = None
         self._forbidden: Mapping[str, str] | None = None
         self._lock = threading.Lock()
 
@@ -137,28 +141,53 @@ class Run:
         if agent.id in self._forbidden:
             raise _violation(agent, self._forbidden[agent.id])
 
-    def spend_call(self, agent: Agent, request: Request) -> None:
+    def spend_call(self, agent: Agent, request: Request) -> Money:
         """Count a call that is about to be made, or refuse it.
 
         Asked inside every layer, right before something is sent out, so that a layer that asks
         again is counted again.
+
+        Returns:
+            What is held back for the call, to be given to `record` when it is over.
 
         Raises:
             Failure: of kind `policy_violation`.
         """
         self.refuse_forbidden(agent)
         at_most = self.policy.guarantees.at_most
-        worst = self.decide().flow.worst_calls
+        if self._worst_calls is None:
+            self._worst_calls = self.decide().flow.worst_calls
         with self._lock:
             calls = self._calls = self._calls + 1
         if at_most.calls is not None and calls > at_most.calls:
             raise _violation(agent, f"the policy allows at most {at_most.calls} calls")
-        if calls > worst:
-            raise _violation(agent, f"its target was compiled to make at most {worst} calls")
-        if at_most.cost is not None:
-            problem = too_dear(agent, request, self.cost, at_most.cost)
-            if problem:
-                raise _violation(agent, problem)
+        if calls > self._worst_calls:
+            problem = f"its target was compiled to make at most {self._worst_calls} calls"
+            raise _violation(agent, problem)
+        return _NOTHING if at_most.cost is None else self._hold(agent, request, at_most.cost)
+
+    def record(self, outcomes: Sequence[Outcome], held: Money = _NOTHING) -> None:
+        """Keep how an attempt ended, and let go of what was held back for it."""
+        with self._lock:
+            self.outcomes.extend(outcomes)
+            self._held -= held
+
+    def _hold(self, agent: Agent, request: Request, limit: Money) -> Money:
+        worst = dearest(agent, request)
+        allowed = f"the policy allows at most {limit}"
+        if isinstance(worst, str):
+            raise _violation(agent, f"{worst} and {allowed}")
+        # Held until the attempt is recorded: branches that run at the same time must not each
+        # find the same money unspent.
+        with self._lock:
+            spent = self.cost
+            if spent is None:
+                raise _violation(agent, f"an earlier call has no known price and {allowed}")
+            taken = spent + self._held
+            if taken + worst > limit:
+                raise _violation(agent, f"it could cost {worst} after {taken}, and {allowed}")
+            self._held += worst
+        return worst
 
     async def tell(self, name: EventName, path: str = "", attempt: int = 0, **data: object) -> None:
         """Tell every observer; costs nothing where there is none."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conductor_mw import Attempted, Failure, Part, Parts, attempts_of
+from conductor_mw import Attempted, Failure, Gather, Part, Parts, attempts_of
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 from tests.kit import conductor
 
@@ -162,6 +162,27 @@ def test_a_call_that_could_cost_too_much_is_not_made(way: Way) -> None:
         "agent 'a' was not asked: it could cost $0.000244 after $0.00, "
         "and the policy allows at most $0.0002"
     )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_branches_at_the_same_time_do_not_spend_the_same_money(way: Way) -> None:
+    kinds: list[str] = []
+
+    async def both(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
+        async def branch() -> None:
+            async for _ in proceed(attempt):
+                pass
+
+        settled = await Gather((branch, branch))
+        kinds.extend(getattr(one.error, "kind", "answered") for one in settled)
+        yield Part("done")
+
+    text = AT_MOST.format(limit="{dollars: 0.0003}")
+    c = conductor(text, attempt_layers=[both], a=Scripted(0.0, "one"))
+
+    ask(c, "hello", way=way)
+
+    assert sorted(kinds) == ["answered", "policy_violation"]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -143,5 +143,5 @@ def _record(attempt: Attempted, failure: Failure | None) -> Outcome:
                 visible=attempt.visible,
             )
         )
-    attempt.run.outcomes.extend(recorded)
+    attempt.run.record(recorded, attempt.held)
     return recorded[-1]
