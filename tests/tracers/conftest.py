@@ -1,0 +1,18 @@
+"""What the tracers' tests share: an event loop that LiteLLM may find, and that is closed again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture
+def litellm_loop() -> Iterator[None]:
+    """LiteLLM's sync calls ask for the thread's event loop, and leave open what is made for them."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
