@@ -54,13 +54,20 @@ def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
         text="".join(part.text for part in parts),
         agent=answered[-1].agent if answered else "",
         tool_calls=joined_tool_calls(parts),
-        finish=next((part.finish for part in reversed(parts) if part.finish), "stop"),
+        finish=_finish(parts),
         usage=run.usage,
         cost=run.cost,
         attempts=tuple(run.outcomes),
         decision=run.decide(),
         native=lens.join(parts) if whole is None else whole,
     )
+
+
+def _finish(parts: Sequence[Part]) -> Finish:
+    for part in reversed(parts):
+        if part.finish:
+            return part.finish
+    return "stop"
 
 
 def joined_tool_calls(parts: Sequence[Part]) -> tuple[ToolCall, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .errors import RequestError, nearest
 from .flows.agent import AskAgent
@@ -149,9 +149,10 @@ def decide(policy: Policy, facts: Facts) -> Decision:
 
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - metadata is the app's
+        items = cast("Mapping[object, object]", value).items()
+        return {str(key): _plain(one) for key, one in items}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_plain(one) for one in cast("Sequence[object]", value)]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return repr(value)[:200]

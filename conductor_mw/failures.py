@@ -82,7 +82,7 @@ def classify(error: BaseException) -> FailureKind | None:
     names = [kind.__name__ for kind in type(error).__mro__]
     if not _PASSES.isdisjoint(names):
         return None
-    kind = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
+    kind: FailureKind | None = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
     if kind is None:
         kind = _by_status(status_of(error)) or _by_builtin(error)
     if kind == "invalid_request" and _overflows(error):

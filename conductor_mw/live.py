@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ class Board:
         self._watch_budget = watch
 
     @contextmanager
-    def busy(self, agent: str) -> Iterator[None]:
+    def busy(self, agent: str) -> Generator[None, None, None]:
         """Count a call of an agent while it goes on."""
         with self._lock:
             self._in_flight[agent] = self._in_flight.get(agent, 0) + 1

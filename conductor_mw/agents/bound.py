@@ -61,17 +61,17 @@ class Bound:
     async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
         """Give what the callable gives, as parts."""
         del deadline  # a plain function knows no deadline; the driver looks at it between parts
-        found = await Io(lambda: self.function(request))
+        found: object = await Io(lambda: self.function(request))
         if inspect.isawaitable(found):
             found = await Io(_refuse(self.id), aio=lambda: cast("Awaitable[Any]", found))
         if isinstance(found, AsyncIterator):
-            later: AsyncIterator[Any] = found
+            later = cast("AsyncIterator[Any]", found)
             awaited: Open[Any] = Open(_refuse(self.id), aio=lambda: later)
             async with await awaited as parts:
                 async for item in parts:
                     yield _part(request, item)
         elif isinstance(found, Iterator):
-            items: Iterator[Any] = found
+            items = cast("Iterator[Any]", found)
             opened: Open[Any] = Open(lambda: items)
             async with await opened as parts:
                 async for item in parts:
@@ -90,9 +90,9 @@ class AsyncBound:
     async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
         """Give what the callable gives, as parts."""
         del deadline  # asyncio.timeout ends it from outside
-        found = await Io(_refuse(self.id), aio=lambda: _called(self.function, request))
+        found: object = await Io(_refuse(self.id), aio=lambda: _called(self.function, request))
         if isinstance(found, AsyncIterator):
-            items: AsyncIterator[Any] = found
+            items = cast("AsyncIterator[Any]", found)
             opened: Open[Any] = Open(_refuse(self.id), aio=lambda: items)
             async with await opened as parts:
                 async for item in parts:

@@ -15,12 +15,11 @@ from collections.abc import (
 from contextlib import suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from conductor_mw.effects import (
     END,
     Close,
-    Effect,
     Gather,
     HostStream,
     Io,
@@ -70,11 +69,11 @@ class AsyncDriver:
             effect: object = step.send(None)
             while True:
                 try:
-                    at_once = AT_ONCE.get(type(effect))
-                    if at_once is not None:
+                    sort = type(effect)
+                    if (at_once := AT_ONCE.get(sort)) is not None:
                         found = at_once(self._host, effect)
-                    elif isinstance(effect, Effect):
-                        found = yield from _PERFORMERS[type(effect)](self, effect)  # pyright: ignore[reportUnknownArgumentType] - the effect's result type is its caller's business
+                    elif (performer := self._performers.get(sort)) is not None:
+                        found = yield from performer(self, effect)
                     else:
                         found = yield effect
                 except BaseException as error:
@@ -136,12 +135,12 @@ class AsyncDriver:
 
     def _open(self, effect: Open[Any]) -> Steps:
         if effect.aio is None:
-            items = yield from asyncio.to_thread(effect.sync).__await__()
-            return HostStream(_Threaded(items))
-        opened = effect.aio()
+            items: Iterator[Any] = yield from asyncio.to_thread(effect.sync).__await__()
+            return _stream(_Threaded(items))
+        opened: Any = effect.aio()
         if not isinstance(opened, AsyncIterator):
             opened = yield from opened.__await__()
-        return HostStream(opened)
+        return _stream(opened)
 
     def _read(self, effect: Read[Any]) -> Steps:
         items = cast("AsyncIterator[Any]", effect.handle)
@@ -226,18 +225,17 @@ class AsyncDriver:
         except Exception as error:
             return Settled(index, error=error)
 
-
-_PERFORMERS: Final[Mapping[type, Callable[[AsyncDriver, Any], Steps]]] = {
-    Next: AsyncDriver._next,
-    Close: AsyncDriver._close,
-    Read: AsyncDriver._read,
-    Open: AsyncDriver._open,
-    Shut: AsyncDriver._shut,
-    Sleep: AsyncDriver._sleep,
-    Io: AsyncDriver._io,
-    Wait: AsyncDriver._wait,
-    Gather: AsyncDriver._gather,
-}
+    _performers: ClassVar[Mapping[type, Callable[..., Any]]] = {
+        Next: _next,
+        Close: _close,
+        Read: _read,
+        Open: _open,
+        Shut: _shut,
+        Sleep: _sleep,
+        Io: _io,
+        Wait: _wait,
+        Gather: _gather,
+    }
 
 
 @dataclass(slots=True)
@@ -291,6 +289,10 @@ class _Threaded:
         close = getattr(self._items, "close", None)
         if close is not None:
             await asyncio.to_thread(close)
+
+
+def _stream(handle: object) -> HostStream[Any]:
+    return HostStream(handle)
 
 
 async def _next_item(items: AsyncIterator[Any]) -> object:

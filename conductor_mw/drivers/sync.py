@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from conductor_mw.effects import (
     END,
@@ -81,7 +81,7 @@ class SyncDriver:
         at_once = AT_ONCE.get(sort)
         if at_once is not None:
             return at_once(self._host, effect)
-        performer = _PERFORMERS.get(sort)
+        performer = self._performers.get(sort)
         if performer is None:
             raise ColourError(
                 f"a plugin awaited {effect!r} while a sync caller was waiting",
@@ -186,15 +186,14 @@ class SyncDriver:
     def _left(self, deadline: float | None) -> float | None:
         return None if deadline is None else max(0.0, deadline - self._host.clock.monotonic())
 
-
-_PERFORMERS: Final[Mapping[type, Callable[[SyncDriver, Any], object]]] = {
-    Next: SyncDriver._next,
-    Close: SyncDriver._close,
-    Read: SyncDriver._read,
-    Open: SyncDriver._open,
-    Shut: SyncDriver._shut,
-    Sleep: SyncDriver._sleep,
-    Io: SyncDriver._io,
-    Wait: SyncDriver._wait,
-    Gather: SyncDriver._gather,
-}
+    _performers: ClassVar[Mapping[type, Callable[..., Any]]] = {
+        Next: _next,
+        Close: _close,
+        Read: _read,
+        Open: _open,
+        Shut: _shut,
+        Sleep: _sleep,
+        Io: _io,
+        Wait: _wait,
+        Gather: _gather,
+    }

@@ -53,10 +53,10 @@ class Scripted:
             for line in take:
                 if isinstance(line, BaseException):
                     raise line
-                if isinstance(line, float):
-                    await Sleep(line)
-                elif isinstance(line, Part):
+                if isinstance(line, Part):
                     yield line
+                elif not isinstance(line, str):
+                    await Sleep(line)
                 elif request.stream:
                     yield Part(line)
                 else:
