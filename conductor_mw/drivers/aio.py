@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
+    Awaitable,
     Callable,
     Coroutine,
     Generator,
@@ -134,13 +135,7 @@ class AsyncDriver:
             raise TimeoutError(cast("tuple[float, str]", self._before)[1])
 
     def _open(self, effect: Open[Any]) -> Steps:
-        if effect.aio is None:
-            items: Iterator[Any] = yield from asyncio.to_thread(effect.sync).__await__()
-            return _stream(_Threaded(items))
-        opened: Any = effect.aio()
-        if not isinstance(opened, AsyncIterator):
-            opened = yield from opened.__await__()
-        return _stream(opened)
+        return _stream((yield from _opened(effect).__await__()))
 
     def _read(self, effect: Read[Any]) -> Steps:
         items = cast("AsyncIterator[Any]", effect.handle)
@@ -289,6 +284,15 @@ class _Threaded:
         close = getattr(self._items, "close", None)
         if close is not None:
             await asyncio.to_thread(close)
+
+
+async def _opened(effect: Open[Any]) -> object:
+    if effect.aio is None:
+        return _Threaded(await asyncio.to_thread(effect.sync))
+    opened: object = effect.aio()
+    if isinstance(opened, Awaitable):
+        return await cast("Awaitable[object]", opened)
+    return opened
 
 
 def _stream(handle: object) -> HostStream[Any]:
