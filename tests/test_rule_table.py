@@ -234,7 +234,7 @@ def test_a_key_that_cannot_be_read_is_each_rule_s_own_failure() -> None:
         def __missing__(self, name: str) -> object:
             if name == "tenant":
                 raise EvaluationError("no tenant")
-            return FACTS[name]
+            return -1 if name == "input.tokens" else FACTS[name]
 
     with pytest.raises(RuleError) as caught:
         table(*tenants(400), "true").first(NoTenant())
@@ -260,7 +260,7 @@ def test_each_rule_has_a_budget_and_all_together_have_one() -> None:
     numbers = list(range(45))  # 45 + 45² + 45³ steps: below the budget of one rule
     rules = table(*[costly] * 8, "true")
 
-    assert both(rules, numbers=numbers) == 8
+    assert rules.first(Lazy({**FACTS, "numbers": numbers})) == 8
     with pytest.raises(RuleError) as caught:
         table(*[costly] * 12, "true").first(Lazy({**FACTS, "numbers": numbers}))
     assert caught.value.rule == 10
@@ -281,4 +281,4 @@ def test_many_threads_may_use_one_table() -> None:
     for thread in threads:
         thread.join()
 
-    assert sorted(set(found)) == [40, *range(1, 8)]
+    assert sorted(set(found)) == [*range(1, 8), 40]
