@@ -129,7 +129,9 @@ def _kind(draft: Draft, entry: AgentEntry, at: Loc) -> tuple[str, AgentOffer | N
     unknown = [key for key in extra if key not in kinds]
     for key in unknown:
         if key in later.AGENT_KEYS:
-            draft.find((*at, key), "not-yet", f"no key {key!r} yet", later.AGENT_KEYS[key], key=True)
+            draft.find(
+                (*at, key), "not-yet", f"no key {key!r} yet", later.AGENT_KEYS[key], key=True
+            )
             continue
         known = (_COMMON | set(draft.plugins.agents.names)) - {BOUND}
         draft.find((*at, key), "unknown-key", f"no key {shown(key)}", Nearest(key, known), key=True)

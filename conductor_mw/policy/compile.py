@@ -90,7 +90,9 @@ def compile_policy(
         warnings=tuple(findings.told()),
         sources=loaded.files,
     )
-    return replace(policy, fingerprint=policy_fingerprint(policy, plugins, draft.declared, file.env))
+    return replace(
+        policy, fingerprint=policy_fingerprint(policy, plugins, draft.declared, file.env)
+    )
 
 
 def _check_environment(draft: Draft) -> None:

@@ -48,7 +48,9 @@ class Workflow(Entry):
 class SignalEntry(Entry):
     """A fact that the app supplies, or one that is made from others."""
 
-    from_: str | None = Field(None, alias="from", description="where it comes from: `metadata.<key>`")
+    from_: str | None = Field(
+        None, alias="from", description="where it comes from: `metadata.<key>`"
+    )
     expr: str | None = Field(None, description="an expression over other signals")
     function: str | None = Field(None, description="a Python function that the app binds by name")
     type: str | None = Field(None, description="its type, for example `string` or `list<string>`")
@@ -103,7 +105,9 @@ class AgentEntry(Entry):
     )
     price: PriceEntry | None = Field(None, description="dollars per million tokens")
     timeout: Duration | TimeoutEntry | None = Field(None, description="how long it may take")
-    retry: Annotated[int, Field(ge=0, le=20)] | RetryEntry | None = Field(None, description="how often it is asked again")
+    retry: Annotated[int, Field(ge=0, le=20)] | RetryEntry | None = Field(
+        None, description="how often it is asked again"
+    )
     max_output_tokens: int | None = Field(None, ge=1, description="the most it can answer")
     base_url: str | None = Field(None, description="another address of the provider's API")
     api_key: str | None = Field(None, description="`${env:NAME}`; never the key itself")
@@ -166,7 +170,8 @@ class EnvironmentEntry(Entry):
     """What one environment replaces. Guarantees and rules stay as they are."""
 
     agents: dict[Id, dict[str, Any]] = Field(
-        default_factory=dict[str, dict[str, Any]], description="settings of agents to replace, by id"
+        default_factory=dict[str, dict[str, Any]],
+        description="settings of agents to replace, by id",
     )
     plugins: dict[str, Any] = Field(
         default_factory=dict[str, Any], description="options of plugins to replace, by plugin"
@@ -188,7 +193,9 @@ class PolicyFile(Entry):
         default_factory=list[str], description="environment variables that conditions may read"
     )
     signals: dict[str, SignalEntry] = Field(
-        default_factory=dict[str, SignalEntry], max_length=MAX_SIGNALS, description="facts that the app supplies"
+        default_factory=dict[str, SignalEntry],
+        max_length=MAX_SIGNALS,
+        description="facts that the app supplies",
     )
     agents: list[AgentEntry] = Field(
         default_factory=list[AgentEntry], max_length=MAX_AGENTS, description="who can answer"
@@ -208,7 +215,9 @@ class PolicyFile(Entry):
     order: list[str] = Field(
         default_factory=list[str], description="layers from outside to inside, against their ranks"
     )
-    store: str | None = Field(None, description="where shared state lives, for example sqlite:state.db")
+    store: str | None = Field(
+        None, description="where shared state lives, for example sqlite:state.db"
+    )
     environments: dict[Id, EnvironmentEntry] = Field(
         default_factory=dict[str, EnvironmentEntry], description="chosen by CONDUCTOR_ENV"
     )

@@ -53,7 +53,9 @@ def _agents(tree: Table, settings: Table, at: str, sources: Sources, findings: F
             continue
         if "id" in given:
             place = sources.place(given.places("id")[0])
-            findings.add(place, "unknown-key", f"{at}.{name}: an id cannot be replaced", "remove it")
+            findings.add(
+                place, "unknown-key", f"{at}.{name}: an id cannot be replaced", "remove it"
+            )
             continue
         new[positions[name]] = _replaced(old[positions[name]], given)
     tree["agents"] = new

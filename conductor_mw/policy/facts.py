@@ -23,7 +23,9 @@ _ELSEWHERE: Final = {
 }
 
 
-def gather_signals(draft: Draft, agents: Iterable[str], env: Mapping[str, str]) -> dict[str, Signal]:
+def gather_signals(
+    draft: Draft, agents: Iterable[str], env: Mapping[str, str]
+) -> dict[str, Signal]:
     """Give every signal by name, and set the draft's scope; findings go to the draft."""
     signals = dict(draft.plugins.signals.items())
     signals |= {signal.name: signal for signal in policy_signals(agents=agents, env=env)}

@@ -71,10 +71,7 @@ def policy_fingerprint(
             ],
             "default": policy.default_flow.canonical if policy.default_flow else None,
             "never": sorted(
-                (
-                    [never.when.canonical, sorted(never.agents)]
-                    for never in policy.guarantees.never
-                ),
+                ([never.when.canonical, sorted(never.agents)] for never in policy.guarantees.never),
                 key=json.dumps,
             ),
             "at_most": [
@@ -114,7 +111,9 @@ def options_meaning(options: Any) -> object:
     if isinstance(options, BaseModel):
         return _plain(options.model_dump(mode="json", by_alias=True))
     if is_dataclass(options) and not isinstance(options, type):
-        found = {field.name: getattr(options, field.name) for field in fields(options) if field.init}
+        found = {
+            field.name: getattr(options, field.name) for field in fields(options) if field.init
+        }
         return _plain(
             {
                 name: TypeAdapter[Any](Any).dump_python(value, mode="json")

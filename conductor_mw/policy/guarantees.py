@@ -81,16 +81,16 @@ def _never(
     when = draft.expression(entry.when, (*at, "when"))
     ways = [entry.agents_without, entry.agents_with, entry.agents]
     if sum(way is not None for way in ways) != 1:
-        draft.find(
-            at, "guarantee", "write one of `agents_without:`, `agents_with:` and `agents:`"
-        )
+        draft.find(at, "guarantee", "write one of `agents_without:`, `agents_with:` and `agents:`")
         return None
     labels = {label for agent in agents.values() for label in agent.labels}
     if entry.agents is not None:
         for position, agent in enumerate(entry.agents):
             if agent not in agents:
                 where = (*at, "agents", position)
-                draft.find(where, "unknown-name", f"no agent {shown(agent)}", Nearest(agent, agents))
+                draft.find(
+                    where, "unknown-name", f"no agent {shown(agent)}", Nearest(agent, agents)
+                )
         forbidden, text = frozenset(entry.agents), f"agents {', '.join(entry.agents)}"
     elif entry.agents_with is not None:
         label = entry.agents_with

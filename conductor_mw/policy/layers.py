@@ -91,7 +91,9 @@ def _ordered(draft: Draft, uses: dict[str, LayerUse]) -> tuple[LayerUse, ...]:
     for position, name in enumerate(order):
         if name not in draft.file.plugins:
             mend = Nearest(name, draft.file.plugins)
-            draft.find(("order", position), "unknown-name", f"{shown(name)} is not below `plugins:`", mend)
+            draft.find(
+                ("order", position), "unknown-name", f"{shown(name)} is not below `plugins:`", mend
+            )
             good = False
         elif name in order[:position]:
             draft.find(("order", position), "duplicate-id", f"{shown(name)} stands here twice")
@@ -99,7 +101,9 @@ def _ordered(draft: Draft, uses: dict[str, LayerUse]) -> tuple[LayerUse, ...]:
     missing = [name for name in draft.file.plugins if name not in order]
     if missing:
         names = ", ".join(sorted(missing))
-        draft.find(("order",), "incomplete", f"missing: {names}", "name every plugin, outermost first")
+        draft.find(
+            ("order",), "incomplete", f"missing: {names}", "name every plugin, outermost first"
+        )
         good = False
     if not good or len(uses) < len(order):
         return ()

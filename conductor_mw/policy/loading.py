@@ -66,9 +66,7 @@ def load_document(
     includes = Includes(sources, findings, root)
     part = includes.read(text, file, base)
     files = (*((file,) if base is not None else ()), *includes.files)
-    nothing = Loaded(
-        Path(file).stem, None, Positions(None, sources, file), findings, files, ""
-    )
+    nothing = Loaded(Path(file).stem, None, Positions(None, sources, file), findings, files, "")
     if part is None:
         return nothing
     chosen = environment if environment is not None else env.get(VARIABLE, "")

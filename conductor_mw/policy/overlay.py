@@ -153,7 +153,9 @@ class _Overlay(_Join):
     def routing_key(self, both: Table, key: str, before: Table, after: Table) -> None:
         """Narrow `default` or `deadline`."""
         if key == "deadline" and not _shorter(after[key], before[key]):
-            problem = f"{_said(after[key])} is longer than the {_said(before[key])} of the file below"
+            problem = (
+                f"{_said(after[key])} is longer than the {_said(before[key])} of the file below"
+            )
             self.refuse(after, key, f"routing.{key}", problem, "shorten it")
         both.put(key, after[key], *after.places(key))
 
@@ -166,7 +168,9 @@ class _Overlay(_Join):
             if name not in below:
                 mend = Nearest(name, below)
                 problem = f"agents.{position}: the file below has no agent {shown(name)}"
-                self.findings.add(self.sources.place(agent.places("id")[1]), "overlay", problem, mend)
+                self.findings.add(
+                    self.sources.place(agent.places("id")[1]), "overlay", problem, mend
+                )
                 continue
             kept.add(self._agent(f"agents.{position}", below[name], agent), after.marks[position])
         return kept
@@ -198,7 +202,9 @@ class _Overlay(_Join):
             never = guarantee.get("never") or {}
             wanted, shunned = never.get("agents_without"), never.get("agents_with")
             if wanted is not None and wanted in given - had:
-                problem = f"the label {shown(wanted)} belongs to {self.file(never, 'agents_without')}"
+                problem = (
+                    f"the label {shown(wanted)} belongs to {self.file(never, 'agents_without')}"
+                )
                 self.refuse(over, "labels", "agents.labels", problem, "only that file may give it")
             if shunned is not None and shunned in had - given:
                 problem = f"the label {shown(shunned)} belongs to {self.file(never, 'agents_with')}"

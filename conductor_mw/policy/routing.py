@@ -146,7 +146,5 @@ class _Router:
             self.rescued[target] = flow
         return flow
 
-    def _by_kind(
-        self, targets: Mapping[FailureKind, Target], at: Loc
-    ) -> dict[FailureKind, Flow]:
+    def _by_kind(self, targets: Mapping[FailureKind, Target], at: Loc) -> dict[FailureKind, Flow]:
         return {kind: self.flows.target(target, (*at, kind)) for kind, target in targets.items()}

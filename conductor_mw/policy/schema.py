@@ -32,7 +32,13 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
     kinds = {kind: offer.options for kind, offer in plugins.agents.items() if kind != BOUND}
     flows = dict(plugins.flows.items())
     layers = {name: options_model(offer.options) for name, offer in plugins.layers.items()}
-    models: list[type[BaseModel]] = [PolicyFile, AgentEntry, *kinds.values(), *flows.values(), *layers.values()]
+    models: list[type[BaseModel]] = [
+        PolicyFile,
+        AgentEntry,
+        *kinds.values(),
+        *flows.values(),
+        *layers.values(),
+    ]
     # Two plugins may call their classes alike; pydantic then gives both longer names.
     references, whole = models_json_schema(
         [(model, _VALIDATION) for model in dict.fromkeys(models)],
@@ -59,7 +65,9 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
     agent = definition(AgentEntry)
     agent["properties"] |= {kind: _kind(reference(one), one) for kind, one in kinds.items()}
     agent["additionalProperties"] = False
-    agent["allOf"] = [{"not": {"required": [one, two]}} for one in kinds for two in kinds if one < two]
+    agent["allOf"] = [
+        {"not": {"required": [one, two]}} for one in kinds for two in kinds if one < two
+    ]
     root = definition(PolicyFile)
     root["properties"]["flows"]["patternProperties"] = {ID_PATTERN: {"$ref": "#/$defs/Flow"}}
     root["properties"]["flows"]["additionalProperties"] = False

@@ -87,7 +87,9 @@ def _pieces(tree: Table) -> Iterator[tuple[tuple[str | int, ...], type[Entry], o
         shell["routing"] = routing.copy()
         lists.append((("routing", "rules"), RuleEntry, routing.get("rules")))
     for at, model, entries in lists:
-        if isinstance(entries, Series) and len(entries) <= (MAX_AGENTS if model is AgentEntry else MAX_RULES):
+        if isinstance(entries, Series) and len(entries) <= (
+            MAX_AGENTS if model is AgentEntry else MAX_RULES
+        ):
             holder = shell if len(at) == 1 else shell["routing"]
             holder[at[-1]] = []
     yield (), PolicyFile, shell

@@ -171,6 +171,8 @@ class Composer:
         if not event.style and text == "<<":
             mend = "write the keys out, or put what is shared into a file and include it"
             self._refuse(event, "merge-key", "the merge key '<<' belongs to YAML 1.1", mend)
+        if _IN_TEXT.search(text):
+            self._find(where, "unprintable", "this text has a character that no text can hold", "")
         if not text:
             self._refuse(event, "key", "a key is missing before ':'", "write the key")
         self._weigh(event, 1)
@@ -301,15 +303,20 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-_MENDS: Final = (
-    ("mapping values are not allowed", "quote a text that holds ': '"),
-    ("could not find expected ':'", "write ':' after a key; quote a text of several lines"),
-    ("unexpected end of stream", "close the quote"),
-    ("expected '-' indicator", "indent the items of a list alike"),
-    ("expected key", "indent the keys of a mapping alike; quote a text that holds quotes"),
-    ("expected ',' or ']'", "close the list with ']'"),
-    ("expected ',' or '}'", "close the mapping with '}'"),
+# What PyYAML's two parsers say in part, and the same in words that a reader of policies needs.
+_TOLD: Final = (
+    ("mapping values are not allowed", "a text holds ': '", "quote the text"),
+    (
+        "could not find expected ':'",
+        "a key has no ':' behind it",
+        "write ':' behind it, or quote a text of several lines",
+    ),
+    ("unexpected end of stream", "a quote is not closed", "close it"),
+    ("Unicode character escape", "an escape names half a character", "write the character itself"),
+    ("',' or ']'", "a list is not closed, or a ',' is missing", "close it with ']'"),
+    ("',' or '}'", "a mapping is not closed, or a ',' is missing", "close it with '}'"),
 )
+_INDENT: Final = "indent what belongs together alike, and quote a text that holds quotes"
 
 
 def _said(problem: str, character: str) -> tuple[str, str]:
@@ -318,5 +325,7 @@ def _said(problem: str, character: str) -> tuple[str, str]:
         if character == "\t":
             return "this is not YAML: a tab cannot indent", "indent with spaces"
         return f"this is not YAML: {character!r} cannot begin a value", "quote the value"
-    mend = next((mend for part, mend in _MENDS if part in problem), "")
-    return f"this is not YAML: {problem}", mend
+    for part, told, mend in _TOLD:
+        if part in problem:
+            return f"this is not YAML: {told}", mend
+    return f"this is not YAML: {problem}", _INDENT

@@ -162,7 +162,9 @@ class _Teller:
             here = self._here(one)
             if one["type"] == "extra_forbidden" and here[:-1] in missing:
                 said = nearest(str(here[-1]), missing[here[:-1]])
-                meant.update((*here[:-1], key) for key in missing[here[:-1]] if f"n {key!r}?" in said)
+                meant.update(
+                    (*here[:-1], key) for key in missing[here[:-1]] if f"n {key!r}?" in said
+                )
         return meant
 
     def _unknown(self, one: Found, here: Loc) -> None:
@@ -206,7 +208,9 @@ def _within(tree: object, loc: tuple[str | int, ...], *, missing: bool) -> tuple
     here = tree
     for position, piece in enumerate(loc):
         if (isinstance(here, dict) and piece in here) or (
-            isinstance(here, list) and isinstance(piece, int) and piece < len(cast("list[Any]", here))
+            isinstance(here, list)
+            and isinstance(piece, int)
+            and piece < len(cast("list[Any]", here))
         ):
             kept.append(piece)
             here = cast("Any", here)[piece]
