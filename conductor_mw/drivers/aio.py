@@ -220,7 +220,7 @@ class AsyncDriver:
         except Exception as error:
             return Settled(index, error=error)
 
-    _performers: ClassVar[Mapping[type, Callable[..., Any]]] = {
+    _performers: ClassVar[Mapping[type, Callable[..., Steps]]] = {
         Next: _next,
         Close: _close,
         Read: _read,
