@@ -42,7 +42,7 @@ def value(name: str, prompt: str | Sequence[object] = "Hello", **options: Any) -
 
 
 def test_the_text_is_the_last_user_message() -> None:
-    messages = [
+    messages: list[object] = [
         {"role": "user", "content": "first"},
         {"role": "assistant", "content": "answer"},
         {"role": "user", "content": [{"type": "text", "text": "second"}, PICTURE]},

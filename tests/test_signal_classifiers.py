@@ -1,9 +1,11 @@
+# ruff: noqa: RUF001
 """What the classifiers say of plain cases, and how much of a text they scan."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from typing import SupportsIndex
 
 import pytest
 from hypothesis import given
@@ -28,8 +30,10 @@ from conductor_mw.signals.wants import wants_of
         ("Traceback (most recent call last):\n  File 'a.py', line 1\nKeyError: 'x'", "code"),
         ("Solve x^2 - 5x + 6 = 0 for x.", "math"),
         (
-            "A train leaves with 40 people. At the first stop 12 get off and 7 get on, at the next "
-            "half of them get off. How many people are left on the train?",
+            (
+                "A train leaves with 40 people. At the first stop 12 get off and 7 get on, then "
+                "half of them get off. How many people are left on the train?"
+            ),
             "math",
         ),
         ("Translate this into German: Good morning.", "translation"),
@@ -43,13 +47,21 @@ from conductor_mw.signals.wants import wants_of
         ("I was charged twice for my subscription, please refund one payment.", "support"),
         ("How do I reset my password?", "support"),
         ("Wie kann ich meine Rechnung als PDF herunterladen?", "support"),
-        ("Find sources on microplastics in rivers and give an overview of the findings.", "research"),
         (
-            "Solve this logic puzzle: three houses, three owners. Clue 1: the red house is left of "
-            "the green one. Deduce who lives where, step by step.",
+            "Find sources on microplastics in rivers and give an overview of the findings.",
+            "research",
+        ),
+        (
+            (
+                "Solve this logic puzzle: three houses, three owners. Clue 1: the red one is left "
+                "of the green one. Deduce who lives where, step by step."
+            ),
             "reasoning",
         ),
-        ("Compare the advantages and disadvantages of leasing and buying, and assess the risks.", "analysis"),
+        (
+            "Compare the advantages and disadvantages of leasing and buying, and assess the risks.",
+            "analysis",
+        ),
         ("hello there", "chat"),
         ("Thank you!", "chat"),
     ],
@@ -90,9 +102,11 @@ def test_a_plain_case_has_its_domain(text: str, expected: str) -> None:
         ("What is the capital of France?", "low"),
         ("Compare these two plans and justify your recommendation.", "medium"),
         (
-            "Design the architecture of a distributed queue. Consider these constraints:\n"
-            "1. exactly one delivery\n2. multiple regions\n3. edge cases of clock drift\n"
-            "Analyze the tradeoffs step by step and justify each decision in detail.",
+            (
+                "Design the architecture of a distributed queue. Consider these constraints:\n"
+                "1. exactly one delivery\n2. multiple regions\n3. edge cases of clock drift\n"
+                "Analyze the tradeoffs step by step and justify each decision in detail."
+            ),
             "high",
         ),
         ("", "low"),
@@ -108,7 +122,7 @@ LANGUAGE_SAMPLES = {
     "bn": "আমি কীভাবে আমার পাসওয়ার্ড পরিবর্তন করব?",
     "ca": "Com puc canviar la meva contrasenya, si us plau? Gràcies, això és tot.",
     "cs": "Jak si mohu změnit heslo? Prosím, když se přihlásím, není to možné.",
-    "da": "Hvordan kan jeg ændre min adgangskode? Jeg kan ikke logge ind, hvad gør jeg nogle gange?",
+    "da": "Hvordan kan jeg ændre min adgangskode? Jeg kan ikke logge ind, hvad gør jeg så?",
     "de": "Wie kann ich mein Passwort ändern? Ich kann mich nicht anmelden.",
     "el": "Πώς μπορώ να αλλάξω τον κωδικό μου;",
     "en": "How can I change my password? I cannot log in.",
@@ -213,15 +227,21 @@ class Watched(str):
     __slots__ = ("given",)
     given: int
 
-    def __getitem__(self, key: object) -> str:
-        part = str.__getitem__(self, key)  # type: ignore[index]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        part = str.__getitem__(self, key)
         self.given += len(part)
         return part
 
     def lower(self) -> str:
         pytest.fail("the whole text was scanned")
 
-    __iter__ = split = find = count = encode = lower  # type: ignore[assignment]  # pyright: ignore
+    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:
+        del sep, maxsplit
+        pytest.fail("the whole text was scanned")
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:
+        del encoding, errors
+        pytest.fail("the whole text was scanned")
 
 
 def test_a_megabyte_costs_no_more_than_the_cap() -> None:

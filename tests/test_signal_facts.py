@@ -29,9 +29,15 @@ class Busy:
         return 1.5
 
 
-def facts_of(*signals: Signal, live: Busy | Idle | None = None, read_now: tuple[str, ...] = ()) -> Facts:
+def facts_of(
+    *signals: Signal, live: Busy | Idle | None = None, read_now: tuple[str, ...] = ()
+) -> Facts:
     return Facts(
-        to_request("Hello"), {signal.name: signal for signal in signals}, NOON, live or Idle(), read_now
+        to_request("Hello"),
+        {signal.name: signal for signal in signals},
+        NOON,
+        live or Idle(),
+        read_now,
     )
 
 
@@ -67,7 +73,7 @@ def test_a_signal_that_failed_fails_again_without_being_computed_again() -> None
         raise EvaluationError("no value")
 
     facts = facts_of(Signal("broken", INT, read))
-    errors = []
+    errors: list[EvaluationError] = []
     for _ in range(2):
         with pytest.raises(EvaluationError) as caught:
             facts["broken"]

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from conductor_mw.errors import RequestError
 
 MAX_DEPTH: Final = 64
-MAX_VALUES: Final = 1_000_000
+MAX_VALUES: Final = 200_000
 NUMBER_BYTES: Final = 8
 """What a number, a boolean or a null counts; their exact spelling does not matter for a size."""
 
