@@ -6,7 +6,7 @@ from typing import Final
 
 TOP_KEYS: Final = {
     "gateways": "gateways come with the LiteLLM integration",
-    "rollout": "rollouts come with hot-reload by share; deploy the new policy as a whole",
+    "rollout": "deploy the new policy as a whole",
 }
 AGENT_KEYS: Final = {
     "accept": "it comes with cascades",

@@ -137,11 +137,12 @@ class _Router:
     ) -> Flow:
         if isinstance(target, str) and not own and target in self.rescued:
             return self.rescued[target]
+        before = self.draft.findings.errors
         flow = self.flows.target(target, at)
         by_kind = {**self.rescues, **self._by_kind(own, own_at)}
         if by_kind:
             flow = Rescue(flow, by_kind)
-        if isinstance(target, str) and not own:
+        if isinstance(target, str) and not own and before == self.draft.findings.errors:
             # Thousands of rules may share a target; they share its flow too.
             self.rescued[target] = flow
         return flow

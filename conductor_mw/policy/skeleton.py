@@ -134,6 +134,10 @@ def _replace(tree: Table, loc: tuple[str | int, ...]) -> None:
             _replace_rule(tree["routing"]["rules"], position)
         case ("guarantees", int(position), *_):
             tree["guarantees"][position] = _table(tree["guarantees"][position], at_most=Table())
+        case ("signals", str(name), *_):
+            # It stays known, and of a type that every condition can use.
+            known = {"from": "metadata.any", "type": "dyn"}
+            tree["signals"][name] = _table(tree["signals"][name], **known)
         case _:
             _drop(tree, loc)
 
