@@ -1,7 +1,7 @@
 """input.domain: which field a text is about, by the words of that field and the shapes of the text.
 
 Each word of a field's list gives its points once, however often it stands there. Program text gives
-points to `software`, formulas and counted things to `math`. The field with most points wins if it
+points to `software`; formulas, counted things and many numbers give some to `math`. The field with most points wins if it
 has at least three; otherwise the text is `general`.
 """
 
@@ -40,6 +40,8 @@ def domain_of(glance: Glance) -> str:
         scores[_MATH] += 4
     if glance.counted:
         scores[_MATH] += 3
+    if glance.numbers >= 3 and glance.numbers * 8 >= len(glance.words):
+        scores[_MATH] += 2
     best = max(scores)
     return _NAMES[scores.index(best)] if best >= _THRESHOLD else GENERAL
 

@@ -11,8 +11,8 @@ from typing import Final
 
 FIELDS: Final[Mapping[str, Mapping[int, str]]] = {
     "software": {
-        3: "algorithm assert assertion calls code def function insert join len literal lst "
-        "num nums python tuple",
+        3: "algorithm assert assertion code def function insert join len literal lst num "
+        "nums python tuple",
         2: "algorithms api arr array arrays ascii attacker authentication backend bash batch "
         "bayes binary bit bits boolean buffer bug bytes classifier cli coding compile "
         "compiler complement convolutional css database debug deploy divisors docker elif "
@@ -25,27 +25,26 @@ FIELDS: Final[Mapping[str, Mapping[int, str]]] = {
         "split splitlines sql stack stacktrace startswith strings terminal token tuples "
         "typescript typing underfitting undirected url user val variable vertex webhook "
         "xml yaml",
-        1: "add addresses attacks cache channel char characters class classification "
-        "computer connection convert copy corresponding data del dict digit digits "
-        "dimension dimensional disk edges elements file format graph hardware implement "
-        "import index input instruction integrity keys layer letters list longest map "
-        "matrix max memory message names neural numbers occurrence output parameter "
-        "parameters partially polynomial program range remote repeated representing "
-        "return software sorted squares stored str string strip task text training "
-        "translate tree update vertices web",
+        1: "cache char characters class classification computer convert copy data del dict "
+        "digit digits dimension dimensional disk edges elements file format graph "
+        "hardware implement index input instruction integrity keys list map matrix max "
+        "memory neural numbers occurrence output parameter parameters polynomial program "
+        "range return software sorted stored str string strip text tree vertices web",
     },
     "math": {
         3: "boxed frac sqrt",
-        2: "algebra calculus cdots cos decimal derivative digit divisible divisor equations "
-        "equiv geometry infty integer integers integral ldots logarithm matrix nonzero "
-        "overline percent percentage polynomial prime probability subgroup theorem "
-        "triangle vertices",
-        1: "abelian angle arithmetic bounded cdot circ circle compute congruent consecutive "
-        "coordinates deviation dfrac diagonals dice divides dots equation equilateral "
-        "euler finite fraction geq graph homomorphism hypotenuse inclusive infinity "
-        "interval invertible isosceles lim math mathbf modulo mph numbers parabola "
-        "perimeter pmatrix polygon polynomials quotient randomly rectangle rectangular "
-        "ring roots sampling simplify sin solve square tan tangent triangles vector zeros",
+        2: "algebra calculus cdots cos decimal derivative digit divided divisible divisor "
+        "equations equiv gcd geometry infty integer integers integral lcm ldots logarithm "
+        "matrix median multiplication multiplied multiply nonzero overline percent "
+        "percentage polynomial prime probability remainder rounding subgroup subtract "
+        "theorem triangle vertices",
+        1: "abelian angle arithmetic average bounded cdot circ circle compute congruent "
+        "consecutive coordinates deviation dfrac diagonals dice divides dots equation "
+        "equilateral euler factor finite fraction geq graph homomorphism hypotenuse "
+        "inclusive infinity interval invertible isosceles lim math mathbf modulo mph "
+        "nearest number numbers parabola perimeter pmatrix polygon polynomials quotient "
+        "randomly rectangle rectangular ring roots rounded sampling simplify sin solve "
+        "square tan tangent times total triangles twice vector zeros",
     },
     "science": {
         3: "angular atm atmosphere btu cal calculate circuit diameter electron electrons "
@@ -63,13 +62,15 @@ FIELDS: Final[Mapping[str, Mapping[int, str]]] = {
         "offspring ohm ohms omega orbit organisms oxygen particles photon physics proton "
         "protons quantum reaction refraction resistance rho rightleftarrows rotation "
         "rotational shaft solar solution spectrum spherical steam temperatures thermal "
-        "thermodynamic thickness torr viscosity volt volume watts wave winding wire",
-        1: "air alpha bacteria beta cell cells chemical circular coefficient concentration "
-        "container cylinder dna earth energy equation equilibrium flows gamma genetic "
-        "grams horizontal iron isolated layer lines metal meter moves moving mutation "
+        "thermodynamic thickness torr vaporization viscosity volt volume watts wave "
+        "winding wire",
+        1: "air allele alpha bacteria beta cell cells chemical circular coefficient "
+        "concentration consisting container cylinder dna earth emission energy equation "
+        "equilibrium flows gamma genetic grams horizontal iron metal meter mutation "
         "mutations nucleus orbital organism perpendicular phase photosynthesis plane "
-        "plant plants plasma pressure proteins pull radioactive reactions recessive seeds "
-        "sodium species speed steel sun temperature thin undergoes uniform vertical water",
+        "plant plants plasma pressure proteins radioactive reactions reacts recessive rod "
+        "seeds sodium species speed steel sun temperature thin undergoes uniform vertical "
+        "water",
     },
     "health": {
         3: "abdomen abdominal abnormalities acids amino anterior bladder bmi bowel cardiac "
@@ -80,51 +81,46 @@ FIELDS: Final[Mapping[str, Mapping[int, str]]] = {
         "thyroid ultrasonography urinary urine vaccine virus vital vitamin vomiting "
         "weighs",
         2: "absorption acid acute adults alcohol allergy alzheimer amylase antibiotic arzt "
-        "aspiration atp auscultation biopsy blood bone breast breath cancer carcinoma "
-        "cartilage cell cells chemotherapy chest chromosome chronic cigarettes clinic "
-        "clinical cohort concentration concentrations corticosteroid dementia dental "
-        "diarrhoea diet discharge disease diuretic dna doctor dose drainage ecg edema "
-        "emergency enfermedad enzyme erythema facial fat fetal fibre fluid gastric gland "
-        "glucose gravida headache hiv hormone infections influenza kidney krankheit "
-        "lateral lesion leukocyte lipid lung lymph maladie malignant maternal maxillary "
-        "medical medication medicine mellitus membrane menstrual metabolism methionine "
-        "muscles mutation médecin médico nausea neck needle nerve neurologic niacin nodes "
-        "nurse nutritional obesity oral oximetry palate para patients pharmacotherapy "
-        "plasma pneumonia polymerase posterior pregnancy prescription proteins recurrent "
-        "renal reveals riboflavin rna saturated saturation scattered sexually skin "
-        "stomach stroke surgery surgical symptom symptoms synthesis systolic tissue "
-        "trauma treatment ventricle via viruses vitamins wound",
-        1: "activity appears body exercise foods frequent hair health healthy heart history "
-        "hospital illness management oxygen pain pressure risk stress temperature therapy "
-        "treated",
+        "aspiration atp auscultation biopsy blood bone breast breath calcium cancer "
+        "carcinoma cardiovascular cartilage cell cells chemotherapy chest chromosome "
+        "chronic cigarettes clinic clinical cohort concentration concentrations "
+        "corticosteroid dementia dental diarrhoea diet discharge disease diuretic dna "
+        "doctor dose ecg edema emergency enfermedad enlargement enzyme erythema facial "
+        "fat fetal fibre fluid gastric genome gland glucose gravida headache hiv hormone "
+        "infections influenza kidney krankheit lateral lesion leukocyte lipid lung lymph "
+        "maladie malignant maternal maxillary medical medication medicine mellitus "
+        "membrane menstrual metabolic metabolism methionine mucosa muscles mutation "
+        "médecin médico nausea neck needle nerve neurologic niacin nodes nurse "
+        "nutritional obesity oral oximetry palate patients pharmacotherapy plasma "
+        "pneumonia polymerase posterior pregnancy prescription proteins recommended "
+        "recurrent renal riboflavin rna saturated saturation sexually skin stomach stroke "
+        "surgery surgical symptom symptoms synthesis systolic tissue trauma treatment "
+        "ventricle viruses vitamins wound",
+        1: "admitted body deep exercise foods health healthy heart history hospital illness "
+        "management oxygen pain pressure ray risk stress temperature therapy",
     },
     "law": {
-        3: "acre admissible admission agreement alleging amendment apartment appellate "
-        "approached arrest arrested assault attempted attorney aware battery breach "
-        "charged claiming clause commit completed constitutional constitutionality "
-        "contacted contained contract contractual conveyance conveyed convicted "
-        "conviction counsel court crime criminal damages deed defendant defense deliver "
-        "dismiss dismissed driving drove enacted enforceable evening excused executed "
-        "felony fourteenth grounds guilty gun hearsay heirs hit homeowner implied "
-        "inadmissible injured injuries injury involuntary judge judgment jurisdiction "
-        "jury larceny lease leased leaving liability liable license manslaughter murder "
-        "negligence negligent noticed notified objected objection officer opened "
-        "ordinance pedestrian permitted plaintiff possession prevail probable prohibiting "
-        "promise promised promptly properly prosecuted prosecution prove robbery seeks "
-        "shortly shot statute sue sued sues suit tenant testified testify testimony "
-        "thereafter tract unconstitutional unenforceable victim violate violates "
-        "violation witness",
-        2: "abogado accept admitted against although anwalt appeal avocat became began "
-        "building burglary buyer caused circumstances city claimed company conduct "
-        "consideration contrat contrato copyright covenant death duty easement entitled "
-        "facts federal fee fell front further gdpr gericht gesetz grant granted heir "
-        "hired homicide however husband informed intended intent land landlord lawsuit "
-        "lawyer legal ley local located loi misdemeanor moved offer offered patent "
-        "payment placed prosecutor protection purchase ran returned saw sell sent several "
-        "stated store subsequent testator title tort trademark treaty unless valid "
-        "verdict vertrag walking warrant wife",
-        1: "back cannot case claim could day due during estate house law motion out parties "
-        "party property public rights trial while within",
+        3: "admissible admission agreement alleging amendment appellate arrest arrested "
+        "assault attempted attorney battery breach burglary charged claiming clause "
+        "commit constitutional constitutionality contract contractor contractual "
+        "conveyance conveyed convicted conviction counsel court crime criminal damages "
+        "deed defendant defense dismiss dismissed enacted enforceable enforcement "
+        "executed felony fourteenth grounds guilty hearsay heirs homeowner implied "
+        "inadmissible injunction injured injuries injury involuntary judge judgment "
+        "jurisdiction jury larceny lawyer lease leased liability liable license "
+        "manslaughter murder negligence negligent objected objection officer ordinance "
+        "pedestrian plaintiff possession prevail probable probative prosecuted "
+        "prosecution prosecutor prove pursuant robbery sidewalk statute statutory sue "
+        "sued sues suit tenant testified testify testimony thereafter tort tract unaware "
+        "unconstitutional unenforceable vehicle victim violate violates violating "
+        "violation void witness",
+        2: "abogado admitted alleged anwalt appeal avocat buyer complaint consideration "
+        "contrat contrato copyright courts covenant doctrine easement entitled federal "
+        "gdpr gericht gesetz grant granted hearing heir hereby homicide intent killed "
+        "landlord lawsuit legal legally ley loi misdemeanor obligation patent permission "
+        "premises privilege proper provision subsequent testator title trademark treaty "
+        "valid verdict vertrag voluntary warrant",
+        1: "claim estate law motion parties party property rights trial",
     },
     "finance": {
         3: "accounting aggregate audit auditor curve diminishing economists elastic "
@@ -132,134 +128,125 @@ FIELDS: Final[Mapping[str, Mapping[int, str]]] = {
         "inflation keynesian loans marginal monetary monopolistic prices recession "
         "reserve securities sloping subsidies surplus unemployment wage",
         2: "allocated allocative appreciate asset atc autocorrelation balance bank banks "
-        "bigger bonds capita capital competition competitive consume consumer consumers "
-        "contractionary cpa crowding currencies currency curves cyclical deficit deposits "
+        "bonds capita capital competition competitive consume consumer consumers "
+        "contractionary cpa currencies currency curves cyclical deficit deposits "
         "depreciate depreciated dickey disadvantage discourages dividend dollar economies "
-        "economy equals equilibrium exit explanatory export fed financial firm fluctuate "
-        "fluctuations forecast forecasts fuller fund gap hat heteroscedasticity imports "
-        "improves impuesto impôt income indeterminate industries inflationary interest "
-        "intersects inversely invest investment investments investor lag ledger "
-        "liabilities loan loanable maximized maximizing minus monetarist monopoly "
-        "mortgage nominal oligopoly phillips portfolio producer producers productivity "
-        "propensity rates ratio regression regressive residuals revenue savings sellers "
-        "sheet shortage slopes spending squared stagflation stationary statistic steuer "
-        "substitute substitutes tariffs technological transactions treasury unemployed "
-        "unrestricted vat volatility wages",
-        1: "accounts adam affecting assets barriers benefit bond budget businesses classical "
-        "consumption corporate corporation costs demand demanded depreciation domestic "
-        "efficiency efficient employment entity equity excess exchange goods households "
-        "industry innovation inputs labor market markets meant money policies policy "
-        "price procedures production profit profits proportional quality remains reserves "
-        "resources sells services shares stable stock supplied supply tax taxes "
-        "technology trading transaction trend unchanged utility workers",
+        "economy equals equilibrium explanatory export fed financial firm fluctuate "
+        "fluctuations forecast forecasts fuller fund heteroscedasticity imports impuesto "
+        "impôt income indeterminate industries inflationary interest invest investment "
+        "investments investor lag ledger liabilities loan loanable maximized maximizing "
+        "monetarist monopoly mortgage nominal oligopoly phillips portfolio producer "
+        "producers productivity propensity rates ratio regression regressive residuals "
+        "revenue savings sellers shortage slopes spending squared stagflation stationary "
+        "statistic steuer substitute substitutes tariffs technological transactions "
+        "treasury unemployed unrestricted vat volatility wages",
+        1: "accounts affecting assets banking barriers benefit benefits bond budget "
+        "businesses checking classical confidence consumption corporate corporation "
+        "correlated costs debt declining demand demanded depreciation domestic efficiency "
+        "efficient employment entity equity errors exceeds excess exchange experiencing "
+        "goods hire households hypothesis industry innovation labor market markets money "
+        "policies policy price procedures produces production profit profits proportional "
+        "reporting reserves residual resources revenues sells services shares stable "
+        "stock supplied supply tax taxes technology trading transaction trend utility "
+        "workers",
     },
     "business": {
         3: "discounted installment marketing markup priced pricing stakeholder",
         2: "advertising annual bestellung billing brand cliente commande communications "
-        "compounded corporate customer customers delivery depreciation discount earnings "
-        "earns employee factura facture inventory invoice invoices kunde management "
-        "manager managers maturity maximize media orders organisation payments pays "
-        "pedido premium profitability promotional purchased receipt rechnung refund "
+        "company compounded corporate customer customers delivery depreciation discount "
+        "earnings earns employee factura facture inventory invoice invoices kunde "
+        "management manager managers maturity maximize media orders organisation payments "
+        "pays pedido premium profitability promotional purchased receipt rechnung refund "
         "retailers sales segmentation sells shipping startup strategy subscription "
         "supplier sustainability valuation",
         1: "account assets audience bond business buying campaign client commission "
-        "communication company consumer consumers corporation costs credit digital "
-        "employees evaluation expenses factory firm gross implementation insurance "
-        "internet investment loan manufacturing market order organizations paying payment "
-        "planning price proceeds product products profit promotion purchase purchases "
-        "purchasing salary savings services shares stock tax yield",
+        "communication consumer consumers corporation costs credit digital employees "
+        "evaluation expenses factory firm gross implementation insurance internet "
+        "investment loan manufacturing market order organizations paying payment planning "
+        "price proceeds product products profit promotion purchases purchasing salary "
+        "savings services shares stock tax yield",
     },
     "history": {
-        3: "abolition affairs africa africans america americas ancient arctic army britain "
-        "british catholic chinese christian christians civilization civilizations "
-        "colonial colonies conquest conscience courage crown dedicated divine dynasty "
-        "elites emperor empire enemies enlightenment era establishment europe european "
-        "europeans fifteen french glorious granada grave greatness hatred hereafter "
-        "historian holy homo imperial independence indian indians indigenous inhabitants "
-        "injustice king kingdom liberation liberties liberty majesty manifest mankind "
-        "merchants millions mine ministry monarchy native natives nobility obliged "
-        "ourselves peace penetrated peoples perpetual philosopher preservation privileges "
-        "prosperity protestant provinces queen reformation religions religious republic "
-        "republics revolution revolutions roman rome roosevelt royal rulers russia sacred "
-        "sacrifice sake sentiments settlements seventy simon slave slavery slaves sons "
-        "sovereign spanish stood struggle temple territories territory tribes tribute "
-        "tyranny unity universe unjust villages wars whatever worship worthy",
-        2: "african agricultural americans australia bring century chief china church cities "
-        "citizens civil constitution country culture desire destroyed developments "
-        "discovery drawn establish expressed fear fight forth france freedom germany god "
-        "governments humans justice laid laws live medieval middle military movement "
-        "nation nations nature ocean parts political practiced racial remained rich river "
-        "routes strength thomas together tools trade treaty understand united war",
-        1: "called common could days directly free influence order rights society states "
-        "taken union way written",
+        3: "abolition africa africans america americas anatomically ancient archaeological "
+        "armies army britain british catholic chinese christian christians civilization "
+        "civilizations colonial colonies conquered conquest consolidate corruption divine "
+        "dynasty earliest egyptian eighteenth emperor empire enlightened enlightenment "
+        "era erectus establishment europe european europeans french glorious granada "
+        "historian holy hominid homo imperial inca independence indian indians indigenous "
+        "inhabitants irrigation jefferson king kingdom kings liberation liberties liberty "
+        "majesty mankind merchants monarchy native natives nobility peace peasants "
+        "peoples protestant provinces queen reformation religions religious republic "
+        "republics reverence revolution revolutions roman rome roosevelt royal ruler "
+        "rulers russia russian sacred settlements ships sixteenth slave slavery slaves "
+        "socialist sovereign spain spaniards spanish temple territories territory tribes "
+        "troops tyranny unite unrest wars",
+        2: "african agricultural americans asia australia century chief china christianity "
+        "church citizens civil constitution continue country england expansion faith "
+        "france freedom germany god governments humans laws medieval mexico military "
+        "movement nation nations political racial subsistence treaty united war",
+        1: "history rights society states union",
     },
     "philosophy": {
         3: "argues counterexample counterexamples equivocation fallacies fallacy hominem "
         "ignorance kant mill moral morally predicate propositions symbolization",
-        2: "analogy antecedent aquinas arguing argument arguments buddhist candy categorical "
+        2: "analogy antecedent aquinas arguing argument arguments buddhist categorical "
         "christian conclusion consequent consequentialism consequentialist contradictory "
-        "defends dilemma disjunctive euthanasia evident facie flawed generalization hasty "
-        "hindu huemer inconsistency indirect islam justify kantian logic logically loves "
-        "meaningless morality necessarily nonhuman nussbaum permissible philosopher "
-        "philosophical philosophy plato premise prima proposition rawls reasoning "
-        "rightness ross scnt sikhism slippery socrates syllogism truth utilitarian "
-        "utilitarianism valuations virtues voted",
-        1: "abortion animals answers appeal argue aristotle arthur believes butler cat "
-        "circular conditional consequences construct creatures denying desires dignity "
-        "dinner divine ethics feel flower girlfriend happiness harm harms hobbes humanity "
-        "hume hypothetical inconsistent invalid joke justified logical mom myself "
-        "neighbor phrase pleasure prescription promotes pushed really sentence shower "
-        "sick sleeping slope stranger stuck sympathy taught thinks torture universally "
-        "users van virtue worse",
+        "defends dilemma disjunctive euthanasia facie flawed generalization hasty hindu "
+        "huemer inconsistency indirect islam justify kantian logic logically meaningless "
+        "morality necessarily nonhuman nussbaum permissible philosopher philosophical "
+        "philosophy plato premise prima proposition rawls reasoning rightness ross "
+        "sikhism slippery socrates syllogism truth utilitarian utilitarianism valuations "
+        "virtues",
+        1: "abortion argue aristotle believes circular conditional consequences construct "
+        "dignity divine ethics happiness harm harms hobbes humanity hume hypothetical "
+        "inconsistent invalid justified logical pleasure promotes torture virtue",
     },
     "psychology": {
         3: "anxiety behavior behavioral behaviors cerebellum cerebral cognitive conditioning "
         "disorder disorders dissociative dissonance ethically gestalt motivation piaget "
         "psychological psychologist psychologists psychology psychotherapy reinforcement "
         "schizophrenia sensorimotor stimuli stimulus thalamus therapist unconditioned",
-        2: "abilities acetylcholine achievement adaptation administered amygdala antisocial "
-        "appraisal assess associations attachment attribution aversive beck behaviorist "
-        "bias bipolar brain brains canadian childhood cognition colleagues comparing "
-        "compulsive concurrent conditioned confidentiality conscious constancy consultant "
-        "cope coping correlation cortex counseling cues depressed depression depressive "
-        "developmental disorganized eeg emotion emotional emphasizes enhances ethical "
-        "experiment experiments extinction feelings frustration functioning genetics "
-        "helping hippocampus humanistic hypothalamus illustrates incorrectly indicator "
-        "infants innate intelligence interpersonal isolation licensed lobe medulla mental "
-        "mood neurotransmitter observation obsessive operant outliers participants "
+        2: "abilities acetylcholine achievement adaptation administered adulthood amygdala "
+        "anger antisocial appraisal assess associations attachment attribution aversive "
+        "beck behaviorist bias biases bipolar brain brains childhood cognition compulsive "
+        "conditioned confidentiality conscious constancy cope coping correlation cortex "
+        "counseling cues depressed depression depressive designs detection developmental "
+        "disorganized dopamine eeg emotion emotional ethical experiment experiments "
+        "feelings frontal frustration functioning genetics hippocampus humanistic "
+        "hypothalamus infants innate intelligence interpersonal lobe mathematical medulla "
+        "memories mental mood neurotransmitter observation obsessive operant participants "
         "perception perceptual performance personality physiological predictive "
         "preoperational processing projective psychoanalysis psychoanalytic psychodynamic "
-        "reared recall relaxation reliability research retention retina retrieval reward "
-        "screening semantic sensory sessions shaping skills solving somatic spatial "
-        "stages statistical suggests taste tests therapeutic traits unethical unethically "
-        "unresolved validity waves",
-        1: "abstract accurately aggression assessment attend attitudes biological choice "
-        "classical client clients development duration educational error evaluation "
-        "exclusively experience exposure factors feedback genetic grade hypothesis "
-        "identity infant influenced learn learned learning memory motor neutral "
-        "phenomenon punishment reality recognize release researcher response results self "
-        "sexual sleep stress symptoms technique theory therapy thinking treatment",
+        "reared recall recognizing relaxation reliability research retention retina "
+        "retrieval reward screening semantic sensory sessions settings shaping skills "
+        "solving somatic spatial stages statistical suggests tests therapeutic traits "
+        "traumatic unethical unethically unresolved validity",
+        1: "abstract academic aggression assessment attend attitudes biological classical "
+        "client clients concerns development differences discussing educational "
+        "evaluation experience exposure factors feedback frequency genetic hypothesis "
+        "identity infant influenced intervention involve learn learned learning "
+        "longitudinal memory methods motor neutral perspective phenomenon punishment "
+        "reality researcher response satisfaction self sexual sleep stress symptoms "
+        "teacher technique testing theory therapy thinking tone treatment",
     },
     "society": {
-        3: "actors agenda committees contemporary ethnic globalization identities insecurity "
+        3: "agenda committees contemporary ethnic globalization identities insecurity "
         "paradigm realist referent threaten threats transnational veto",
-        2: "academic actor advocates arms behaviour borders capitalism capitalist coercive "
-        "cold communities conflict congressional cooperation defence democracy diplomacy "
+        2: "academic advocates arms behaviour borders capitalism capitalist coercive cold "
+        "communities conflict congressional cooperation defence democracy diplomacy "
         "dominant elections elite gender geography housing immigration increasingly "
         "infrastructure islam jobs labour legislation legislative liberal liberalism "
         "migration military minister nuclear parliament politics presidential regions "
-        "representatives resource ruling science senate societal societies sociology "
-        "sovereignty soviet sphere stability strategic supreme theories threat "
-        "traditional transition undermine urban violence vote voters weak weapons",
-        1: "access achieve asia biological birth central challenge characteristic choice "
-        "cities committee community concerns conflicts congress constitution constructed "
-        "corporations countries define demands democratic developing domestic election "
-        "ensure environmental forces global goals governmental governments groups "
-        "identified identity industrial institutions interaction interests international "
-        "intervention issue issues largely majority manufacturing markets movement "
-        "nineteenth norms objective ownership policies policy political popular "
-        "population populations poverty practical practices president race reduction "
-        "requirements resources resulting secure security serve shared social society "
-        "states strategy structural studies technological trade war welfare",
+        "representatives ruling science senate societal societies sociology sovereignty "
+        "soviet sphere stability strategic supreme theories threat traditional transition "
+        "undermine urban violence vote voters weapons",
+        1: "achieve asia biological central challenge cities committee community concerns "
+        "conflicts congress constitution corporations countries demands democratic "
+        "developing domestic election environmental forces global goals governmental "
+        "governments groups identity industrial institutions interaction interests "
+        "international intervention issue issues majority manufacturing markets movement "
+        "nineteenth norms policies policy political popular population populations "
+        "poverty practices president race resources secure security social society states "
+        "strategy structural studies technological trade war welfare",
     },
 }
