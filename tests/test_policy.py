@@ -206,7 +206,7 @@ routing:
     - {condition: "mood == 'bad' || env.REGION == 'eu' || time.hour < 6", target: large}
   default: small
 """,
-        app_signals={"mood": lambda request: "good"},
+        app_signals={"mood": lambda _: "good"},
     )
 
     assert policy.live_signals == {"agents.large.in_flight", "time.hour"}
@@ -302,39 +302,39 @@ guarantees:
         ),
         (
             HEAD + "routing: {rules: [{condition: input.tokens, target: small}]}",
-            "2:31: routing.rules.0.condition: bool is needed here, and this is int\n"
-            "  compare it with something",
+            ("2:31: routing.rules.0.condition: bool is needed here, and this is int\n"
+            "  compare it with something"),
         ),
         (
             HEAD + "flows: {small: {fallback: [large]}}\nrouting: {default: small}",
-            "2:9: flows: the flow 'small' has the name of an agent\n"
-            "  agents and flows share one namespace; rename one of them",
+            ("2:9: flows: the flow 'small' has the name of an agent\n"
+            "  agents and flows share one namespace; rename one of them"),
         ),
         (
             HEAD + "flows: {a: {fallback: [b]}, b: {fallback: [{fallback: [a]}]}}\n"
             "routing: {default: a}",
-            "2:56: flows.b.fallback.0.fallback.0: flows go in a circle: a -> b -> a\n"
-            "  let one of them end in an agent",
+            ("2:56: flows.b.fallback.0.fallback.0: flows go in a circle: a -> b -> a\n"
+            "  let one of them end in an agent"),
         ),
         (
             HEAD + "flows: {a: {fallback: [a]}}\nrouting: {default: a}",
-            "2:24: flows.a.fallback.0: flows go in a circle: a -> a\n"
-            "  let one of them end in an agent",
+            ("2:24: flows.a.fallback.0: flows go in a circle: a -> a\n"
+            "  let one of them end in an agent"),
         ),
         (
             "agents: [{id: a, simulated: x}, {id: a, simulated: y}]\nrouting: {default: a}",
-            "1:38: agents.1.id: the agent 'a' is declared a second time\n"
-            "  the first is at 1:10; rename one of them",
+            ("1:38: agents.1.id: the agent 'a' is declared a second time\n"
+            "  the first is at 1:10; rename one of them"),
         ),
         (
             HEAD + "routing: {default: small, rules: [{id: x, condition: 'true', target: small},"
             " {id: x, condition: 'true', target: large}]}",
-            "2:83: routing.rules.1.id: the rule 'x' stands here a second time\n"
-            "  the first is at 2:35; rename one of them",
+            ("2:83: routing.rules.1.id: the rule 'x' stands here a second time\n"
+            "  the first is at 2:35; rename one of them"),
         ),
         (
-            "agents: [{id: a, simulated: x, price: {input: -0.1, output: 1}}]\n"
-            "routing: {default: a}",
+            ("agents: [{id: a, simulated: x, price: {input: -0.1, output: 1}}]\n"
+            "routing: {default: a}"),
             "1:47: agents.0.price.input: must be greater than or equal to 0, not -0.1",
         ),
         (
@@ -343,8 +343,8 @@ guarantees:
         ),
         (
             "agents: [{id: a, simulated: x, timeout: soon}]\nrouting: {default: a}",
-            "1:41: agents.0.timeout: 'soon' is not a length of time;"
-            " write for example 80ms, 10s or 1h30m",
+            ("1:41: agents.0.timeout: 'soon' is not a length of time;"
+            " write for example 80ms, 10s or 1h30m"),
         ),
         (
             "agents: [{id: a, simulated: x, retry: -1}]\nrouting: {default: a}",
@@ -352,12 +352,12 @@ guarantees:
         ),
         (
             "agents: [{id: a, simulated: {errors: {timeot: 0.5}}}]\nrouting: {default: a}",
-            "1:39: agents.0.simulated.errors.timeot: 'timeot' is not allowed here\n"
-            "  did you mean 'timeout'?",
+            ("1:39: agents.0.simulated.errors.timeot: 'timeot' is not allowed here\n"
+            "  did you mean 'timeout'?"),
         ),
         (
-            "agents: [{id: a, simulated: {errors: {timeout: 0.7, budget: 0.7}}}]\n"
-            "routing: {default: a}",
+            ("agents: [{id: a, simulated: {errors: {timeout: 0.7, budget: 0.7}}}]\n"
+            "routing: {default: a}"),
             "1:29: agents.0.simulated: the shares of errors add up to more than 1",
         ),
         (
@@ -374,13 +374,13 @@ guarantees:
         ),
         (
             "agents: [{id: a, human: {queue: leads}}]\nrouting: {default: a}",
-            "1:18: agents.0: no key 'human' yet\n"
-            "  people come with durable flows; bind a function to the agent's id",
+            ("1:18: agents.0: no key 'human' yet\n"
+            "  people come with durable flows; bind a function to the agent's id"),
         ),
         (
             "agents: [{id: a, simulated: x, via: edge}]\nrouting: {default: a}",
-            "1:37: agents.0.via: no gateway 'edge'\n"
-            "  gateways come with the LiteLLM integration; write `via: direct` or leave it out",
+            ("1:37: agents.0.via: no gateway 'edge'\n"
+            "  gateways come with the LiteLLM integration; write `via: direct` or leave it out"),
         ),
         (
             "gateways: {edge: {base_url: 'https://gateway.example'}}\n" + HEAD
@@ -393,8 +393,8 @@ guarantees:
         ),
         (
             HEAD + "routing: {default: {cascade: [small, large]}}",
-            "2:21: routing.default: no flow 'cascade' yet\n"
-            "  it comes with scorers; use `fallback:` or `choose:`",
+            ("2:21: routing.default: no flow 'cascade' yet\n"
+            "  it comes with scorers; use `fallback:` or `choose:`"),
         ),
         (
             HEAD + "routing: {default: SMALL}",
@@ -404,8 +404,8 @@ guarantees:
             HEAD + "routing: {default: 7}",
             "2:20: routing.default: must be text or a mapping, not 7",
         ),
-        (HEAD + "routing: {default: {}}", "2:20: routing.default: a flow is empty\n"
-            "  known: balance, choose, fallback"),
+        (HEAD + "routing: {default: {}}", ("2:20: routing.default: a flow is empty\n"
+            "  known: balance, choose, fallback")),
         (
             HEAD + "plugins: {cahce: {}}\nrouting: {default: small}",
             "2:11: plugins: no plugin 'cahce'\n  known: (none)",
@@ -424,20 +424,20 @@ guarantees:
         ),
         (
             HEAD + "env: [my-var]\nrouting: {default: small}",
-            "2:7: env.0: 'my-var' is not the name of an environment variable\n"
-            "  write for example REGION",
+            ("2:7: env.0: 'my-var' is not the name of an environment variable\n"
+            "  write for example REGION"),
         ),
         (
             HEAD + "signals: {Tier: {from: metadata.tier}}\nrouting: {default: small}",
-            "2:11: signals: 'Tier' is not a name\n"
-            "  use small letters, digits and '_', and begin with a letter",
+            ("2:11: signals: 'Tier' is not a name\n"
+            "  use small letters, digits and '_', and begin with a letter"),
         ),
         (
             HEAD + "signals: {a: {expr: b}, b: {expr: a}}\nrouting: {default: small}",
-            "2:21: signals.a.expr: is in a circle: a, b\n"
+            ("2:21: signals.a.expr: is in a circle: a, b\n"
             "  let one of them read no other\n"
             "2:35: signals.b.expr: is in a circle: a, b\n"
-            "  let one of them read no other",
+            "  let one of them read no other"),
         ),
         (
             HEAD + "signals: {tier: {form: metadata.tier}}\nrouting: {default: small}",
@@ -450,40 +450,40 @@ guarantees:
         ),
         (
             HEAD + "guarantees: [{never: {when: 'true'}}, {}]\nrouting: {default: small}",
-            "2:22: guarantees.0.never:"
+            ("2:22: guarantees.0.never:"
             " write one of `agents_without:`, `agents_with:` and `agents:`\n"
-            "2:39: guarantees.1: write either `never:` or `at_most:`",
+            "2:39: guarantees.1: write either `never:` or `at_most:`"),
         ),
         (
             HEAD + "workflow: {routing: {route: {simple: small}}}\nrouting: {default: small}",
-            "2:12: workflow: `workflow.routing` and `routing` cannot stand together\n"
-            "  keep `routing:`; a row of the table is a rule with"
-            " condition: \"input.type == 'simple'\"",
+            ("2:12: workflow: `workflow.routing` and `routing` cannot stand together\n"
+            "  keep `routing:`; a row is a rule with"
+            " condition: \"input.type == 'simple'\""),
         ),
         (
             HEAD + "workflow: {routing: {route: {simpel: small, reasoning: LLM}}}",
-            "2:30: workflow.routing.route: no input.type 'simpel'\n"
+            ("2:30: workflow.routing.route: no input.type 'simpel'\n"
             "  did you mean 'simple'?\n"
             "2:56: workflow.routing.route.reasoning: no agent or flow 'LLM'\n"
-            "  known: large, small",
+            "  known: large, small"),
         ),
         (
             "agents: [{id: a, model: x, api_key: sk-123}]\nrouting: {default: a}",
-            "1:37: agents.0.api_key: a key must not stand in a policy\n"
-            "  write ${env:NAME} and put the key into that environment variable",
+            ("1:37: agents.0.api_key: a key must not stand in a policy\n"
+            "  write ${env:NAME} and put the key into that environment variable"),
         ),
         (
-            "agents: [{id: a, model: x, parameters: {extra_headers: {Authorization: Bearer x}}}]\n"
-            "routing: {default: a}",
-            "1:40: agents.0.parameters: the parameter 'authorization' may hold a key,"
+            ("agents: [{id: a, model: x, parameters: {extra_headers: {Authorization: Bearer x}}}]\n"
+            "routing: {default: a}"),
+            ("1:40: agents.0.parameters: the parameter 'authorization' may hold a key,"
             " and a key must not stand in a policy\n"
-            "  use the agent's `api_key: ${env:NAME}`",
+            "  use the agent's `api_key: ${env:NAME}`"),
         ),
         (
-            "agents: [{id: a, simulated: x, base_url: 'http://127.0.0.1'}]\n"
-            "routing: {default: a}",
-            "1:32: agents.0: an agent of the kind 'simulated' has no 'base_url'\n"
-            "  it belongs to agents with `model:`",
+            ("agents: [{id: a, simulated: x, base_url: 'http://127.0.0.1'}]\n"
+            "routing: {default: a}"),
+            ("1:32: agents.0: an agent of the kind 'simulated' has no 'base_url'\n"
+            "  it belongs to agents with `model:`"),
         ),
         (
             HEAD + "include: base.yaml\nrouting: {default: small}",

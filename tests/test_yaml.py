@@ -1,4 +1,4 @@
-"""The text of a policy is read as YAML 1.2, with the place of everything, or refused in one sentence."""
+"""A policy's text is read as YAML 1.2, with the place of everything, or refused in a sentence."""
 
 from __future__ import annotations
 
@@ -99,38 +99,52 @@ _REFUSED: list[tuple[str | bytes, str]] = [
     ("~", "p.yaml:1:1: the policy is empty\n  write one with 'conductor-mw init'"),
     (
         "- a\n",
-        "p.yaml:1:1: a policy is a mapping of keys such as 'agents:' and 'routing:'\n"
-        "  write one with 'conductor-mw init'",
+        (
+            "p.yaml:1:1: a policy is a mapping of keys such as 'agents:' and 'routing:'\n"
+            "  write one with 'conductor-mw init'"
+        ),
     ),
     (
         "a: 1\nb: 2\na: 3\n",
-        "p.yaml:3:1: the key 'a' stands here a second time\n"
-        "  the first is in line 1; keep one of them",
+        (
+            "p.yaml:3:1: the key 'a' stands here a second time\n"
+            "  the first is in line 1; keep one of them"
+        ),
     ),
     (
         "a: {b: 1, 'b': 2}",
-        "p.yaml:1:11: the key 'b' stands here a second time\n"
-        "  the first is in line 1; keep one of them",
+        (
+            "p.yaml:1:11: the key 'b' stands here a second time\n"
+            "  the first is in line 1; keep one of them"
+        ),
     ),
     (
         "a: 1\n---\nb: 2\n",
-        "p.yaml:2:1: a second document begins here\n"
-        "  keep one document in a file; remove the line '---'",
+        (
+            "p.yaml:2:1: a second document begins here\n"
+            "  keep one document in a file; remove the line '---'"
+        ),
     ),
     (
         "a: !!python/object:os.system 3",
-        "p.yaml:1:4: the tag '!!python/object:os.system' cannot stand in a policy\n"
-        "  remove it; quote the value if it is text",
+        (
+            "p.yaml:1:4: the tag '!!python/object:os.system' cannot stand in a policy\n"
+            "  remove it; quote the value if it is text"
+        ),
     ),
     (
         "a: !!str 3",
-        "p.yaml:1:4: the tag '!!str' cannot stand in a policy\n"
-        "  remove it; quote the value if it is text",
+        (
+            "p.yaml:1:4: the tag '!!str' cannot stand in a policy\n"
+            "  remove it; quote the value if it is text"
+        ),
     ),
     (
         "a: ! [1]",
-        "p.yaml:1:4: the tag '!' cannot stand in a policy\n"
-        "  remove it; quote the value if it is text",
+        (
+            "p.yaml:1:4: the tag '!' cannot stand in a policy\n"
+            "  remove it; quote the value if it is text"
+        ),
     ),
     (
         "%TAG ! tag:x,2026:\n---\na: 1",
@@ -142,8 +156,10 @@ _REFUSED: list[tuple[str | bytes, str]] = [
     ),
     (
         "a: {b: 1}\nc:\n  <<: {d: 1}\n",
-        "p.yaml:3:3: the merge key '<<' belongs to YAML 1.1\n"
-        "  write the keys out, or put what is shared into a file and include it",
+        (
+            "p.yaml:3:3: the merge key '<<' belongs to YAML 1.1\n"
+            "  write the keys out, or put what is shared into a file and include it"
+        ),
     ),
     ("? [a]\n: b", "p.yaml:1:3: a key must be one word or one quoted text"),
     ("a: &x b\n*x : c", "p.yaml:2:1: a key must be one word or one quoted text"),
@@ -179,8 +195,10 @@ _REFUSED: list[tuple[str | bytes, str]] = [
     ),
     (
         "a: [1\nb: 2",
-        "p.yaml:2:2: this is not YAML: a list is not closed, or a ',' is missing\n"
-        "  close it with ']'",
+        (
+            "p.yaml:2:2: this is not YAML: a list is not closed, or a ',' is missing\n"
+            "  close it with ']'"
+        ),
     ),
     (
         'a: "\\0"',
@@ -192,8 +210,10 @@ _REFUSED: list[tuple[str | bytes, str]] = [
     ),
     (
         "a: x\n b\u2028c",
-        "p.yaml:2:3: the character U+2028 cannot stand in a policy\n"
-        '  inside double quotes write "\\u2028"',
+        (
+            "p.yaml:2:3: the character U+2028 cannot stand in a policy\n"
+            '  inside double quotes write "\\u2028"'
+        ),
     ),
     (
         "a: \ud800",
@@ -201,8 +221,10 @@ _REFUSED: list[tuple[str | bytes, str]] = [
     ),
     (
         '"\\ud83d\\ude00": 1',
-        "p.yaml:1:4: this is not YAML: an escape names half a character\n"
-        "  write the character itself",
+        (
+            "p.yaml:1:4: this is not YAML: an escape names half a character\n"
+            "  write the character itself"
+        ),
     ),
     (
         "ä: ok\nb: \xff".encode("latin-1"),

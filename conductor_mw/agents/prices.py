@@ -1,4 +1,4 @@
-"""List prices and answer limits of models, from the table that LiteLLM ships, without importing it."""
+"""List prices and answer limits of models, from LiteLLM's table, without importing LiteLLM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from ..money import Price
+from conductor_mw.money import Price
 
 _TABLE: Final = "model_prices_and_context_window_backup.json"
 _PICO: Final = 10**12

@@ -1,4 +1,4 @@
-"""Compile a policy that was read: every name looked up, every condition checked, every mistake told."""
+"""Compile a policy that was read: look up every name, check every condition, tell every mistake."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from conductor_mw.durations import Duration
 from conductor_mw.errors import FailureKind
 from conductor_mw.flows.base import Target
-from conductor_mw.durations import Duration
 
 ID_PATTERN: Final = r"^[a-z][a-z0-9_-]*$"
 SIGNAL_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
@@ -83,8 +83,8 @@ class RetryEntry(Entry):
     times: int = Field(1, ge=0, le=20, description="further tries after the first")
     on: list[FailureKind] | None = Field(
         None,
-        description="the kinds of failure that are tried again: timeout, connection, rate_limit and "
-        "server_error where it is not said",
+        description="the kinds of failure that are tried again; without it timeout, connection, "
+        "rate_limit and server_error",
     )
     wait: Duration | None = Field(None, description="the first wait; it doubles with every try")
     longest: Duration | None = Field(None, description="the longest wait")

@@ -18,7 +18,6 @@ from conductor_mw.rules import compile as compile_expression
 from conductor_mw.rules.scope import Scope
 from conductor_mw.rules.types import BOOL, Type
 
-
 MAX_WORDS: Final = 250_000
 _WORD: Final = re.compile(r"\w+|[^\w\s]")
 

@@ -11,7 +11,8 @@ from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.validation import shown
 from conductor_mw.rules import DYN, Scope, Type
 from conductor_mw.signals import Facts, Signal, policy_signals
-from conductor_mw.signals.declared import Declaration, chains, declare
+from conductor_mw.signals.declared import Declaration, declare
+from conductor_mw.signals.reading import chains
 from conductor_mw.signals.shapes import MISSING
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -101,7 +102,7 @@ def scope_of(signals: dict[str, Signal]) -> Scope:
 
 
 def allowed_env(draft: Draft) -> dict[str, str]:
-    """Give the environment variables that the policy lets conditions read, as far as they are set."""
+    """Give the environment variables that conditions may read, as far as they are set."""
     allowed: dict[str, str] = {}
     for position, name in enumerate(draft.file.env):
         if not _VARIABLE.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Collect what is wrong with a policy while it is read, and give the part of it that people read."""
+"""Collect what is wrong with a policy while it is read, and give as much as people read."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class Findings:
 
     @property
     def enough(self) -> bool:
-        """Whether there are so many errors that looking for more helps nobody; remembers the answer."""
+        """Whether so much is wrong that looking for more helps nobody; remembers the answer."""
         self.cut = self.cut or self.errors >= ENOUGH
         return self.cut
 
     def told(self) -> list[Finding]:
-        """Give the findings in the order of the text: the errors, or the warnings if there are none."""
+        """Give the errors, or the warnings if there are none, in the order of the text."""
         severity: Severity = "error" if self.errors else "warning"
         found = sorted(finding for finding in self._kept if finding.severity == severity)
         told = [

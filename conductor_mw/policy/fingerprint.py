@@ -1,4 +1,4 @@
-"""The hash of a policy's meaning: the same however it is written, another as soon as it means more or less."""
+"""The hash of a policy's meaning: the same however it is written, another when it means another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from conductor_mw.plugins import Plugins
 from conductor_mw.policy.policy import Policy
 
 FORM: Final = "conductor-mw policy 1"
-"""Names the canonical form; a change of the form changes every fingerprint, so change this with it."""
+"""Names the canonical form; whoever changes the form changes this with it."""
 
 
 def digest(meaning: object) -> str:

@@ -1,9 +1,10 @@
-"""What must never happen, compiled: which agents are forbidden when, and what a request may cost."""
+"""What must never happen, compiled: who is forbidden when, and the most that a request may cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from conductor_mw.agents.base import Agent
 from conductor_mw.errors import Place
@@ -14,6 +15,8 @@ from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import shown
 from conductor_mw.rules import Expression
+
+_NOWHERE: Final = Place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Never:
     when: Expression
     agents: frozenset[str]
     text: str
-    place: Place = Place()
+    place: Place = _NOWHERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,6 @@ from conductor_mw.policy.validation import shown
 
 MAX_FILES: Final = 32
 MAX_CHAIN: Final = 8
-Refuse = Callable[..., None]
 
 
 @dataclass(slots=True)
@@ -99,46 +97,67 @@ class Includes:
         file: str,
         base: Path | None,
     ) -> Part | None:
-        def refuse(problem: str, mend: str = "") -> None:
-            self._findings.add(positions.place(at), "include", f"include: {problem}", mend)
+        try:
+            path = self._path(name, file, base)
+            return self._new(path, str(Path(file).parent / name))
+        except _Refused as refused:
+            problem = f"include: {refused.problem}"
+            self._findings.add(positions.place(at), "include", problem, refused.mend)
+            return None
 
+    def _path(self, name: str, file: str, base: Path | None) -> Path:
+        """Give the real path of an included file, if it may be read."""
         if base is None:
-            return refuse("a policy without a file of its own cannot include one")
+            raise _Refused("a policy without a file of its own cannot include one")
         if "\0" in name or not name:
-            return refuse(f"{shown(name)} is not the path of a file")
-        shown_path = str(Path(file).parent / name)
+            raise _Refused(f"{shown(name)} is not the path of a file")
         try:
             path = (base / name).resolve()
             root = (self._root or base).resolve()
             found = path.stat()
-        except (OSError, RuntimeError, ValueError):  # RuntimeError: symbolic links in a circle
-            return refuse(f"there is no file {shown(name)}", f"looked for {shown_path}")
+        except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
+            looked = f"looked for {Path(file).parent / name}"
+            raise _Refused(f"there is no file {shown(name)}", looked) from None
         if Path(name).is_absolute() or not path.is_relative_to(root):
-            mend = "move it below the including file's folder, or load the policy with `root=`"
-            return refuse(f"{shown(name)} lies outside the folder that policies may read", mend)
+            raise _Refused(
+                f"{shown(name)} lies outside the folder that policies may read",
+                "move it below the including file's folder, or load the policy with `root=`",
+            )
         if not stat.S_ISREG(found.st_mode):
-            return refuse(f"{shown(name)} is not a file")
-        return self._new(path, shown_path, refuse)
+            raise _Refused(f"{shown(name)} is not a file")
+        return path
 
-    def _new(self, path: Path, file: str, refuse: Refuse) -> Part | None:
+    def _new(self, path: Path, file: str) -> Part | None:
         ancestors = [known for known, _ in self._chain]
         if path in ancestors:
-            circle = [shown for _, shown in self._chain[ancestors.index(path) :]]
+            circle = [name for _, name in self._chain[ancestors.index(path) :]]
             circle.append(circle[0])
-            return refuse(f"files include each other: {' -> '.join(circle)}", "remove one of them")
+            said = f"files include each other: {' -> '.join(circle)}"
+            raise _Refused(said, "let one of them stand alone")
         if path in self._parts:
             return self._parts[path]
         if len(self._chain) > MAX_CHAIN or len(self.files) >= MAX_FILES:
-            return refuse(f"more than {MAX_CHAIN} levels or {MAX_FILES} files", "join some of them")
+            raise _Refused(
+                f"more than {MAX_CHAIN} levels or {MAX_FILES} files", "join some of them"
+            )
         try:
             text = read_file(path)
         except ConductorError as error:
-            return refuse(f"{file}: {error.problem}", error.mend)
+            raise _Refused(f"{file}: {error.problem}", error.mend) from None
         if self._bytes + len(text) > MAX_BYTES:
-            return refuse(f"the files have more than {MAX_BYTES} bytes together")
+            raise _Refused(f"the files have more than {MAX_BYTES} bytes together")
         self.files.append(file)
         self._chain.append((path, file))
         part = self.read(text, file, path.parent)
         self._chain.pop()
         self._parts[path] = part
         return part
+
+
+class _Refused(Exception):
+    """An included file is not read, and why."""
+
+    def __init__(self, problem: str, mend: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.mend = mend

@@ -11,7 +11,7 @@ TOP_KEYS: Final = {
 AGENT_KEYS: Final = {
     "accept": "it comes with cascades",
     "score": "it comes with cascades",
-    "replicas": "replicas come with the LiteLLM integration; use a flow `balance:` over several agents",
+    "replicas": "they come with the LiteLLM integration; use `balance:` over several agents",
     "worker": "workers come with durable flows; bind a function to the agent's id",
     "human": "people come with durable flows; bind a function to the agent's id",
     "cache": "it comes with the cache plugin",
@@ -30,4 +30,3 @@ FLOW_KEYS: Final = {
     "for_each": "it comes with durable flows",
     "shadow": "it comes later",
 }
-RULE_KEYS: Final = {"cache": "it comes with the cache plugin"}

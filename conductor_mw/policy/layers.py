@@ -1,13 +1,15 @@
-"""Compile the layers below `plugins:`: their option objects, and their order from outside to inside."""
+"""Compile the layers below `plugins:`: their option objects, and their order."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Hashable
 from functools import cache
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from conductor_mw.errors import PluginError
 from conductor_mw.plugins import LayerOffer
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
@@ -42,9 +44,10 @@ def _unknown(draft: Draft, name: str) -> None:
     absent = draft.plugins.absent.get(name)
     if absent is not None:
         problem, mend = f"the plugin {name!r} {absent.problem}", absent.mend
-    else:
-        problem, mend = f"no plugin {shown(name)}", Nearest(name, draft.plugins.layers.names)
-    draft.find(("plugins", name), "unknown-plugin", problem, mend, key=True)
+        draft.find(("plugins", name), "missing-plugin", problem, mend, key=True)
+        return
+    near = Nearest(name, draft.plugins.layers.names)
+    draft.find(("plugins", name), "unknown-plugin", f"no plugin {shown(name)}", near, key=True)
 
 
 def _options(draft: Draft, offer: LayerOffer, value: object) -> Any:
@@ -63,12 +66,28 @@ def _options(draft: Draft, offer: LayerOffer, value: object) -> Any:
         return None
 
 
-@cache
 def options_model(options: type[Any]) -> type[BaseModel]:
-    """Give the pydantic model of an option class: the class itself, or one made of a dataclass."""
+    """Give the pydantic model of an option class: the class itself, or one made of a dataclass.
+
+    Raises:
+        PluginError: its fields cannot be read.
+    """
     if issubclass(options, BaseModel):
         return options
-    hints = get_type_hints(options, include_extras=True)
+    asked: Hashable = options
+    return _model_of_dataclass(asked)
+
+
+@cache
+def _model_of_dataclass(options: Hashable) -> type[BaseModel]:
+    assert isinstance(options, type)  # noqa: S101 - hashable is what a cache asks for
+    try:
+        hints = get_type_hints(options, include_extras=True)
+    except NameError as error:
+        raise PluginError(
+            f"the options {options.__qualname__} cannot be read: {error}",
+            mend="Import the types of its fields outside `if TYPE_CHECKING:`.",
+        ) from error
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(options):
         if not field.init or callable(field.default):

@@ -1,4 +1,4 @@
-"""Read a policy's file with everything below it: skeleton checked, environment applied, overlays laid."""
+"""Read a policy's file with everything below it, lay one over the other, apply the environment."""
 
 from __future__ import annotations
 

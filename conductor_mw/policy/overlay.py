@@ -179,7 +179,7 @@ class _Overlay(_Join):
         self._check_labels(below, over)
         narrowed = below.copy()
         for key in over:
-            if key in ("id",) or (key in below and over[key] == below[key]):
+            if key == "id" or (key in below and over[key] == below[key]):
                 continue
             if key in _NARROWS:
                 problem = _NARROWS[key](below.get(key), over[key])
@@ -199,7 +199,7 @@ class _Overlay(_Join):
             return
         had, given = set(below.get("labels") or []), set(over["labels"] or [])
         for guarantee in self.base.get("guarantees") or []:
-            never = guarantee.get("never") or {}
+            never: Table = guarantee.get("never") or Table()
             wanted, shunned = never.get("agents_without"), never.get("agents_with")
             if wanted is not None and wanted in given - had:
                 problem = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from conductor_mw.agents.base import Agent
 from conductor_mw.errors import Finding, Place
@@ -14,6 +14,7 @@ from conductor_mw.rules import Expression, RuleTable
 from conductor_mw.rules.scope import Scope
 from conductor_mw.signals import Signal
 
+_NOWHERE: Final = Place()
 OnError = Literal["fail", "skip", "match"]
 
 
@@ -37,7 +38,7 @@ class Rule:
     target: str
     flow: Flow
     on_error: OnError = "fail"
-    place: Place = Place()
+    place: Place = _NOWHERE
 
 
 @dataclass(frozen=True, slots=True)

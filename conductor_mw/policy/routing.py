@@ -15,7 +15,7 @@ from conductor_mw.policy.policy import Rule
 from conductor_mw.policy.site import Flows
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import shown
-from conductor_mw.signals.type import TYPES
+from conductor_mw.signals.cues import TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,16 @@ def compile_routing(draft: Draft, flows: Flows) -> Routes:
             ("workflow", "routing"),
             "two-routings",
             "`workflow.routing` and `routing` cannot stand together",
-            "keep `routing:`; a row of the table is a rule with condition: \"input.type == 'simple'\"",
+            "keep `routing:`; a row is a rule with condition: \"input.type == 'simple'\"",
             key=True,
         )
         return Routes()
     if table is not None:
         return _Router(draft, flows, ("workflow", "routing")).from_table(table)
     at: Loc = ("routing",) if draft.file.routing is not None else ()
-    return _Router(draft, flows, at).from_rules(draft.file.routing or RoutingEntry())
+    return _Router(draft, flows, at).from_rules(
+        draft.file.routing or RoutingEntry.model_validate({})
+    )
 
 
 class _Router:
@@ -96,11 +98,11 @@ class _Router:
                 self.draft.find(at, "unknown-name", f"no input.type {shown(name)}", mend, key=True)
                 continue
             condition = self.draft.expression(f"input.type == '{name}'", at)
-            flow = self.flows.target(target, at)
+            compiled = self.flows.target(target, at)
             if condition is not None:
                 label = target if isinstance(target, str) else f"#{position}"
                 place = self.draft.positions.place(at, key=True)
-                rules.append(Rule(name, position, condition, label, flow, "fail", place))
+                rules.append(Rule(name, position, condition, label, compiled, "fail", place))
         default, flow = self._default(table.default)
         return Routes(tuple(rules), default, flow)
 

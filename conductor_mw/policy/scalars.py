@@ -35,7 +35,7 @@ _NOT_FINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 Scalar = str | int | float | bool | None
 
 
-def plain(text: str) -> Scalar:
+def plain(text: str) -> Scalar:  # noqa: PLR0911 - one for each kind of scalar
     """Give the value of an unquoted word.
 
     Raises:
@@ -45,7 +45,7 @@ def plain(text: str) -> Scalar:
     ['no', '12:30', 10, 1000.0, 31, None, True]
     """
     if text[:1] not in _NUMBER_BEGINS:
-        return _WORDS[text] if text in _WORDS else text
+        return _WORDS.get(text, text)
     if len(text) > LONGEST_NUMBER:
         if _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
             raise ValueError(f"a number has {len(text)} characters, {LONGEST_NUMBER} are allowed")
@@ -58,9 +58,9 @@ def plain(text: str) -> Scalar:
             raise ValueError(f"the number {text} is too large")
         return number
     if _OCTAL.fullmatch(text):
-        return int(text[2:], 8)
+        return int(text, 8)
     if _HEXADECIMAL.fullmatch(text):
-        return int(text[2:], 16)
+        return int(text, 16)
     if _NOT_FINITE.fullmatch(text):
         raise ValueError(f"the number {text} is not finite")
     return text

@@ -121,4 +121,5 @@ class _Generator(GenerateJsonSchema):
 
     def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> Any:
         """Leave the field out."""
+        del schema, error_info
         raise PydanticOmit

@@ -58,7 +58,7 @@ class Flows:
             return self._by_name(target, at)
         return self._inline(target, at)
 
-    def _by_name(self, name: str, at: Loc) -> Flow:
+    def _by_name(self, name: str, at: Loc) -> Flow:  # noqa: PLR0911 - one for each way to fail
         if name == BROKEN:
             return _STAND_IN
         self.used.add(name)
@@ -112,7 +112,7 @@ class Flows:
         self._open.pop()
         self.named[name] = Named(name, flow, min(flow.worst_calls, MAX_CALLS))
 
-    def _inline(self, mapping: dict[str, Any], at: Loc) -> Flow:
+    def _inline(self, mapping: dict[str, Any], at: Loc) -> Flow:  # noqa: PLR0911 - as above
         offers = self.draft.plugins.flows
         keys = [key for key in mapping if key in offers.names]
         if not keys:
@@ -213,7 +213,7 @@ class _Site:
         return found
 
 
-class _Told(Exception):  # noqa: N818 - it never leaves this module
+class _Told(Exception):
     """A piece of a flow is wrong, and the findings say so already."""
 
 

@@ -23,9 +23,9 @@ from conductor_mw.policy.document import (
     RuleEntry,
 )
 from conductor_mw.policy.findings import Findings
-from conductor_mw.policy.later import RULE_KEYS, TOP_KEYS
+from conductor_mw.policy.later import TOP_KEYS
 from conductor_mw.policy.tree import Positions, Series, Table
-from conductor_mw.policy.validation import parse, path, places_of, tell
+from conductor_mw.policy.validation import parse, places_of, tell
 
 BROKEN: Final = "\0"
 """A target that stands for a broken one; no file can hold it."""
@@ -156,14 +156,13 @@ def _replace_rule(rules: Series, position: int) -> None:
     rules[position] = _table(old, condition="true", target=target if usable else BROKEN)
 
 
-def _table(old: object, **entries: object) -> Table:
+def _table(old: Any, **entries: object) -> Table:
     """Give a table that stands where `old` stood and holds these entries."""
     begins = old.mark if isinstance(old, Table | Series) else 0
     table = Table(begins)
     for key, value in entries.items():
-        known = isinstance(old, Table) and key in old
-        key_mark, value_mark = old.places(key) if known else (begins, begins)  # type: ignore[union-attr]
-        table.put(key, value, key_mark, value_mark)
+        written = isinstance(old, Table) and key in old
+        table.put(key, value, *(old.places(key) if written else (begins, begins)))
     return table
 
 

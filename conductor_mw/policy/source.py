@@ -38,7 +38,7 @@ _IN_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 _BEGIN: Final = "write one with 'conductor-mw init'"
 
 
-class Refused(Exception):  # noqa: N818 - it never leaves this package
+class Refused(Exception):
     """Reading cannot go on; the findings say why."""
 
 
@@ -81,7 +81,7 @@ def _decoded(text: str | bytes, file: str, findings: Findings) -> str:
 
 def _from_utf8(text: bytes, file: str, findings: Findings) -> str:
     try:
-        return text.decode("utf-8")
+        decoded = text.decode("utf-8")
     except UnicodeDecodeError as error:
         before = text[: error.start]
         line = before.count(b"\n") + 1
@@ -89,10 +89,11 @@ def _from_utf8(text: bytes, file: str, findings: Findings) -> str:
         problem = f"byte 0x{text[error.start]:02x} is not UTF-8"
         findings.add(Place(file, line, column), "not-utf-8", problem, "save the file as UTF-8")
         raise Refused from error
+    return decoded
 
 
 class Composer:
-    """Builds the tree from parser events, without recursion: nesting is the attacker's to choose."""
+    """Builds the tree from parser events, without recursion: the file chooses how deep it nests."""
 
     def __init__(self, text: str, number: int, sources: Sources, findings: Findings) -> None:
         self.loader = _LOADER(text)
@@ -133,12 +134,12 @@ class Composer:
         if isinstance(after, DocumentStartEvent):
             mend = "keep one document in a file; remove the line '---'"
             self._refuse(after, "several-documents", "a second document begins here", mend)
-        if isinstance(root, Table):
-            return root
         if root is None:
             self._refuse(event, "empty", "the policy is empty", _BEGIN)
-        problem = "a policy is a mapping of keys such as 'agents:' and 'routing:'"
-        self._refuse(event, "not-a-mapping", problem, _BEGIN)
+        if not isinstance(root, Table):
+            problem = "a policy is a mapping of keys such as 'agents:' and 'routing:'"
+            self._refuse(event, "not-a-mapping", problem, _BEGIN)
+        return root
 
     def _root(self, next_event: Any) -> object:
         """Read one value with everything below it."""

@@ -187,13 +187,13 @@ _ESCAPES: Final = {"x": 4, "u": 6, "U": 10}
 
 
 def _written(line: str, value: str, offset: int) -> int:
-    """Give how many characters of `line` come before character `offset` of the scalar it begins with."""
+    """Give how much of `line` comes before character `offset` of the scalar it begins with."""
     quote = line[:1]
     if quote not in ("'", '"'):
         return offset if line.startswith(value) else 0
     at = 1
     for _ in range(offset):
-        if at >= len(line) or line[at] == quote and line[at + 1 : at + 2] != quote:
+        if at >= len(line) or (line[at] == quote and line[at + 1 : at + 2] != quote):
             return 0  # it goes on below
         if quote == "'" and line[at] == quote:
             at += 2

@@ -69,7 +69,7 @@ def parse(model: type[Model], tree: object) -> Model:
     return model.model_validate_json(json.dumps(tree), strict=True)
 
 
-def tell(
+def tell(  # noqa: PLR0917 - as `validate`, with the error in front
     error: ValidationError,
     model: type[BaseModel],
     tree: object,
