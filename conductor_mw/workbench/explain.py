@@ -1,0 +1,151 @@
+"""Say why a request goes where it goes, without sending anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from conductor_mw.agents.base import Agent
+from conductor_mw.decide import Decision, decide
+from conductor_mw.effects import Instant
+from conductor_mw.enforce import forbidden_agents
+from conductor_mw.errors import Place
+from conductor_mw.flows.agent import AskAgent
+from conductor_mw.flows.base import Flow
+from conductor_mw.flows.named import Named
+from conductor_mw.flows.rescue import Rescue
+from conductor_mw.policy import Policy
+from conductor_mw.request import Request
+from conductor_mw.signals import Facts
+
+_DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A rule that was passed over.
+
+    Attributes:
+        rule: its id.
+        because: the part of its condition that was not true.
+        place: where the rule was written.
+    """
+
+    rule: str
+    because: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A node of the target's flow.
+
+    Attributes:
+        word: what stands on the way to it: `1`, `80 %`, a condition.
+        label: an agent's id, a flow's name or strategy.
+        detail: an agent's model or kind; empty for a flow.
+        forbidden: the guarantee that keeps this request away from the agent, or an empty string.
+        below: the nodes that it may ask.
+    """
+
+    word: str
+    label: str
+    detail: str = ""
+    forbidden: str = ""
+    below: tuple[Branch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one request goes where it goes.
+
+    Attributes:
+        decision: the decision itself.
+        condition: the condition that held; empty where the default answers.
+        place: where the rule was written; empty where the default answers.
+        passed: the rules before it.
+        tree: who would be asked; None where there is no target.
+        rescues: who answers after which kinds of failure of the tree.
+        forbidden: the agents that this request must never reach, with the guarantee's words.
+    """
+
+    decision: Decision
+    condition: str
+    place: Place | None
+    passed: tuple[Passed, ...]
+    tree: Branch | None
+    rescues: tuple[tuple[tuple[str, ...], Branch], ...]
+    forbidden: Mapping[str, str]
+
+
+def explain(policy: Policy, request: Request, moment: Instant | None = None) -> Explanation:
+    """Explain the decision of a policy about a request.
+
+    Args:
+        policy: the compiled policy.
+        request: what would be asked.
+        moment: when it would be; now without it.
+
+    Raises:
+        EvaluationError: a condition could not be evaluated and its rule says `on_error: fail`.
+        RequestError: the request cannot be read.
+    """
+    moment = moment or Instant(time.monotonic(), time.time())
+    facts = Facts(request, policy.signals, moment, read_now=policy.live_signals)
+    decision = decide(policy, facts)
+    by_id = {rule.id: rule for rule in policy.rules}
+    forbidden = forbidden_agents(policy.guarantees, facts)
+    rule = None if decision.rule is None else by_id[decision.rule]
+    flow = policy.default_flow if rule is None else rule.flow
+    tree, rescues = _tree(flow, forbidden)
+    return Explanation(
+        decision=decision,
+        condition="" if rule is None else rule.condition.text,
+        place=None if rule is None else rule.place,
+        passed=tuple(
+            Passed(one.rule, one.because, by_id[one.rule].place) for one in decision.passed_over
+        ),
+        tree=tree,
+        rescues=rescues,
+        forbidden=forbidden,
+    )
+
+
+def _tree(
+    flow: Flow | None, forbidden: Mapping[str, str]
+) -> tuple[Branch | None, tuple[tuple[tuple[str, ...], Branch], ...]]:
+    if flow is None:
+        return None, ()
+    if not isinstance(flow, Rescue):
+        return _branch("", flow, forbidden, 0), ()
+    kinds: dict[Branch, list[str]] = {}
+    for kind, rescue in sorted(flow.by_kind.items()):
+        kinds.setdefault(_branch("", rescue, forbidden, 0), []).append(kind)
+    rescues = tuple((tuple(names), branch) for branch, names in kinds.items())
+    return _branch("", flow.flow, forbidden, 0), rescues
+
+
+def _branch(word: str, flow: Flow, forbidden: Mapping[str, str], depth: int) -> Branch:
+    if isinstance(flow, AskAgent):
+        agent = flow.agent
+        return Branch(word, agent.id, said(agent), forbidden.get(agent.id, ""))
+    label = flow.label
+    if isinstance(flow, Named):
+        flow = flow.flow
+        label = f"{label} · {flow.label}"
+    if depth >= _DEEPEST:
+        return Branch(word, label, "…")
+    below = tuple(_children(flow, forbidden, depth + 1))
+    return Branch(word, label, below=below)
+
+
+def _children(flow: Flow, forbidden: Mapping[str, str], depth: int) -> Iterator[Branch]:
+    for word, child in flow.children:
+        yield _branch(word, child, forbidden, depth)
+
+
+def said(agent: Agent) -> str:
+    """Give in a word who speaks for an agent: its model, or its kind."""
+    model = getattr(agent.options, "model", None)
+    return model if isinstance(model, str) else agent.kind
