@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from conductor_mw import (
     AgentOptions,
     Conductor,
     ConductorError,
+    Failure,
     Io,
     Open,
     Part,
@@ -32,6 +34,7 @@ from langchain_core.runnables.config import (
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
     patch_config,
+    var_child_runnable_config,
 )
 from pydantic import Field, PrivateAttr
 
@@ -67,30 +70,19 @@ class Child:
     async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
         del deadline  # LangChain has no timeout that every model takes for one call
         payload = cast("Payload", request.native)
-        runnable, messages = self._runnable(payload), payload.messages
+        runnable = self._runnable(payload)
         manager = cast("CallbackManager", payload.config["callbacks"]).copy()
         manager.add_tags([f"conductor:{self.id}"], inherit=False)
         config = cast("RunnableConfig", {**payload.config, "callbacks": manager})
-        if not request.stream:
-            answer = await Io(
-                lambda: runnable.invoke(messages, config),
-                aio=lambda: runnable.ainvoke(messages, config),
-            )
-            yield request.lens.read(_parsed(answer))
-            return
-        if payload.form == "events":
-            opened: Open[Any] = Open(
-                lambda: iter(runnable.stream_events(messages, config, version="v3")),
-                aio=lambda: _events(runnable, messages, config),
-            )
-        else:
-            opened = Open(
-                lambda: runnable.stream(messages, config),
-                aio=lambda: runnable.astream(messages, config),
-            )
-        async with await opened as chunks:
-            async for chunk in chunks:
-                yield request.lens.read(_parsed(chunk))
+        # A bound child merges the config around it into the one it is given. The engine runs every
+        # step of a run in one context, so a variable set here is found and reset by later steps.
+        token = var_child_runnable_config.set(config)
+        try:
+            async with aclosing(_parts(request, runnable, config)) as parts:
+                async for part in parts:
+                    yield part
+        finally:
+            var_child_runnable_config.reset(token)
 
     def _runnable(self, payload: Payload) -> Any:
         kwargs, shape = dict(payload.kwargs), payload.shape
@@ -105,6 +97,33 @@ class Child:
         return self.model.bind(**kwargs) if kwargs else self.model
 
 
+async def _parts(
+    request: Request, runnable: Any, config: RunnableConfig
+) -> AsyncGenerator[Part, None]:
+    payload, read = cast("Payload", request.native), request.lens.read
+    messages = payload.messages
+    if not request.stream:
+        answer = await Io(
+            lambda: runnable.invoke(messages, config),
+            aio=lambda: runnable.ainvoke(messages, config),
+        )
+        yield read(_parsed(answer))
+        return
+    if payload.form == "events":
+        opened: Open[Any] = Open(
+            lambda: iter(runnable.stream_events(messages, config, version="v3")),
+            aio=lambda: _events(runnable, messages, config),
+        )
+    else:
+        opened = Open(
+            lambda: runnable.stream(messages, config),
+            aio=lambda: runnable.astream(messages, config),
+        )
+    async with await opened as chunks:
+        async for chunk in chunks:
+            yield read(_parsed(chunk))
+
+
 async def _events(runnable: Any, messages: Any, config: Any) -> AsyncGenerator[Any, None]:
     async with await runnable.astream_events(messages, config, version="v3") as events:
         async for event in events:
@@ -113,7 +132,8 @@ async def _events(runnable: Any, messages: Any, config: Any) -> AsyncGenerator[A
 
 def _parsed(answer: Any) -> Any:
     if isinstance(answer, Mapping) and answer.get("parsing_error") is not None:
-        raise answer["parsing_error"]
+        error = answer["parsing_error"]
+        raise Failure("invalid_output", str(error)) from error
     return answer
 
 
@@ -128,8 +148,10 @@ class TracerChatModel(BaseChatModel):
         super().model_post_init(context)
         plugins = Plugins.core()
         plugins.add(LangChainAgents(), "langchain tracer")
-        version = {} if self.output_version is None else {"output_version": self.output_version}
-        bound = {name: child.model_copy(update=version) for name, child in self.children.items()}
+        bound: dict[str, BaseChatModel] = self.children
+        if self.output_version is not None:
+            told = {"output_version": self.output_version}
+            bound = {name: child.model_copy(update=told) for name, child in bound.items()}
         self._conductor = Conductor.from_text(self.policy, agents=bound, plugins=plugins)
 
     @property
