@@ -74,7 +74,7 @@ def options_model(options: type[Any]) -> type[BaseModel]:
     """
     if issubclass(options, BaseModel):
         return options
-    asked: Hashable = options
+    asked: Any = options
     return _model_of_dataclass(asked)
 
 
