@@ -51,7 +51,7 @@ _ASKING: Final[Mapping[str, Mapping[float, str]]] = {
     },
     "summary": {
         4: "summarize summarise summary tldr tl zusammenfassung résume résumé résumer résumez "
-        "resume resumen resumir riassumi riassunto resuma resumo samenvatting vat streszczenie "
+        "resume resumen resumir riassumi riassunto resuma resumo samenvatting streszczenie "
         "podsumuj shrň sammanfatta referat özetle",
         3: "condense gist recap takeaways",
         2: "shorten fasse fassen zusammen overview abstract highlights boil",
@@ -79,10 +79,10 @@ _ASKING: Final[Mapping[str, Mapping[float, str]]] = {
         "reset konto ticket warranty upgrade rechnung facture factura fattura fatura factuur "
         "τιμολόγιο remboursement reembolso declined declining settings button export upload",
         1: "order your help broken cannot issue hilfe card paid send update delete address "
-        "working problem plan pay customer customers change statement still again yesterday "
+        "working problem plan pay customer customers change still again yesterday "
         "today stopped missing wrong twice suddenly anymore yet waiting never noch wieder "
         "toujours encore todavía ancora aindasupport urgent merge",
-        0.5: "working problem plan pay customer customers change statement still again yesterday "
+        0.5: "working problem plan pay customer customers change still again yesterday "
         "today stopped missing wrong twice suddenly anymore yet waiting never noch wieder "
         "toujours encore todavía ancora ainda",
     },
@@ -165,7 +165,7 @@ _PAIRS: Final[Mapping[str, Mapping[float, str]]] = {
     "support": {
         3: "my-account our-account my-order my-invoice my-password log-in sign-in meine-rechnung "
         "mein-konto our-invoice your-invoice direct-debit two-factor credit-card",
-        2: "how-do can-i can-we do-i do-we my-card your-support you-please please-send turn-on "
+        2: "can-i can-we do-i do-we my-card your-support you-please please-send turn-on "
         "not-working doesn-t don-t i-paid we-paid wie-kann kann-ich pouvez-vous comment-puis "
         "posso-puedo como-puedo",
     },
@@ -205,7 +205,7 @@ _OPENERS: Final[Mapping[str, Mapping[float, str]]] = {
     },
     "extraction": {
         1: "list identify read get copy",
-        3: "extract pull parse extrahiere extrais extrae",
+        3: "extract pull parse classify extrahiere extrais extrae",
     },
     "translation": {3: "translate übersetze traduis traduisez traduce vertaal ins"},
     "analysis": {3: "analyze analyse assess review compare evaluate critique vergleiche bewerte"},
@@ -223,8 +223,8 @@ COURTESIES: Final = words_of(
 """Words that may stand before the word that opens an instruction."""
 
 FIRST_PERSON: Final = words_of(
-    "i we my our us me ich wir mein meine unser unsere uns mir je nous mon ma mes notre nos yo "
-    "mi nosotros nuestra nuestro io noi mio mia nostro eu meu minha nós ik wij mijn ons jag "
+    "i we my our me ich wir mein meine unser unsere uns mir je nous mon ma mes notre nos yo "
+    "mi nosotros nuestra nuestro io noi mio mia nostro eu meu minha nós tenho temos nossa nosso tengo tenemos ho abbiamo ik wij mijn ons jag "
     "vi jeg ja mój"
 )
 

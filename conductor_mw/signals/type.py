@@ -77,7 +77,9 @@ def _add_shapes(glance: Glance, zone: frozenset[str], scores: list[float]) -> No
     if glance.code:
         scores[_CODE] += 4.0
     if not zone.isdisjoint(FIRST_PERSON):
-        scores[_SUPPORT] += 1.0 if words <= 120 else 0.5
+        # Somebody who tells of himself and asks wants something done; a question of
+        # knowledge seldom says "I".
+        scores[_SUPPORT] += 0.5 if words > 120 else 2.0 if asks and words >= 8 else 1.0
     if words <= 30:
         scores[_SIMPLE] += 1.0 if asks else 0.5
     if words <= 6 and not asks:
