@@ -29,6 +29,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Let threads take turns every few instructions, so that a missing lock shows."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
 def test_a_value_comes_back_as_it_was_kept(store: Store) -> None:
     value = bytes(range(256))
 
@@ -123,23 +132,25 @@ def test_a_sum_may_be_larger_than_sixty_four_bits(store: Store) -> None:
     assert store.add("budget", "key", 2**63, now=0) == 2**64
 
 
+@pytest.mark.usefixtures("restless")
 def test_eight_threads_lose_no_addition(store: Store) -> None:
-    together = Barrier(8)
+    together = Barrier(8, timeout=20)
 
     def add() -> None:
         together.wait()
-        for _ in range(25):
+        for _ in range(100):
             store.add("budget", "key", 1, now=0)
 
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(add) for _ in range(8)]:
             done.result()
 
-    assert store.get("budget", "key", now=0) == b"200"
+    assert store.get("budget", "key", now=0) == b"800"
 
 
+@pytest.mark.usefixtures("restless")
 def test_of_eight_threads_that_swap_one_wins_each_round(store: Store) -> None:
-    together = Barrier(8)
+    together = Barrier(8, timeout=20)
 
     def claim(thread: int) -> list[bool]:
         won: list[bool] = []
