@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from conductor_mw.errors import ConditionError, EvaluationError
-from conductor_mw.rules import DYN, Expression, Scope, Unsupported, compile, parse_type
+from conductor_mw.rules import DYN, Expression, Scope, Unsupported, parse_type
+from conductor_mw.rules import compile as condition
 from conductor_mw.rules.generator import RAISED
 from conductor_mw.rules.limits import Steps
 from conductor_mw.rules.types import Type
@@ -60,7 +61,7 @@ class Score:
 
 def value_of(typed: Mapping[str, Any]) -> object:
     """Return a typed value of the suite as plain Python."""
-    kind, value = typed["t"], typed.get("v")
+    kind, value = str(typed["t"]), cast("Any", typed.get("v"))
     if kind == "null":
         return None
     if kind in ("bool", "string"):
@@ -76,9 +77,11 @@ def value_of(typed: Mapping[str, Any]) -> object:
     raise LookupError(kind)
 
 
-def same(expected: Mapping[str, Any], value: object) -> bool:
+def same(  # noqa: PLR0911 - one return for each type
+    expected: Mapping[str, Any], value: object
+) -> bool:
     """Return whether `value` is `expected`, type and all."""
-    kind, wanted = expected["t"], expected.get("v")
+    kind, wanted = str(expected["t"]), cast("Any", expected.get("v"))
     if kind == "null":
         return value is None
     if kind == "bool":
@@ -95,19 +98,12 @@ def same(expected: Mapping[str, Any], value: object) -> bool:
     if kind == "string":
         return type(value) is str and value == wanted
     if kind == "list":
-        return (
-            isinstance(value, list)
-            and len(value) == len(wanted)
-            and all(same(a, b) for a, b in zip(wanted, value, strict=True))
-        )
-    if kind == "map":
-        return (
-            isinstance(value, dict)
-            and len(value) == len(wanted)
-            and all(
-                any(same(key, k) and same(item, v) for k, v in value.items())
-                for key, item in wanted
-            )
+        items = cast("list[object]", value) if isinstance(value, list) else [None, *wanted]
+        return len(items) == len(wanted) and all(map(same, wanted, items))
+    if kind == "map" and isinstance(value, dict):
+        entries = cast("dict[object, object]", value)
+        return len(entries) == len(wanted) and all(
+            any(same(key, k) and same(item, v) for k, v in entries.items()) for key, item in wanted
         )
     return False
 
@@ -131,7 +127,7 @@ def load(case: Case) -> Expression | Score:
     except ConditionError:
         return Score("refused", "a variable of a type that is not here")
     try:
-        return compile(case["expr"], DYN, scope)
+        return condition(case["expr"], DYN, scope)
     except Unsupported as error:
         return Score("refused", error.feature)
     except ConditionError as error:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from importlib import import_module, util
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conductor_mw.errors import ConditionError, EvaluationError
-from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, STRING, Scope, compile, list_of, map_of
+from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, STRING, Scope, list_of, map_of
+from conductor_mw.rules import compile as condition
 from conductor_mw.rules.generator import RAISED
 from conductor_mw.rules.limits import Steps
 
@@ -52,15 +53,19 @@ class Lazy(dict[str, object]):
         return value
 
 
-INTS = st.sampled_from([0, 1, -1, 2, 3, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]) | st.integers(-9, 9)
+INTS = st.sampled_from([0, 1, -1, 2, 3, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]) | st.integers(
+    -9, 9
+)
 DOUBLES = st.sampled_from([0.0, -0.0, 0.5, 1.0, -2.5, 1e18, 9.3e18, math.inf, -math.inf, math.nan])
 TEXTS = st.sampled_from(["", "a", "b", "ab", "é", "🐱", "1", "1.5", "true", "x" * 300])
 PLAIN = st.one_of(INTS, DOUBLES, TEXTS, st.booleans(), st.none())
 ANYTHING = st.recursive(
     PLAIN,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    ),
     max_leaves=4,
-)  # fmt: skip
+)
 WORLDS = st.fixed_dictionaries(
     {
         "n": INTS,
@@ -86,22 +91,40 @@ def literal(value: object) -> str:
     return "null" if value is None else str(value)
 
 
-def draw_text(draw: Any, kind: str, depth: int, variables: tuple[tuple[str, str], ...]) -> str:
+def is_written(value: object) -> bool:
+    """Return whether a constant can be written down: infinities and NaN cannot."""
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def draw_text(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one return for each shape
+    draw: Any, kind: str, depth: int, variables: tuple[tuple[str, str], ...]
+) -> str:
     """Return the text of a random condition part of one type."""
 
     def part(wanted: str) -> str:
         return draw_text(draw, wanted, depth - 1, variables)
 
     def one(*choices: str) -> str:
-        return draw(st.sampled_from(choices))
+        return str(draw(st.sampled_from(choices)))
 
-    names = {"int": ["n", "k"], "double": ["x"], "string": ["s"], "bool": ["b"], "dyn": ["d", "m.a", "m['b']"],
-             "ints": ["ns"], "strings": ["ss"]}[kind]  # fmt: skip
+    names = {
+        "int": ["n", "k"],
+        "double": ["x"],
+        "string": ["s"],
+        "bool": ["b"],
+        "dyn": ["d", "m.a", "m['b']"],
+        "ints": ["ns"],
+        "strings": ["ss"],
+    }[kind]
     names = [*names, *(name for name, of in variables if of == kind)]
     if depth <= 0 or draw(st.integers(0, 5)) == 0:
-        constants = {"int": INTS, "double": DOUBLES.filter(math.isfinite), "string": TEXTS,
-                     "bool": st.booleans(), "dyn": PLAIN.filter(lambda v: v == v and abs(v) != math.inf
-                                                                if isinstance(v, float) else True)}  # fmt: skip
+        constants = {
+            "int": INTS,
+            "double": DOUBLES.filter(math.isfinite),
+            "string": TEXTS,
+            "bool": st.booleans(),
+            "dyn": PLAIN.filter(is_written),
+        }
         if kind in constants and draw(st.booleans()):
             text = literal(draw(constants[kind]))
             return f"dyn({text})" if kind == "dyn" else text
@@ -120,9 +143,12 @@ def draw_text(draw: Any, kind: str, depth: int, variables: tuple[tuple[str, str]
             of = one("int", "double", "string", "bool", "ints", "strings", "dyn")
             return f"({part(of)} {one('==', '!=')} {part(of)})"
         if shape == 2:
-            return f"({part(one('int', 'double', 'string', 'bool'))} {one('==', '!=')} {part('dyn')})"
+            return (
+                f"({part(one('int', 'double', 'string', 'bool'))} {one('==', '!=')} {part('dyn')})"
+            )
         if shape == 3:
-            return f"({part(one('int', 'double', 'string'))} {one('<', '<=', '>', '>=')} {part('dyn')})"
+            of = one("int", "double", "string")
+            return f"({part(of)} {one('<', '<=', '>', '>=')} {part('dyn')})"
         if shape == 4:
             return f"!({part('bool')})"
         if shape == 5:
@@ -143,7 +169,13 @@ def draw_text(draw: Any, kind: str, depth: int, variables: tuple[tuple[str, str]
             return f"{part('dyn')}.exists({macro}, {body('dyn', 'bool')})"
         if shape == 13:
             return f"({part('bool')} ? {part('bool')} : {part('bool')})"
-        return "(" + f" {one('&&', '||')} ".join(part(one("bool", "bool", "bool", "dyn")) for _ in range(draw(st.integers(2, 3)))) + ")"  # fmt: skip  # noqa: E501
+        return (
+            "("
+            + f" {one('&&', '||')} ".join(
+                part(one("bool", "bool", "bool", "dyn")) for _ in range(draw(st.integers(2, 3)))
+            )
+            + ")"
+        )
     if kind == "int":
         shape = draw(st.integers(0, 8))
         if shape <= 3:
@@ -203,16 +235,17 @@ def outcome(way: Any, facts: Mapping[str, object]) -> str:
 def shown(value: object) -> str:
     """Return a value with its type, NaN being itself."""
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(shown, value)) + "]"
+        return "[" + ", ".join(map(shown, cast("list[object]", value))) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(sorted(f"{shown(k)}: {shown(v)}" for k, v in value.items())) + "}"
+        entries = cast("dict[object, object]", value).items()
+        return "{" + ", ".join(sorted(f"{shown(k)}: {shown(v)}" for k, v in entries)) + "}"
     return f"{type(value).__name__} {value!r}"
 
 
 @MANY
 @given(conditions(), WORLDS)
 def test_interpreter_and_generated_code_agree(text: str, world: dict[str, object]) -> None:
-    expression = compile(text, DYN, SCOPE)
+    expression = condition(text, DYN, SCOPE)
 
     precise = outcome(expression.interpret, world)
 
@@ -230,16 +263,16 @@ def test_they_agree_also_where_signals_fail(
     text: str, world: dict[str, object], failing: set[str]
 ) -> None:
     facts = {**world, **{name: EvaluationError(f"no {name}") for name in failing}}
-    expression = compile(text, DYN, SCOPE)
+    expression = condition(text, DYN, SCOPE)
 
     assert outcome(expression.evaluate, facts) == outcome(expression.interpret, facts)
 
 
 @pytest.fixture(scope="module")
 def google() -> Any:
-    if importlib.util.find_spec("cel_expr_python") is None:
+    if util.find_spec("cel_expr_python") is None:
         pytest.skip("cel-expr-python, the oracle used in development, is not installed")
-    cel = importlib.import_module("cel_expr_python.cel")
+    cel = import_module("cel_expr_python.cel")
     kinds = {"n": "INT", "k": "INT", "x": "DOUBLE", "s": "STRING", "b": "BOOL", "d": "DYN"}
     variables = {name: getattr(cel.Type, kind) for name, kind in kinds.items()}
     variables["ns"] = cel.Type.List(cel.Type.INT)
@@ -270,7 +303,7 @@ def test_google_s_implementation_says_the_same(
     if expected is None:
         return
 
-    assert outcome(compile(text, DYN, SCOPE).interpret, world) == expected
+    assert outcome(condition(text, DYN, SCOPE).interpret, world) == expected
 
 
 def test_the_generator_of_conditions_makes_conditions() -> None:
@@ -281,7 +314,7 @@ def test_the_generator_of_conditions_makes_conditions() -> None:
     def count(text: str) -> None:
         nonlocal made
         try:
-            compile(text, DYN, SCOPE)
+            condition(text, DYN, SCOPE)
         except ConditionError:
             return
         made += 1

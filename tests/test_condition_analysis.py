@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conductor_mw import rules
 from conductor_mw.errors import EvaluationError
-from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, STRING, Expression, Scope, compile
+from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, STRING, Expression, Scope
 from conductor_mw.rules.analyse import always_true, never_true, shadowed
 
 SCOPE = Scope(
@@ -20,7 +21,7 @@ SCOPE = Scope(
 
 
 def condition(text: str) -> Expression:
-    return compile(text, BOOL, SCOPE)
+    return rules.compile(text, BOOL, SCOPE)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,10 @@ def test_what_always_holds_is_found(text: str, always: bool) -> None:
         (["n <= 4", "n < 5"], [(0, 1)]),
         (["true", "n < 5", "b"], [(0, 1), (0, 2)]),
         (["s == 'a'", "s == 'a' && n < 5", "s == 'b' && n < 5"], [(0, 1)]),
-        (["s in ['a', 'b']", "s == 'a'", "s in ['a', 'b', 'c']", "s == 'b' && b"], [(0, 1), (2, 3)]),
+        (
+            ["s in ['a', 'b']", "s == 'a'", "s in ['a', 'b', 'c']", "s == 'b' && b"],
+            [(0, 1), (2, 3)],
+        ),
         (["s != 'a'", "s == 'b'"], [(0, 1)]),
         (["s == 'a' || s == 'b'", "s == 'b'"], [(0, 1)]),
         (["s.contains('x')", "n < 3 && s.contains('x')"], [(0, 1)]),
@@ -123,12 +127,20 @@ def test_what_an_earlier_rule_covers_is_found(
     assert list(shadowed([condition(text) for text in texts])) == pairs
 
 
-COMPARISONS = st.builds("{} {} {}".format, st.just("n"), st.sampled_from("< <= > >= == !=".split()),
-                        st.integers(0, 4))  # fmt: skip
+COMPARISONS = st.builds(
+    "{} {} {}".format,
+    st.just("n"),
+    st.sampled_from(["<", "<=", ">", ">=", "==", "!="]),
+    st.integers(0, 4),
+)
 ATOMS = st.one_of(
     COMPARISONS,
-    st.builds("x {} {}.5".format, st.sampled_from("< <= > >= == !=".split()), st.integers(0, 2)),
-    st.sampled_from(["b", "s == 'a'", "s != 'a'", "s in ['a', 'b']", "d == 1", "d > 1", "d == 'a'"]),
+    st.builds(
+        "x {} {}.5".format, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), st.integers(0, 2)
+    ),
+    st.sampled_from(
+        ["b", "s == 'a'", "s != 'a'", "s in ['a', 'b']", "d == 1", "d > 1", "d == 'a'"]
+    ),
 )
 TESTS = st.recursive(
     ATOMS,
@@ -139,10 +151,14 @@ TESTS = st.recursive(
     ),
     max_leaves=5,
 )
-WORLDS = [
+WORLDS: list[dict[str, object]] = [
     {"n": n, "x": x, "s": s, "b": b, "d": d}
     for n, x, s, b, d in product(
-        range(-1, 6), (-1.0, 0.5, 1.0, 2.5, float("nan")), "abc", (True, False), (1, 1.0, 2, "a", True)
+        range(-1, 6),
+        (-1.0, 0.5, 1.0, 2.5, float("nan")),
+        "abc",
+        (True, False),
+        (1, 1.0, 2, "a", True),
     )
 ]
 

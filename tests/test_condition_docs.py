@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, STRING, Scope, compile, limits, list_of, map_of
+from conductor_mw.rules import (
+    BOOL,
+    DOUBLE,
+    DYN,
+    INT,
+    STRING,
+    Scope,
+    limits,
+    list_of,
+    map_of,
+)
+from conductor_mw.rules import (
+    compile as condition,
+)
 from conductor_mw.rules.signatures import CONVERSIONS, MACROS, METHODS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "conditions.md").read_text(encoding="utf-8")
@@ -26,7 +39,9 @@ SCOPE = Scope(
     }
 )
 EXAMPLES = [
-    line for block in re.findall(r"```cel\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()
+    line
+    for block in re.findall(r"```cel\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
 ]
 
 
@@ -35,7 +50,7 @@ def test_every_example_loads(text: str) -> None:
     if "matches" in text:
         pytest.importorskip("re2")
 
-    assert compile(text, BOOL, SCOPE).text == text
+    assert condition(text, BOOL, SCOPE).text == text
 
 
 def test_there_are_examples() -> None:
@@ -49,8 +64,15 @@ def test_every_function_is_named(name: str) -> None:
 
 @pytest.mark.parametrize(
     "limit",
-    ["MAX_TEXT", "MAX_DEPTH", "MAX_MACROS", "MAX_STEPS", "MAX_TABLE_STEPS", "MAX_PATTERN",
-     "MAX_PROGRAM"],
-)  # fmt: skip
+    [
+        "MAX_TEXT",
+        "MAX_DEPTH",
+        "MAX_MACROS",
+        "MAX_STEPS",
+        "MAX_DECISION_STEPS",
+        "MAX_PATTERN",
+        "MAX_PROGRAM",
+    ],
+)
 def test_every_limit_is_named(limit: str) -> None:
     assert f"{getattr(limits, limit):,}" in PAGE.partition("## Limits")[2]

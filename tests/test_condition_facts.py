@@ -7,9 +7,24 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from conductor_mw.errors import EvaluationError, Suspend
-from conductor_mw.rules import BOOL, DYN, INT, STRING, Expression, RuleTable, Scope, compile, list_of
+from conductor_mw.rules import (
+    BOOL,
+    DYN,
+    INT,
+    STRING,
+    Expression,
+    OnError,
+    RuleTable,
+    Scope,
+    list_of,
+)
+from conductor_mw.rules import (
+    compile as condition,
+)
 
 SCOPE = Scope({"a": BOOL, "b": BOOL, "n": INT, "s": STRING, "l": list_of(INT), "d": DYN})
+
+FAIL: OnError = "fail"
 
 Evaluate = Callable[[Expression, Mapping[str, object]], object]
 WAYS: list[Evaluate] = [Expression.interpret, Expression.evaluate]
@@ -35,7 +50,7 @@ class Lazy(dict[str, object]):
     def __contains__(self, name: object) -> bool:
         raise AssertionError("a signal is only ever asked for by facts[name]")
 
-    def get(self, name: str, default: object = None) -> object:
+    def get(self, *_: object) -> object:
         raise AssertionError("a signal is only ever asked for by facts[name]")
 
 
@@ -55,7 +70,7 @@ class Lazy(dict[str, object]):
 def test_only_what_is_needed_is_asked_for(way: Evaluate, text: str, asked: list[str]) -> None:
     facts = Lazy(a=False, b=True, n=7, l=[1, 2])
 
-    way(compile(text, BOOL, SCOPE), facts)
+    way(condition(text, BOOL, SCOPE), facts)
 
     assert facts.asked == asked
 
@@ -64,23 +79,23 @@ def test_only_what_is_needed_is_asked_for(way: Evaluate, text: str, asked: list[
 def test_a_signal_that_fails_is_absorbed_as_any_error(way: Evaluate) -> None:
     failing = EvaluationError("no sentiment today")
 
-    assert way(compile("n > 1 || a", BOOL, SCOPE), Lazy(n=failing, a=True)) is True
-    assert way(compile("n > 1 && a", BOOL, SCOPE), Lazy(n=failing, a=False)) is False
+    assert way(condition("n > 1 || a", BOOL, SCOPE), Lazy(n=failing, a=True)) is True
+    assert way(condition("n > 1 && a", BOOL, SCOPE), Lazy(n=failing, a=False)) is False
     with pytest.raises(EvaluationError) as caught:
-        way(compile("n > 1 && a", BOOL, SCOPE), Lazy(n=failing, a=True))
+        way(condition("n > 1 && a", BOOL, SCOPE), Lazy(n=failing, a=True))
     assert caught.value is failing
 
 
 @ways
 def test_a_signal_not_yet_computed_is_no_missing_signal(way: Evaluate) -> None:
     # `d > 0.5` fails, so the interpreter has to read `a` on its own.
-    assert way(compile("d > 0.5 || a", BOOL, SCOPE), Lazy(d="text", a=True)) is True
+    assert way(condition("d > 0.5 || a", BOOL, SCOPE), Lazy(d="text", a=True)) is True
 
 
 @ways
 def test_a_plain_dict_without_the_signal_is_an_error(way: Evaluate) -> None:
     with pytest.raises(EvaluationError) as caught:
-        way(compile("n > 1", BOOL, SCOPE), {})
+        way(condition("n > 1", BOOL, SCOPE), {})
 
     assert str(caught.value) == "no value for 'n'"
 
@@ -89,14 +104,14 @@ def test_a_plain_dict_without_the_signal_is_an_error(way: Evaluate) -> None:
 @pytest.mark.parametrize("fault", [KeyError("inner"), RuntimeError("bug"), Suspend("wait")])
 def test_a_fault_of_a_signal_passes_as_it_was_raised(way: Evaluate, fault: Exception) -> None:
     with pytest.raises(type(fault)) as caught:
-        way(compile("n > 1 || true", BOOL, SCOPE), Lazy(n=fault))
+        way(condition("n > 1 || true", BOOL, SCOPE), Lazy(n=fault))
 
     assert caught.value is fault
 
 
 def test_the_table_asks_no_later_rule() -> None:
     texts = ["a", "n > 5", "s == 'x'"]
-    table = RuleTable.build([compile(text, BOOL, SCOPE) for text in texts], ["fail"] * 3)
+    table = RuleTable.build([condition(text, BOOL, SCOPE) for text in texts], (FAIL,) * 3)
     facts = Lazy(a=False, n=7, s="x")
 
     assert table.first(facts) == 1
@@ -104,8 +119,8 @@ def test_the_table_asks_no_later_rule() -> None:
 
 
 def test_a_signal_read_by_many_rules_is_computed_once() -> None:
-    expressions = [compile(f"n == {number}", BOOL, SCOPE) for number in range(200)]
-    table = RuleTable.build(expressions, ["fail"] * 200)
+    expressions = [condition(f"n == {number}", BOOL, SCOPE) for number in range(200)]
+    table = RuleTable.build(expressions, (FAIL,) * 200)
     facts = Lazy(n=199)
 
     assert table.first(facts) == 199
@@ -115,7 +130,7 @@ def test_a_signal_read_by_many_rules_is_computed_once() -> None:
 def test_a_signal_read_behind_a_condition_is_not_taken_for_read_later() -> None:
     # `n` is read in the second rule only where `a` holds; the third must not rely on that.
     texts = ["b", "a && n > 100", "n == 7", "(a || n > 100) && n == 3"]
-    table = RuleTable.build([compile(text, BOOL, SCOPE) for text in texts], ["fail"] * 4)
+    table = RuleTable.build([condition(text, BOOL, SCOPE) for text in texts], (FAIL,) * 4)
 
     assert table.first(Lazy(a=False, b=False, n=7)) == 2
     assert table.first(Lazy(a=True, b=False, n=3)) == 3
@@ -123,14 +138,14 @@ def test_a_signal_read_behind_a_condition_is_not_taken_for_read_later() -> None:
 
 @ways
 def test_a_branch_does_not_keep_what_the_other_read(way: Evaluate) -> None:
-    expression = compile("(a ? n > 1 : s == 'x') && n + size(s) == 8", BOOL, SCOPE)
+    expression = condition("(a ? n > 1 : s == 'x') && n + size(s) == 8", BOOL, SCOPE)
 
     assert way(expression, Lazy(a=False, n=7, s="x")) is True
     assert way(expression, Lazy(a=True, n=7, s="y")) is True
 
 
 def test_the_function_is_made_once_and_may_be_made_beforehand() -> None:
-    expression = compile("n > 1", BOOL, SCOPE)
+    expression = condition("n > 1", BOOL, SCOPE)
 
     assert expression.prepare() is expression.prepare()
     assert expression.evaluate({"n": 2}) is True

@@ -8,17 +8,21 @@ import threading
 import pytest
 
 from conductor_mw.errors import ConditionError, EvaluationError
-from conductor_mw.rules import BOOL, DYN, INT, STRING, Scope, compile, list_of, map_of
+from conductor_mw.rules import BOOL, DYN, INT, STRING, Scope, list_of, map_of
+from conductor_mw.rules import compile as condition
 from conductor_mw.rules.limits import MAX_DEPTH
 
 SCOPE = Scope({"n": INT, "s": STRING, "l": list_of(INT), "d": DYN, "m": map_of(STRING, DYN)})
-DEEP = f"nested deeper than {MAX_DEPTH} levels\n  split it into several rules, or into signals of its own"
+DEEP = (
+    f"nested deeper than {MAX_DEPTH} levels\n"
+    "  split it into several rules, or into signals of its own"
+)
 STEPS = "more than 100,000 steps in one evaluation\n  read less inside all, exists, filter and map"
 
 
 def message(text: str) -> str:
     with pytest.raises(ConditionError) as caught:
-        compile(text, BOOL, SCOPE)
+        condition(text, BOOL, SCOPE)
     return str(caught.value)
 
 
@@ -67,7 +71,7 @@ def test_deep_nesting_is_refused_also_where_little_stack_is_left() -> None:
 def test_a_chain_as_long_as_the_text_may_be_is_read(operator: str) -> None:
     chain = f" {operator} ".join(["n > 1"] * 1_700)
 
-    assert compile(chain, BOOL, SCOPE).evaluate({"n": 2}) is True
+    assert condition(chain, BOOL, SCOPE).evaluate({"n": 2}) is True
 
 
 def test_a_text_of_a_megabyte_is_refused() -> None:
@@ -83,15 +87,18 @@ def test_a_text_of_a_megabyte_is_refused() -> None:
         ("n == " + "9" * 16_000, "a number of 16,000 digits\n  an int has at most 19 digits"),
         ("n == 0x" + "f" * 16_000, "a number of 16,002 digits\n  an int has at most 19 digits"),
         ("n < 1." + "9" * 16_000, "a number of 16,002 digits\n  a double keeps at most 17 digits"),
-        ("n == 1" + "0" * 300, "1" + "0" * 39 + " is too large for an int\n  an int lies between"
-         " -9223372036854775808 and 9223372036854775807"),
+        (
+            "n == 1" + "0" * 300,
+            "1" + "0" * 39 + " is too large for an int\n  an int lies between"
+            " -9223372036854775808 and 9223372036854775807",
+        ),
         ('"""' + '"" x ' * 3_000, 'a string is not closed\n  put """ at its end'),
         ("'" + "\\'" * 8_000, "a string is not closed\n  put ' at its end"),
         ("/" * 16_000, "the condition is empty\n  write true for a rule that always matches"),
         ("x" * 16_000, f"no signal '{'x' * 60}'\n  known: d, l, m, n, s"),
     ],
     ids=lambda text: text[:12],
-)  # fmt: skip
+)
 def test_huge_literals_get_one_message(text: str, said: str) -> None:
     assert message(text) == said
 
@@ -108,17 +115,22 @@ THREE_LEVELS = "[{0}].map(a, [{0}].map(b, [{0}].map(c, a * b * c))).size() > 0".
         ("l.exists(a, l.exists(b, a + b < 0))", {"l": list(range(1_000))}),
         ("l.all(a, l.all(b, s + s != 'x'))", {"l": list(range(100)), "s": "x" * 10_000}),
         ("l.map(a, s + string(a)).size() > 0", {"l": list(range(1_000)), "s": "x" * 100_000}),
-        ("l.all(a, s.contains('needle') || a >= 0)", {"l": list(range(1_000)), "s": "x" * 1_000_000}),
+        (
+            "l.all(a, s.contains('needle') || a >= 0)",
+            {"l": list(range(1_000)), "s": "x" * 1_000_000},
+        ),
         ("l.all(a, s.matches('n.*e') || a >= 0)", {"l": list(range(1_000)), "s": "x" * 1_000_000}),
-        ("l.exists(a, d == m.d)", {"l": list(range(1_000)), "d": "x" * 1_000_000,
-                                    "m": {"d": "x" * 999_999 + "y"}}),
+        (
+            "l.exists(a, d == m.d)",
+            {"l": list(range(1_000)), "d": "x" * 1_000_000, "m": {"d": "x" * 999_999 + "y"}},
+        ),
         ("l.map(a, l + l).size() > 0", {"l": list(range(10_000))}),
         ("l.all(a, " + " && ".join(["a >= 0"] * 1_000) + ")", {"l": list(range(10_000))}),
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else "",
-)  # fmt: skip
+)
 def test_macros_stop_at_their_budget(text: str, facts: dict[str, object]) -> None:
-    expression = compile(text, BOOL, SCOPE)
+    expression = condition(text, BOOL, SCOPE)
 
     for way in (expression.evaluate, expression.interpret):
         with pytest.raises(EvaluationError) as caught:
@@ -127,7 +139,7 @@ def test_macros_stop_at_their_budget(text: str, facts: dict[str, object]) -> Non
 
 
 def test_joining_texts_stops_at_its_budget() -> None:
-    expression = compile("size(" + " + ".join(["s"] * 60) + ") > 0", BOOL, SCOPE)
+    expression = condition("size(" + " + ".join(["s"] * 60) + ") > 0", BOOL, SCOPE)
 
     for way in (expression.evaluate, expression.interpret):
         with pytest.raises(EvaluationError) as caught:
@@ -137,7 +149,7 @@ def test_joining_texts_stops_at_its_budget() -> None:
 
 def test_both_ways_stop_at_the_same_step() -> None:
     # One element costs two steps, because its condition has more than ten parts.
-    expression = compile("l.all(a, a >= 0 && a >= 0 && a >= 0 && a >= 0)", BOOL, SCOPE)
+    expression = condition("l.all(a, a >= 0 && a >= 0 && a >= 0 && a >= 0)", BOOL, SCOPE)
 
     for length, fine in ((50_000, True), (50_001, False)):
         facts = {"l": [0] * length}
@@ -161,7 +173,7 @@ def test_a_value_nested_without_end_is_an_error() -> None:
     deep: object = 1
     for _ in range(100_000):
         deep = [deep]
-    expression = compile("d == m.d", BOOL, SCOPE)
+    expression = condition("d == m.d", BOOL, SCOPE)
 
     for way in (expression.evaluate, expression.interpret):
         with pytest.raises(EvaluationError) as caught:
@@ -173,7 +185,7 @@ def test_a_value_nested_without_end_is_an_error() -> None:
 
 
 def test_an_int_of_any_length_in_a_value_is_an_error_at_most() -> None:
-    expression = compile("d < 0.5 || d + 1 > 0", BOOL, SCOPE)
+    expression = condition("d < 0.5 || d + 1 > 0", BOOL, SCOPE)
 
     for way in (expression.evaluate, expression.interpret):
         with pytest.raises(EvaluationError) as caught:
@@ -183,10 +195,10 @@ def test_an_int_of_any_length_in_a_value_is_an_error_at_most() -> None:
 
 def test_no_text_of_a_condition_becomes_code() -> None:
     text = "'__import__(\"os\")' == s || m['__class__'] == 1 || has(m.__globals__)"
-    function = compile(text, BOOL, SCOPE).prepare()
+    function = condition(text, BOOL, SCOPE).prepare()
 
-    code = function.__code__  # type: ignore[attr-defined]
-    reachable = function.__globals__  # type: ignore[attr-defined]
+    code = function.__code__
+    reachable = function.__globals__
 
     assert set(code.co_names) == {"equal"}
     assert reachable["__builtins__"] == {}
@@ -198,4 +210,4 @@ def test_no_text_of_a_condition_becomes_code() -> None:
 )
 def test_python_is_no_condition(text: str) -> None:
     with pytest.raises(ConditionError):
-        compile(text, DYN, SCOPE)
+        condition(text, DYN, SCOPE)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mw.errors import ConditionError
-from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, STRING, Scope, Unsupported, compile, map_of
+from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, STRING, Scope, Unsupported, map_of
+from conductor_mw.rules import compile as condition
 from conductor_mw.rules.parser import parse
 
 SCOPE = Scope(
@@ -25,7 +26,7 @@ SCOPE = Scope(
 
 def refusal(text: str) -> tuple[str, int]:
     with pytest.raises(ConditionError) as caught:
-        compile(text, BOOL, SCOPE)
+        condition(text, BOOL, SCOPE)
     assert caught.value.text == text[: len(caught.value.text)]
     return str(caught.value), caught.value.offset
 
@@ -52,10 +53,22 @@ def refusal(text: str) -> tuple[str, int]:
         ("tier == 'pro", "a string is not closed\n  put ' at its end", 8),
         ('tier == """pro"', 'a string is not closed\n  put """ at its end', 8),
         ("tier == “pro”", "'“' has no meaning here\n  write a straight quote: '", 8),
-        ("tier == 'a\\q'", "'\\\\q' is no escape that a string may hold\n  write \\\\ for a"
-         " backslash, or put r before the string", 10),
-        ("tier == '\\ud800'", "'\\\\ud800' is no escape that a string may hold\n  write \\\\ for a"
-         " backslash, or put r before the string", 9),
+        (
+            "tier == 'a\\q'",
+            (
+                "'\\\\q' is no escape that a string may hold\n  write \\\\ for a"
+                " backslash, or put r before the string"
+            ),
+            10,
+        ),
+        (
+            "tier == '\\ud800'",
+            (
+                "'\\\\ud800' is no escape that a string may hold\n  write \\\\ for a"
+                " backslash, or put r before the string"
+            ),
+            9,
+        ),
         ("(urgent", "'(' is not closed\n  put ) at its end", 0),
         ("urgent)", ") stands where an operator such as && or == is expected", 6),
         ("tier in ['a', 'b'", "'[' is not closed\n  put ] at its end", 8),
@@ -71,15 +84,23 @@ def refusal(text: str) -> tuple[str, int]:
         ("metadata.in == 1", "'in' cannot follow a dot\n  write ['in'] instead of .in", 9),
         ("for == 1", "'for' is a reserved word", 0),
         ("size(tier,) > 1", ", stands where a ')' is expected", 9),
-        ("input.tokens < 9223372036854775808",
-         "9223372036854775808 is too large for an int\n  an int lies between"
-         " -9223372036854775808 and 9223372036854775807", 15),
-        ("score < 1e999", "1e999 is too large for a double\n  the largest double is about 1.8e308",
-         8),
+        (
+            "input.tokens < 9223372036854775808",
+            (
+                "9223372036854775808 is too large for an int\n  an int lies between"
+                " -9223372036854775808 and 9223372036854775807"
+            ),
+            15,
+        ),
+        (
+            "score < 1e999",
+            "1e999 is too large for a double\n  the largest double is about 1.8e308",
+            8,
+        ),
         ("urgent \x00", "U+0000 has no meaning here", 7),
         ("tier == 'a\nb'", "a string is not closed\n  put ' at its end", 8),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_named_with_its_place(text: str, message: str, offset: int) -> None:
     assert refusal(text) == (message.replace("'\\\\", "'\\"), offset)
 
@@ -87,28 +108,58 @@ def test_what_cannot_be_read_is_named_with_its_place(text: str, message: str, of
 @pytest.mark.parametrize(
     ("text", "feature", "message"),
     [
-        ("1u == 1u", "uint",
-         "unsigned numbers such as 1u are not part of conditions\n  leave out the u"),
-        ("b'a' == b'a'", "bytes", "bytes are not part of conditions\n  write a string, without the b"),
-        ("timestamp(tier) == 1", "timestamps",
-         "the function 'timestamp' is not part of conditions\n"
-         "  derive a signal in the app and read that"),
-        ("type(tier) == string", "types as values",
-         "the function 'type' is not part of conditions\n"
-         "  derive a signal in the app and read that"),
-        ("int == 1", "types as values",
-         "the type 'int' is not a value here\n"
-         "  to convert a value write int(...), double(...), string(...) or bool(...)"),
-        ("metadata.?tier == 1", "optionals",
-         "optional values are not part of conditions\n  ask with has(a.b) first"),
-        ("Point{x: 1} == 1", "messages",
-         "messages such as 'Type{field: 1}' are not part of conditions\n"
-         "  write a map: {'field': 1}"),
+        (
+            "1u == 1u",
+            "uint",
+            "unsigned numbers such as 1u are not part of conditions\n  leave out the u",
+        ),
+        (
+            "b'a' == b'a'",
+            "bytes",
+            "bytes are not part of conditions\n  write a string, without the b",
+        ),
+        (
+            "timestamp(tier) == 1",
+            "timestamps",
+            (
+                "the function 'timestamp' is not part of conditions\n"
+                "  derive a signal in the app and read that"
+            ),
+        ),
+        (
+            "type(tier) == string",
+            "types as values",
+            (
+                "the function 'type' is not part of conditions\n"
+                "  derive a signal in the app and read that"
+            ),
+        ),
+        (
+            "int == 1",
+            "types as values",
+            (
+                "the type 'int' is not a value here\n"
+                "  to convert a value write int(...), double(...), string(...) or bool(...)"
+            ),
+        ),
+        (
+            "metadata.?tier == 1",
+            "optionals",
+            "optional values are not part of conditions\n  ask with has(a.b) first",
+        ),
+        (
+            "Point{x: 1} == 1",
+            "messages",
+            (
+                "messages such as 'Type{field: 1}' are not part of conditions\n"
+                "  write a map: {'field': 1}"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_cel_that_is_left_out_is_refused_by_name(text: str, feature: str, message: str) -> None:
     with pytest.raises(Unsupported) as caught:
-        compile(text, BOOL, SCOPE)
+        condition(text, BOOL, SCOPE)
 
     assert (caught.value.feature, str(caught.value)) == (feature, message)
 
@@ -116,7 +167,7 @@ def test_cel_that_is_left_out_is_refused_by_name(text: str, feature: str, messag
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("urgent&&tier=='pro'", " urgent  &&\n tier == \"pro\" // why"),
+        ("urgent&&tier=='pro'", ' urgent  &&\n tier == "pro" // why'),
         ("input.tokens < 64", "((input.tokens) < (64))"),
         ("(urgent && urgent) && urgent", "urgent && (urgent && urgent)"),
         ("metadata.tier == 'x'", "metadata['tier'] == r'x'"),
@@ -128,7 +179,7 @@ def test_cel_that_is_left_out_is_refused_by_name(text: str, feature: str, messag
     ],
 )
 def test_writing_it_differently_means_the_same(one: str, other: str) -> None:
-    assert compile(one, BOOL, SCOPE).canonical == compile(other, BOOL, SCOPE).canonical
+    assert condition(one, BOOL, SCOPE).canonical == condition(other, BOOL, SCOPE).canonical
 
 
 @pytest.mark.parametrize(
@@ -144,7 +195,7 @@ def test_writing_it_differently_means_the_same(one: str, other: str) -> None:
     ],
 )
 def test_meaning_something_else_shows(one: str, other: str) -> None:
-    assert compile(one, BOOL, SCOPE).canonical != compile(other, BOOL, SCOPE).canonical
+    assert condition(one, BOOL, SCOPE).canonical != condition(other, BOOL, SCOPE).canonical
 
 
 @pytest.mark.parametrize(
@@ -169,7 +220,7 @@ def test_meaning_something_else_shows(one: str, other: str) -> None:
     ],
 )
 def test_operators_bind_as_in_cel(text: str, value: object) -> None:
-    assert compile(text, DYN, SCOPE).interpret({}) == value
+    assert condition(text, DYN, SCOPE).interpret({}) == value
 
 
 @given(st.text(max_size=200))
@@ -180,11 +231,42 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert 0 <= error.offset <= len(text)  # noqa: PT017
 
 
-@given(st.lists(st.sampled_from("a 1 'x' . ( ) [ ] { } , : ? ! - + && || == in true .all( \\".split()), max_size=60))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "a",
+                "1",
+                "'x'",
+                ".",
+                "(",
+                ")",
+                "[",
+                "]",
+                "{",
+                "}",
+                ",",
+                ":",
+                "?",
+                "!",
+                "-",
+                "+",
+                "&&",
+                "||",
+                "==",
+                "in",
+                "true",
+                ".all(",
+                "\\",
+            ]
+        ),
+        max_size=60,
+    )
+)
 def test_any_row_of_tokens_is_read_or_refused(words: list[str]) -> None:
     text = " ".join(words)
 
     try:
-        compile(text, DYN, Scope({"a": DYN}))
+        condition(text, DYN, Scope({"a": DYN}))
     except ConditionError as error:
         assert 0 <= error.offset <= len(text)  # noqa: PT017

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from conductor_mw.errors import ConditionError, EvaluationError
-from conductor_mw.rules import BOOL, DYN, STRING, Scope, compile
-from conductor_mw.rules import regex
+from conductor_mw.rules import BOOL, DYN, STRING, Scope, regex
+from conductor_mw.rules import compile as condition
 
 SCOPE = Scope({"s": STRING, "d": DYN})
 
@@ -25,19 +25,21 @@ def without_re2(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def refusal(pattern: str) -> str:
     with pytest.raises(ConditionError) as caught:
-        compile(f"s.matches({pattern!r})", BOOL, SCOPE)
+        condition(f"s.matches({pattern!r})", BOOL, SCOPE)
     assert caught.value.offset == 10
     return str(caught.value)
 
 
-def test_without_google_re2_matches_is_refused_with_the_pip_line(without_re2: None) -> None:
+@pytest.mark.usefixtures("without_re2")
+def test_without_google_re2_matches_is_refused_with_the_pip_line() -> None:
     assert refusal("a") == (
         "matches needs google-re2, which is not installed\n  pip install 'conductor-mw[regex]'"
     )
 
 
-def test_without_google_re2_everything_else_works(without_re2: None) -> None:
-    assert compile("s.contains('a')", BOOL, SCOPE).evaluate({"s": "abc"}) is True
+@pytest.mark.usefixtures("without_re2")
+def test_without_google_re2_everything_else_works() -> None:
+    assert condition("s.contains('a')", BOOL, SCOPE).evaluate({"s": "abc"}) is True
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,12 @@ def test_without_google_re2_everything_else_works(without_re2: None) -> None:
 )
 def test_a_pattern_is_looked_for_anywhere(pattern: str, text: str, found: bool) -> None:
     pytest.importorskip("re2")
-    for source in (f"s.matches({pattern!r})", f"d.matches({pattern!r})", f"matches(s, {pattern!r})"):
-        expression = compile(source.replace("\\x00", "\\000"), BOOL, SCOPE)
+    for source in (
+        f"s.matches({pattern!r})",
+        f"d.matches({pattern!r})",
+        f"matches(s, {pattern!r})",
+    ):
+        expression = condition(source.replace("\\x00", "\\000"), BOOL, SCOPE)
         for way in (expression.evaluate, expression.interpret):
             assert way({"s": text, "d": text}) is found
 
@@ -73,10 +79,15 @@ def test_a_pattern_is_looked_for_anywhere(pattern: str, text: str, found: bool) 
         ("((a{100}){100}){100}", "the pattern is wrong: invalid repetition size: {100}"),
         ("\\pL{300}", "the pattern is too large\n  repeat less, or split it"),
         ("(\\pL\\pN?){60}x", "the pattern is too large\n  repeat less, or split it"),
-        ("a" * 1_001, "a pattern of 1,001 characters; at most 1,000 are read\n"
-                      "  split it into several conditions"),
+        (
+            "a" * 1_001,
+            (
+                "a pattern of 1,001 characters; at most 1,000 are read\n"
+                "  split it into several conditions"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_or_huge_pattern_is_refused_at_load(pattern: str, said: str) -> None:
     pytest.importorskip("re2")
     assert refusal(pattern) == said
@@ -84,14 +95,14 @@ def test_a_wrong_or_huge_pattern_is_refused_at_load(pattern: str, said: str) -> 
 
 def test_a_pattern_that_backtracking_would_choke_on_is_quick() -> None:
     pytest.importorskip("re2")
-    expression = compile("s.matches('(x+x+)+y') || s.matches('\\\\w{50}$')", BOOL, SCOPE)
+    expression = condition("s.matches('(x+x+)+y') || s.matches('\\\\w{50}$')", BOOL, SCOPE)
 
     assert expression.evaluate({"s": "x" * 100_000 + "!"}) is False
 
 
 def test_half_a_character_in_a_text_does_not_fail_the_rule() -> None:
     pytest.importorskip("re2")
-    expression = compile("s.matches('card')", BOOL, SCOPE)
+    expression = condition("s.matches('card')", BOOL, SCOPE)
 
     for way in (expression.evaluate, expression.interpret):
         assert way({"s": "my \ud800 card"}) is True
@@ -100,7 +111,7 @@ def test_half_a_character_in_a_text_does_not_fail_the_rule() -> None:
 
 def test_what_is_no_text_is_an_error() -> None:
     pytest.importorskip("re2")
-    expression = compile("d.matches('a')", BOOL, SCOPE)
+    expression = condition("d.matches('a')", BOOL, SCOPE)
 
     for way in (expression.evaluate, expression.interpret):
         with pytest.raises(EvaluationError) as caught:

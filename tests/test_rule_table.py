@@ -18,9 +18,11 @@ from conductor_mw.rules import (
     RuleError,
     RuleTable,
     Scope,
-    compile,
     list_of,
     map_of,
+)
+from conductor_mw.rules import (
+    compile as condition,
 )
 
 SCOPE = Scope(
@@ -47,6 +49,8 @@ FACTS: dict[str, object] = {
     "metadata": {"plan": "x"},
 }
 
+FAIL: OnError = "fail"
+
 
 class Lazy(dict[str, object]):
     def __init__(self, values: Mapping[str, object]) -> None:
@@ -61,8 +65,8 @@ class Lazy(dict[str, object]):
 
 
 def table(*texts: str, on_error: Sequence[OnError] | OnError = "fail") -> RuleTable:
-    says = [on_error] * len(texts) if isinstance(on_error, str) else on_error
-    return RuleTable.build([compile(text, BOOL, SCOPE) for text in texts], says)
+    says: Sequence[OnError] = (on_error,) * len(texts) if isinstance(on_error, str) else on_error
+    return RuleTable.build([condition(text, BOOL, SCOPE) for text in texts], says)
 
 
 def both(rules: RuleTable, **facts: object) -> int:
@@ -136,7 +140,7 @@ def test_a_fault_that_is_no_evaluation_error_passes() -> None:
         def __missing__(self, name: str) -> object:
             raise RuntimeError(name)
 
-    with pytest.raises(RuntimeError, match="^input.tokens$"):
+    with pytest.raises(RuntimeError, match=r"^input\.tokens$"):
         table("input.tokens < 64").first(Broken())
 
 
@@ -213,7 +217,7 @@ def test_the_index_works_over_bools_and_ints() -> None:
     scope = Scope({"beta": BOOL, "zone": INT, "n": INT}, frozenset({"beta", "zone"}))
     texts = [f"{'!' if n % 2 else ''}beta && n == {n}" for n in range(200)]
     texts += [f"zone == {n} && n == 1000" for n in range(400)]
-    rules = RuleTable.build([compile(text, BOOL, scope) for text in texts], ["fail"] * 600)
+    rules = RuleTable.build([condition(text, BOOL, scope) for text in texts], (FAIL,) * 600)
 
     assert rules.index is not None
     assert rules.index.name == "zone"
@@ -258,13 +262,24 @@ def test_a_rule_of_the_index_that_fails_is_found() -> None:
 def test_each_rule_has_a_budget_and_all_together_have_one() -> None:
     costly = "numbers.exists(a, numbers.exists(b, numbers.exists(c, a + b + c < 0)))"
     numbers = list(range(45))  # 45 + 45² + 45³ steps: below the budget of one rule
-    rules = table(*[costly] * 8, "true")
+    rules = table(*[costly] * 4, "true")
 
-    assert rules.first(Lazy({**FACTS, "numbers": numbers})) == 8
+    assert rules.first(Lazy({**FACTS, "numbers": numbers})) == 4
     with pytest.raises(RuleError) as caught:
-        table(*[costly] * 12, "true").first(Lazy({**FACTS, "numbers": numbers}))
-    assert caught.value.rule == 10
-    assert caught.value.problem == "more than 1,000,000 steps in one evaluation"
+        table(*[costly] * 6, "true").first(Lazy({**FACTS, "numbers": numbers}))
+    assert caught.value.rule == 4
+    assert caught.value.problem.endswith(": more than 400,000 steps in one decision")
+
+
+def test_rules_that_exhaust_their_budget_one_after_the_other_stop_as_well() -> None:
+    endless = "numbers.all(a, numbers.all(b, a + b >= 0))"
+    rules = table(*[endless] * 200, "tier == 'pro'", on_error="skip")
+    facts = Lazy({**FACTS, "numbers": list(range(400))})
+
+    assert rules.first(facts) == 200
+    because = [passed.because for passed in rules.passed_over(facts, 200)]
+    assert because[0].endswith("more than 100,000 steps in one evaluation")
+    assert because[-1].endswith("more than 400,000 steps in one decision")
 
 
 def test_many_threads_may_use_one_table() -> None:
@@ -272,8 +287,8 @@ def test_many_threads_may_use_one_table() -> None:
     found: list[int] = []
 
     def work(tenant: int) -> None:
-        for _ in range(200):
-            found.append(rules.first({**FACTS, "tenant": f"t{tenant}", "input.tokens": 0}))
+        world = {**FACTS, "tenant": f"t{tenant}", "input.tokens": 0}
+        found.extend(rules.first(world) for _ in range(200))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor_mw.errors import EvaluationError
-from conductor_mw.rules import BOOL, DYN, INT, STRING, OnError, RuleError, RuleTable, Scope, compile
+from conductor_mw.rules import BOOL, DYN, INT, STRING, OnError, RuleError, RuleTable, Scope
+from conductor_mw.rules import compile as condition
 
 SCOPE = Scope(
     {"tenant": STRING, "tier": STRING, "zone": INT, "beta": BOOL, "n": INT, "d": DYN},
@@ -43,6 +44,8 @@ WORLDS = st.fixed_dictionaries(
     }
 )
 
+SKIP: OnError = "skip"
+
 
 class Lazy(dict[str, object]):
     def __init__(self, values: Mapping[str, object]) -> None:
@@ -75,7 +78,7 @@ def test_all_ways_find_the_same_rule_and_read_the_same_lazy_signals(
     at = data.draw(st.integers(0, 130))
     texts = [*around[:at], *texts, *around[at:]]
     says = data.draw(st.lists(SAYS, min_size=len(texts), max_size=len(texts)))
-    expressions = [compile(text, BOOL, SCOPE) for text in texts]
+    expressions = [condition(text, BOOL, SCOPE) for text in texts]
     large = RuleTable.build(expressions, says)
     small = RuleTable.build(expressions[at : at + len(parts)], says[at : at + len(parts)])
     world = data.draw(WORLDS)
@@ -92,8 +95,8 @@ def test_a_replay_explains_every_rule_before_the_deciding_one(
     parts: list[list[str]], world: dict[str, object]
 ) -> None:
     texts = [" && ".join(part) for part in parts]
-    expressions = [compile(text, BOOL, SCOPE) for text in texts]
-    rules = RuleTable.build(expressions, ["skip"] * len(texts))
+    expressions = [condition(text, BOOL, SCOPE) for text in texts]
+    rules = RuleTable.build(expressions, (SKIP,) * len(texts))
     found = rules.first(Lazy(world))
 
     passed = list(rules.passed_over(Lazy(world), found))
@@ -104,7 +107,7 @@ def test_a_replay_explains_every_rule_before_the_deciding_one(
         if one.because.startswith("skipped, because it failed: "):
             continue
         assert one.because in texts[one.index]
-        false = compile(one.because, BOOL, SCOPE)
+        false = condition(one.because, BOOL, SCOPE)
         try:
             assert false.interpret(Lazy(world)) is False
         except EvaluationError:

@@ -27,7 +27,7 @@ MAX_PROGRAM: Final = 10_000
 MAX_VALUE_DEPTH: Final = 64
 """Levels of lists and maps in one value that is compared."""
 
-MAX_TABLE_STEPS: Final = 1_000_000
+MAX_DECISION_STEPS: Final = 400_000
 """Steps of all rules together that one decision may take."""
 
 BODY_PER_STEP: Final = 10
@@ -45,7 +45,7 @@ class Exhausted(EvaluationError):
 
 
 class Steps:
-    """What is left of the budget of one evaluation.
+    """What is left of the budget of one evaluation, and of the decision it belongs to.
 
     >>> steps = Steps()
     >>> steps.spend(99_999)
@@ -56,16 +56,11 @@ class Steps:
       read less inside all, exists, filter and map
     """
 
-    __slots__ = ("left", "limit")
+    __slots__ = ("decision", "left")
 
-    def __init__(self, limit: int = MAX_STEPS) -> None:
-        self.limit = limit
-        self.left = limit
-
-    @property
-    def spent(self) -> int:
-        """How many steps were taken so far."""
-        return self.limit - self.left
+    def __init__(self, decision: Decision | None = None) -> None:
+        self.left = MAX_STEPS
+        self.decision = decision
 
     def spend(self, count: int) -> None:
         """Take `count` steps.
@@ -75,7 +70,31 @@ class Steps:
         """
         if count > self.left:
             raise Exhausted(
-                f"more than {self.limit:,} steps in one evaluation",
+                f"more than {MAX_STEPS:,} steps in one evaluation",
                 mend="read less inside all, exists, filter and map",
+            )
+        self.left -= count
+        if self.decision is not None:
+            self.decision.spend(count)
+
+
+class Decision:
+    """What is left of the budget of all conditions of one decision."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_DECISION_STEPS
+
+    def spend(self, count: int) -> None:
+        """Take `count` steps.
+
+        Raises:
+            Exhausted: there are not so many left.
+        """
+        if count > self.left:
+            raise Exhausted(
+                f"more than {MAX_DECISION_STEPS:,} steps in one decision",
+                mend="read less inside all, exists, filter and map, or in fewer rules",
             )
         self.left -= count

@@ -11,16 +11,16 @@ from typing import Final, NamedTuple, cast
 from conductor_mw.rules.checked import Node
 from conductor_mw.rules.emitter import Emitter
 from conductor_mw.rules.expression import Expression
-from conductor_mw.rules.generator import Function, Module
+from conductor_mw.rules.generator import RAISED, Module
 from conductor_mw.rules.interpreter import Facts
-from conductor_mw.rules.limits import Steps
+from conductor_mw.rules.limits import Decision, Steps
 
 _RULES_PER_FUNCTION: Final = 64
 # One call of the compiler holds the interpreter lock all the while: 64 rules take it a few
 # milliseconds, and other threads go on between two calls.
 _RULES_PER_MODULE: Final = 64
 
-First = Callable[[Facts, Steps | None], int]
+First = Callable[[Facts, Decision | None], int]
 
 
 class Rule(NamedTuple):
@@ -106,17 +106,20 @@ def _body(module: Module, rules: Sequence[Rule]) -> list[ast.stmt]:
     return body
 
 
-def _paying(rule: Rule) -> Function:
+def _paying(rule: Rule) -> Callable[[Facts, Decision], object]:
     """Return the function of a rule that costs steps: it has a budget of its own."""
     module = Module()
     emitter = Emitter(module, 1, None)
     module.add("rule", [emitter.answer(emitter.all_of(rule.parts))], 1)
     function = module.compiled()["rule"]
 
-    def paid(facts: Facts, steps: Steps | None) -> object:
-        own = Steps()
-        value = function(facts, own)
-        cast("Steps", steps).spend(own.spent)
-        return value
+    def paid(facts: Facts, steps: Decision) -> object:
+        before = steps.left
+        try:
+            return function(facts, Steps(steps))
+        except RAISED:
+            # The rule is evaluated once more, precisely, and pays then.
+            steps.left = before
+            raise
 
     return paid

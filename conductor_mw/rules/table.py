@@ -12,7 +12,7 @@ from conductor_mw.rules.expression import Expression
 from conductor_mw.rules.generator import RAISED
 from conductor_mw.rules.index import Index
 from conductor_mw.rules.interpreter import Facts, interpret
-from conductor_mw.rules.limits import MAX_TABLE_STEPS, Exhausted, Steps
+from conductor_mw.rules.limits import Decision, Exhausted, Steps
 from conductor_mw.rules.runs import Rule, Run, runs
 from conductor_mw.rules.shapes import canonical_order
 from conductor_mw.rules.values import truth
@@ -116,7 +116,7 @@ class RuleTable:
         Raises:
             RuleError: a condition failed whose rule says `fail`.
         """
-        steps = Steps(MAX_TABLE_STEPS) if self.steps else None
+        steps = Decision() if self.steps else None
         plan = self.linear
         if self.index is not None:
             try:
@@ -135,7 +135,7 @@ class RuleTable:
 
     def first_linear(self, facts: Facts) -> int:
         """Return what `first` returns, rule after rule, the slow and precise way."""
-        steps = Steps(MAX_TABLE_STEPS)
+        steps = Decision()
         for rule in self.rules:
             if self._holds(rule, facts, steps):
                 return rule.position
@@ -148,7 +148,7 @@ class RuleTable:
             facts: the facts that the decision was made with.
             upto: the position that `first` gave; all rules where it gave -1.
         """
-        steps = Steps(MAX_TABLE_STEPS)
+        steps = Decision()
         for rule in self.rules[: upto if upto >= 0 else None]:
             recorded = _Recorded(facts)
             try:
@@ -161,21 +161,21 @@ class RuleTable:
         """Return the signals that were read to see that the rule at `index` holds."""
         recorded = _Recorded(facts)
         try:
-            self._first_false(self.rules[index], recorded, Steps(MAX_TABLE_STEPS))
+            self._first_false(self.rules[index], recorded, Decision())
         except EvaluationError:
             # A rule that says `match` holds because it failed; what it read until then counts.
             return tuple(recorded.names)
         return tuple(recorded.names)
 
-    def _resume(self, run: Run, start: int, facts: Facts, steps: Steps | None) -> int:
+    def _resume(self, run: Run, start: int, facts: Facts, steps: Decision | None) -> int:
         """Go on precisely from the rule at which generated code gave up, to the end of its run."""
-        steps = steps or Steps(MAX_TABLE_STEPS)
+        steps = steps or Decision()
         for rule in run.rules[start:]:
             if self._holds(rule, facts, steps):
                 return rule.position
         return -1
 
-    def _holds(self, rule: Rule, facts: Facts, steps: Steps) -> bool:
+    def _holds(self, rule: Rule, facts: Facts, steps: Decision) -> bool:
         """Return whether a rule holds, precisely, with what its `on_error` says."""
         try:
             return not self._first_false(rule, facts, steps)
@@ -185,14 +185,14 @@ class RuleTable:
                 raise RuleError(error, rule.position, rule.expression.text) from error
             return on_error == "match"
 
-    def _first_false(self, rule: Rule, facts: Facts, steps: Steps) -> str:
+    def _first_false(self, rule: Rule, facts: Facts, steps: Decision) -> str:
         """Return the text of the first conjunct that is false, or '' where all hold.
 
         Raises:
             EvaluationError: none is false and one failed.
         """
         text = rule.expression.text
-        own = Steps()
+        own = Steps(steps)
         failed: EvaluationError | None = None
         because = ""
         for part in rule.parts:
@@ -204,7 +204,6 @@ class RuleTable:
                 raise
             except EvaluationError as error:
                 failed = failed or error
-        steps.spend(own.spent)
         if not because and failed is not None:
             raise failed
         return because
