@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conductor_mw.signals.complexity import complexity_of
 from conductor_mw.signals.cues import TYPES
 from conductor_mw.signals.domain import DOMAINS, domain_of
-from conductor_mw.signals.glance import HEAD, TAIL, Glance, excerpt
+from conductor_mw.signals.glance import HEAD, TAIL, Glance, excerpt, split_words
 from conductor_mw.signals.language import LANGUAGES, language_of
 from conductor_mw.signals.type import points_of, type_of
 from conductor_mw.signals.wants import wants_of
@@ -263,6 +263,13 @@ def test_no_text_is_scanned_beyond_the_cap(text: str) -> None:
     assert len(glance.text) <= HEAD + TAIL + 1
     assert glance.length == len(text)
     assert len(glance.zone) <= 80
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=200))
+def test_plain_ascii_has_the_words_that_any_text_has(text: str) -> None:
+    lower = text.lower()
+
+    assert split_words(lower) == split_words(f"{lower} é")[:-1]
 
 
 def test_the_instruction_counts_wherever_it_stands() -> None:

@@ -79,12 +79,12 @@ _ASKING: Final[Mapping[str, Mapping[float, str]]] = {
         "reset konto ticket warranty upgrade rechnung facture factura fattura fatura factuur "
         "τιμολόγιο remboursement reembolso declined declining settings button export upload",
         1: "order your help broken cannot issue hilfe card paid send update delete address "
-        "working problem plan pay customer customers change still again yesterday "
-        "today stopped missing wrong twice suddenly anymore yet waiting never noch wieder "
-        "toujours encore todavía ancora aindasupport urgent merge",
-        0.5: "working problem plan pay customer customers change still again yesterday "
-        "today stopped missing wrong twice suddenly anymore yet waiting never noch wieder "
-        "toujours encore todavía ancora ainda",
+        "working problem plan pay customer customers change still again yesterday today stopped "
+        "missing wrong twice suddenly anymore yet waiting never noch wieder toujours encore "
+        "todavía ancora aindasupport urgent merge",
+        0.5: "working problem plan pay customer customers change still again yesterday today "
+        "stopped missing wrong twice suddenly anymore yet waiting never noch wieder toujours "
+        "encore todavía ancora ainda",
     },
     "research": {
         4: "literature citations bibliography",
@@ -165,9 +165,9 @@ _PAIRS: Final[Mapping[str, Mapping[float, str]]] = {
     "support": {
         3: "my-account our-account my-order my-invoice my-password log-in sign-in meine-rechnung "
         "mein-konto our-invoice your-invoice direct-debit two-factor credit-card",
-        2: "can-i can-we do-i do-we my-card your-support you-please please-send turn-on "
-        "not-working doesn-t don-t i-paid we-paid wie-kann kann-ich pouvez-vous comment-puis "
-        "posso-puedo como-puedo",
+        2: "can-i can-we do-i do-we my-card your-support you-please please-send turn-on not- "
+        "working doesn-t don-t i-paid we-paid wie-kann kann-ich pouvez-vous comment-puis posso- "
+        "puedo como-puedo",
     },
     "chat": {
         3: "how-are thank-you good-morning good-night well-done ignore-all ignore-previous are- "
@@ -223,9 +223,9 @@ COURTESIES: Final = words_of(
 """Words that may stand before the word that opens an instruction."""
 
 FIRST_PERSON: Final = words_of(
-    "i we my our me ich wir mein meine unser unsere uns mir je nous mon ma mes notre nos yo "
-    "mi nosotros nuestra nuestro io noi mio mia nostro eu meu minha nós tenho temos nossa nosso tengo tenemos ho abbiamo ik wij mijn ons jag "
-    "vi jeg ja mój"
+    "i we my our me ich wir mein meine unser unsere uns mir je nous mon ma mes notre nos yo mi "
+    "nosotros nuestra nuestro io noi mio mia nostro eu meu minha nós tenho temos nossa nosso "
+    "tengo tenemos ho abbiamo ik wij mijn ons jag vi jeg ja mój"
 )
 
 # Scripts without blanks between words: the asking verb as it stands in the text.

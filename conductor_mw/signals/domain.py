@@ -1,8 +1,8 @@
 """input.domain: which field a text is about, by the words of that field and the shapes of the text.
 
 Each word of a field's list gives its points once, however often it stands there. Program text gives
-points to `software`; formulas, counted things and many numbers give some to `math`. The field with most points wins if it
-has at least three; otherwise the text is `general`.
+points to `software`; formulas, counted things and many numbers give some to `math`. The field with
+most points wins if it has at least three; otherwise the text is `general`.
 """
 
 from __future__ import annotations

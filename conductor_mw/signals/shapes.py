@@ -25,22 +25,13 @@ def fitting(value: object, type_: Type) -> object:
     kind = type_.kind
     if kind == "dyn":
         return value
+    if kind == "list":
+        return _list(value, type_.of[0])
+    if kind == "map":
+        return _map(value, *type_.of)
     if kind == "int":
         return _int(value)
-    if kind in _PLAIN:
-        return value if type(value) is _PLAIN[kind] else _converted(value, kind)
-    if kind == "list" and isinstance(value, list | tuple):
-        items = [fitting(item, type_.of[0]) for item in cast("list[object]", value)]
-        return MISSING if any(item is MISSING for item in items) else items
-    if kind == "map" and isinstance(value, Mapping):
-        pairs = [
-            (fitting(key, type_.of[0]), fitting(item, type_.of[1]))
-            for key, item in cast("Mapping[object, object]", value).items()
-        ]
-        if any(key is MISSING or item is MISSING for key, item in pairs):
-            return MISSING
-        return dict(pairs)
-    return MISSING
+    return value if type(value) is _PLAIN[kind] else _converted(value, kind)
 
 
 def shown(value: object) -> str:
@@ -92,6 +83,25 @@ def _converted(value: object, kind: str) -> object:
     if kind == "string" and isinstance(value, str):
         return str(value)
     return MISSING
+
+
+def _list(value: object, element: Type) -> object:
+    if not isinstance(value, list | tuple):
+        return MISSING
+    items = [fitting(item, element) for item in cast("list[object]", value)]
+    return MISSING if any(item is MISSING for item in items) else items
+
+
+def _map(value: object, key_type: Type, item_type: Type) -> object:
+    if not isinstance(value, Mapping):
+        return MISSING
+    pairs = [
+        (fitting(key, key_type), fitting(item, item_type))
+        for key, item in cast("Mapping[object, object]", value).items()
+    ]
+    if any(key is MISSING or item is MISSING for key, item in pairs):
+        return MISSING
+    return dict(pairs)
 
 
 def _int(value: object) -> object:
