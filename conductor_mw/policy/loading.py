@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from conductor_mw.errors import Place
 from conductor_mw.policy.document import PolicyFile
 from conductor_mw.policy.environments import applied
 from conductor_mw.policy.findings import Findings, Nearest
@@ -71,7 +72,8 @@ def load_document(
         return nothing
     chosen = environment if environment is not None else env.get(VARIABLE, "")
     known = sorted(set(_environments(part)))
-    _check_chosen(chosen, known, findings, file, asked=environment is not None)
+    place = Positions(part.tree, sources, file).place(("environments",), key=True)
+    _check_chosen(chosen, known, findings, place, asked=environment is not None)
     loaded = _in_environment(part, chosen, sources, findings, file)
     if loaded is None:
         return nothing
@@ -92,9 +94,8 @@ def load_document(
 
 
 def _check_chosen(
-    chosen: str, known: list[str], findings: Findings, file: str, *, asked: bool
+    chosen: str, known: list[str], findings: Findings, place: Place, *, asked: bool
 ) -> None:
-    place = Positions(None, Sources(), file).place(())
     if len(known) > MAX_ENVIRONMENTS:
         problem = f"environments: {len(known)} environments, {MAX_ENVIRONMENTS} are allowed"
         findings.add(place, "too-many", problem)
