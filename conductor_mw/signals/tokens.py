@@ -26,7 +26,7 @@ from conductor_mw.rules.types import INT
 from .registry import Facts, Signal
 
 BYTES_PER_TOKEN: Final = 3.6
-"""English prose has about 4.4, JSON and code about 3, Chinese about 4 (bytes, o200k)."""
+"""Mail has about 4.2 (o200k), code 4.2, Japanese 3.8, formulas 2.9, JSON of numbers 2.3."""
 MESSAGE_TOKENS: Final = 4
 MEDIA_TOKENS: Final = 1_000
 REPLY_TOKENS: Final = 3
