@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,6 +50,9 @@ def check(
     from conductor_mw.workbench.bound import worst_calls  # noqa: PLC0415
     from conductor_mw.workbench.load import load  # noqa: PLC0415
 
+    # Compiling makes many small objects that stay: looking through them all again and again for
+    # garbage took a third of the time with 10,000 rules.
+    gc.set_threshold(50_000, 20, 20)
     checked = Checked()
     for path in files:
         try:

@@ -33,7 +33,7 @@ _LINES: Final = 60
     cls=Command,
     epilog="""
   conductor-mw explain conductor.yaml "Where do I find my invoices?"
-  conductor-mw explain conductor.yaml "Why is 17 prime?" --metadata tier=pro
+  conductor-mw explain conductor.yaml "Solve 3x + 5 = 20, step by step." --metadata tier=pro
   conductor-mw explain conductor.yaml "Hello" -m tier=free -m seats:=3 --format json""",
 )
 @policy_file

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from conductor_mw.errors import ConductorError, PluginError, PolicyError
+from conductor_mw.errors import ConductorError, PluginError, PolicyError, nearest
 
 from . import console
 from .command import write_examples
@@ -47,6 +47,20 @@ class Commands(click.Group):
             return command
         self._ask_plugins()
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for.
+
+        Raises:
+            ConductorError: there is none; the mend names the one that was probably meant.
+        """
+        if self.get_command(ctx, args[0]) is None:
+            raise ConductorError(
+                f"no command {args[0][:80]!r}", mend=nearest(args[0], self.list_commands(ctx))
+            )
+        return super().resolve_command(ctx, args)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Take in a plugin's command.
@@ -113,6 +127,9 @@ def _told(error: Exception) -> int:
         return COULD_NOT_RUN
     if isinstance(error, ConductorError):
         console.note(str(error))
+        return COULD_NOT_RUN
+    if isinstance(error, OSError):
+        console.note(f"the system refused: {error.strerror or error}")
         return COULD_NOT_RUN
     problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     console.note(f"conductor-mw failed: {problem}")

@@ -43,9 +43,9 @@ routing:
     - id: hard-questions
       condition: input.type in ['reasoning', 'math', 'code'] || input.tokens > 2000
       target: large
+      # Who answers when the target failed in one of these ways.
+      fallback: {timeout: small, rate_limit: small}
   default: small
-  # Who answers when a target failed in one of these ways.
-  fallback: {timeout: small, rate_limit: small}
 
 guarantees:
   # Checked before every single call, whatever the rules say.
@@ -82,4 +82,4 @@ def init(folder: Path) -> None:
     console.say(f"wrote {console.harmless(str(path))}\n\nNext:")
     shown = console.harmless(str(path))
     console.say(f"  conductor-mw check {shown}")
-    console.say(f'  conductor-mw explain {shown} "Why is 17 prime?" --metadata tier=pro')
+    console.say(f'  conductor-mw explain {shown} "Solve 3x + 5 = 20, step by step." --metadata tier=pro')

@@ -19,7 +19,7 @@ TRAFFIC: Final = (".jsonl", ".ndjson")
     cls=Command,
     epilog="""
   conductor-mw run conductor.yaml "Where do I find my invoices?"
-  conductor-mw run conductor.yaml "Why is 17 prime?" -m tier=pro --stream
+  conductor-mw run conductor.yaml "Solve 3x + 5 = 20, step by step." -m tier=pro --stream
   conductor-mw run conductor.yaml requests.jsonl
   conductor-mw run conductor.yaml requests.jsonl --limit 20 -o answers.jsonl
   conductor-mw run conductor.yaml requests.jsonl --simulate --format json""",

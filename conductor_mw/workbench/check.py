@@ -69,7 +69,7 @@ def _never(rules: Sequence[Rule]) -> Iterator[Finding]:
             yield Finding(
                 rule.place,
                 "never-true",
-                f"rule {rule.id!r} can never match: its condition is never true",
+                f"{_at(rule)} can never match: its condition is never true",
                 "correct the condition, or remove the rule",
                 "error",
             )
@@ -84,7 +84,7 @@ def _after(policy: Policy, always: Rule | None) -> Iterator[Finding]:
         yield Finding(
             always.place,
             "always-true",
-            f"rule {always.id!r} always matches: no request reaches the "
+            f"{_at(always)} always matches: no request reaches the "
             + (f"{after} rules after it" if after > 1 else "rule after it"),
             "put it last, or make it the default",
             "error",
@@ -93,7 +93,7 @@ def _after(policy: Policy, always: Rule | None) -> Iterator[Finding]:
         yield Finding(
             always.place,
             "always-true",
-            f"rule {always.id!r} always matches: no request reaches the default",
+            f"{_at(always)} always matches: no request reaches the default",
             "remove the rule or the default",
             "warning",
         )
@@ -107,8 +107,8 @@ def _shadowed(rules: Sequence[Rule]) -> Iterator[Finding]:
         yield Finding(
             rule.place,
             "shadowed",
-            f"rule {rule.id!r} can never decide: rule {first.id!r}{_line(first.place)} matches "
-            "whatever it would",
+            f"{_at(rule)} can never decide: rule {first.id!r}{_line(first.place)} matches whatever "
+            "it would",
             f"put it before {first.id!r}, or remove it",
             "error",
         )
@@ -120,7 +120,7 @@ def _guarantees(policy: Policy) -> Iterator[Finding]:
             yield Finding(
                 never.place,
                 "void-guarantee",
-                f"guarantee {never.id!r} protects nothing: its condition is never true",
+                f"guarantees: {never.id!r} protects nothing: its condition is never true",
                 "correct the condition, or remove the guarantee",
                 "error",
             )
@@ -135,7 +135,7 @@ def _calls(policy: Policy) -> Iterator[Finding]:
         if rule.target in told or worst <= (_MANY_CALLS if allowed is None else allowed):
             continue
         told.add(rule.target)
-        may = f"one request to {rule.target!r} may cost {worst} calls, retries included"
+        may = f"routing.rules.{rule.position}: one request to {rule.target!r} may cost {worst} calls, retries included"
         if allowed is None:
             yield Finding(
                 rule.place, "many-calls", may,
@@ -146,6 +146,10 @@ def _calls(policy: Policy) -> Iterator[Finding]:
                 rule.place, "many-calls", f"{may}, and the policy allows {allowed}",
                 "retry less, or allow more; the calls beyond are refused", "warning",
             )  # fmt: skip
+
+
+def _at(rule: Rule) -> str:
+    return f"routing.rules.{rule.position}: rule {rule.id!r}"
 
 
 def _line(place: Place) -> str:
