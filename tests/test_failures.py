@@ -78,6 +78,20 @@ def test_what_says_nothing_about_an_agent_is_no_failure(error: BaseException) ->
     assert classify(error) is None
 
 
+@pytest.mark.parametrize("name", ["GraphBubbleUp", "GraphInterrupt"])
+def test_what_leaves_a_graph_is_no_failure_whatever_else_it_looks_like(name: str) -> None:
+    error = type("RateLimitError", (type(name, (Exception,), {}),), {"status_code": 429})()
+
+    assert classify(error) is None
+
+
+@pytest.mark.parametrize("base", [Suspend, Fenced])
+def test_what_leaves_a_run_is_no_failure_whatever_else_it_looks_like(base: type[Exception]) -> None:
+    error = type("RateLimitError", (base,), {"status_code": 429})("leaves")
+
+    assert classify(error) is None
+
+
 def test_a_subclass_is_more_precise_than_its_base() -> None:
     base = type("RateLimitError", (Exception,), {})
     precise = type("APITimeoutError", (base,), {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from conductor_mw import (
     Answer,
     Failure,
@@ -14,7 +15,6 @@ from conductor_mw import (
     attempts_of,
 )
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask
-
 from tests.kit import Diary, conductor
 
 PAIR = "agents: [{id: a}, {id: b}]\nrouting: {default: {fallback: [a, b]}}\n"
@@ -61,7 +61,7 @@ def test_a_failure_that_another_agent_would_not_mend_is_told(kind: str, way: Way
     assert b.asked == []
 
 
-class GraphBubbleUp(Exception):  # noqa: N818 - langgraph's own name
+class GraphBubbleUp(Exception):
     """As langgraph raises it for a person's approval."""
 
 
@@ -244,13 +244,25 @@ routing: {default: a, fallback: {timeout: b, refusal: c}}
     assert tried(answer) == [("a", "a", 1, "refusal"), ("on/refusal/c", "c", 1, None)]
 
 
+@pytest.mark.parametrize("way", STREAMS)
+def test_after_the_first_part_nobody_comes_to_the_rescue(way: Way) -> None:
+    text = "agents: [{id: a}, {id: b}]\nrouting: {default: a, fallback: {connection: b}}\n"
+    b = Scripted("b")
+    c = conductor(text, a=Scripted("half an ", ConnectionError("reset")), b=b)
+
+    with pytest.raises(ConnectionError, match="reset"):
+        ask(c, "hello", way=way)
+
+    assert b.asked == []
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_rescue_is_not_rescued_again(way: Way) -> None:
     text = "agents: [{id: a}, {id: b}]\nrouting: {default: a, fallback: {timeout: b}}\n"
     b = Scripted(TimeoutError("b too"))
     c = conductor(text, a=Scripted(TimeoutError("a")), b=b)
 
-    with pytest.raises(TimeoutError, match="^a$"):
+    with pytest.raises(TimeoutError, match=r"^a$"):
         ask(c, "hello", way=way)
 
     assert len(b.asked) == 1

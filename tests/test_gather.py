@@ -1,4 +1,4 @@
-"""Branches at the same time: in order of definition, cut when no longer needed, never deadlocked."""
+"""Branches at the same time: in order of definition, cut when not needed, never deadlocked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+
 from conductor_mw import (
     Attempted,
     Failure,
@@ -23,7 +24,6 @@ from conductor_mw import (
     Wait,
 )
 from conductor_mw.testing import WAYS, Scripted, Way, ask
-
 from tests.kit import conductor
 
 Branch = Callable[[], Coroutine[Any, Any, Any]]
@@ -58,8 +58,9 @@ def hang(stopped: list[str], started: Latch) -> Branch:
         never = Latch()
         try:
             await Notify(started)
-            for _ in range(2000):
+            for _ in range(200):
                 await Wait(never, 0.005)
+            stopped.append("ran to its end")
         finally:
             await Io(lambda: stopped.append("closed"))
         return "never"

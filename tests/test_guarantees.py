@@ -93,6 +93,23 @@ def test_a_layer_cannot_answer_for_a_forbidden_agent(way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_a_layer_cannot_send_the_request_to_a_forbidden_agent(way: Way) -> None:
+    async def diverting(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
+        attempt.agent = attempt.run.policy.agents["a"]
+        async for part in proceed(attempt):
+            yield part
+
+    text = NEVER.replace("{fallback: [a, b], on: [policy_violation, timeout]}", "b")
+    a = Scripted("from the cloud")
+    c = conductor(text, attempt_layers=[diverting], a=a, b=Scripted("from the house"))
+
+    with pytest.raises(Failure, match="was not asked"):
+        ask(c, "hello", way=way, metadata={"secret": True})
+
+    assert a.asked == []
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_named_agent_is_refused_all_the_same(way: Way) -> None:
     a = Scripted("from the cloud")
     c = conductor(NEVER, a=a, b=Scripted("from the house"))
