@@ -49,8 +49,9 @@ def _declared(draft: Draft, taken: frozenset[str]) -> dict[str, Signal]:
         found = draft.expression(text, ("signals", name, "expr"), wanted or DYN)
         if found is None:
             return None
-        draft.declared[name] = [found.canonical, str(wanted), _sorted(draft, name)]
-        return (wanted or found.node.type, found.evaluate)
+        type_ = wanted or found.node.type
+        draft.declared[name] = [found.canonical, str(type_), _sorted(draft, name)]
+        return type_, found.evaluate
 
     def refuse(name: str, key: str, problem: str, mend: str) -> None:
         at = ("signals", name, key) if key else ("signals", name)

@@ -130,6 +130,7 @@ class _Teller:
             here = self._here(one)
             if one["type"] == "extra_forbidden":
                 self._unknown(one, here)
+                explained.update(here[:end] for end in range(len(here)))
             elif one["type"] == "missing":
                 if here not in meant:
                     problem = f"{path(here[:-1])}the key '{here[-1]}' is missing"
