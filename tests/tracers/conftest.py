@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def litellm_loop() -> Iterator[None]:
-    """LiteLLM's sync calls ask for the thread's event loop, and leave open what is made for them."""
+    """Close the loop: LiteLLM's sync calls ask for the thread's loop and leave it open."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield

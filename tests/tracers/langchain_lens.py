@@ -1,4 +1,4 @@
-"""How the core reads a LangChain call: its messages, raw tools and config, none of them converted."""
+"""How the core reads a LangChain call: messages, raw tools and config, none of them converted."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from functools import reduce
 from operator import add
 from typing import Any, Final, Literal, cast
 
-from conductor_mw import Finish, Message, Part, ToolCall, Usage
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
     HumanMessage,
     SystemMessage,
+    message_chunk_to_message,
 )
 from langchain_core.messages.utils import get_buffer_string
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from conductor_mw import Finish, Message, Part, ToolCall, Usage
 
 _ROLES: Final = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
 _FINISHES: Final[Mapping[str, Finish]] = {
@@ -58,7 +60,7 @@ class Payload:
 
 
 class LangChainLens:
-    """Reads and changes a `Payload`; answers are messages, chunks, events or raw-and-parsed pairs."""
+    """Reads and changes a `Payload`; answers are messages, chunks, events, or raw and parsed."""
 
     def text(self, native: object) -> str:
         messages = _of(native).messages
@@ -94,19 +96,34 @@ class LangChainLens:
     def read(self, native: object) -> Part:
         if isinstance(native, AIMessage):
             return _read(native, native)
+        answer: Mapping[str, Any] = {}
         if isinstance(native, Mapping):
             answer = cast("Mapping[str, Any]", native)
-            if "event" in answer:
-                return _read_event(answer)
-            if "raw" in answer:  # a structured output: the message that it was parsed from counts
-                return _read(answer["raw"], answer)
+        if "event" in answer:
+            return _read_event(answer)
+        if "raw" in answer:  # a structured output: the message that it was parsed from counts
+            return _read(answer["raw"], answer)
         return Part(native=native)
 
     def join(self, parts: Sequence[Part]) -> object:
-        natives = [part.native for part in parts]
-        if natives and all(isinstance(native, AIMessageChunk) for native in natives):
-            return reduce(add, cast("list[AIMessageChunk]", natives))
-        return natives[-1] if natives else None
+        if len(parts) == 1 and isinstance(parts[0].native, AIMessage):
+            return parts[0].native
+        shown = [self.show(part) for part in parts]
+        if shown and all(isinstance(one, AIMessageChunk) for one in shown):
+            return message_chunk_to_message(reduce(add, cast("list[AIMessageChunk]", shown)))
+        return shown[-1] if shown else None
+
+    def show(self, part: Part) -> object:
+        """Give a part as a LangChain caller expects it, also where no child model spoke."""
+        if part.native is not None and not isinstance(part.native, str):
+            return part.native
+        calls: Any = [
+            {"index": c.index, "id": c.id or None, "name": c.name or None, "args": c.arguments}
+            for c in part.tool_calls
+        ]
+        return AIMessageChunk(
+            content=part.text, tool_call_chunks=calls, usage_metadata=_told(part.usage)
+        )
 
 
 LENS: Final = LangChainLens()
@@ -130,23 +147,25 @@ _MEDIA: Final = frozenset({"image", "audio", "file", "video"})
 
 def _tool_name(tool: Any) -> str:
     if isinstance(tool, Mapping):
-        function: Any = tool.get("function", tool)
+        written = cast("Mapping[str, Any]", tool)
+        function = cast("Mapping[str, Any]", written.get("function", written))
         return str(function.get("name") or function.get("title") or function.get("type"))
     return str(getattr(tool, "name", None) or tool.__name__)
 
 
 def _masked(message: BaseMessage, mask: Callable[[str], str]) -> BaseMessage:
     content: Any = message.content
-    if isinstance(content, list):
-        content = [
-            {**piece, "text": mask(piece["text"])}
-            if isinstance(piece, dict) and "text" in piece
-            else mask(piece) if isinstance(piece, str) else piece
-            for piece in content
-        ]  # fmt: skip
+    if isinstance(message.content, str):
+        content = mask(message.content)
     else:
-        content = mask(content)
+        content = [_masked_piece(piece, mask) for piece in message.content]
     return message.model_copy(update={"content": content})
+
+
+def _masked_piece(piece: str | dict[Any, Any], mask: Callable[[str], str]) -> str | dict[Any, Any]:
+    if isinstance(piece, str):
+        return mask(piece)
+    return {**piece, "text": mask(piece["text"])} if "text" in piece else piece
 
 
 def _read(message: AIMessage, native: object) -> Part:
@@ -177,11 +196,19 @@ def _read(message: AIMessage, native: object) -> Part:
 def _usage(told: Any) -> Usage | None:
     if not told:
         return None
-    given, made = told.get("input_token_details") or {}, told.get("output_token_details") or {}
+    given: dict[str, int] = told.get("input_token_details") or {}
+    made: dict[str, int] = told.get("output_token_details") or {}
     return Usage(
         told["input_tokens"], told["output_tokens"],
         given.get("cache_read") or 0, made.get("reasoning") or 0,
     )  # fmt: skip
+
+
+def _told(usage: Usage | None) -> Any:
+    if usage is None:
+        return None
+    given, made = usage.input_tokens, usage.output_tokens
+    return {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
 
 
 def _read_event(event: Mapping[str, Any]) -> Part:

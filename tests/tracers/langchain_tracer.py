@@ -1,4 +1,5 @@
 """A LangChain chat model over the real engine: the child's run is the only LLM run (design C)."""
+# ruff: noqa: A002, ARG002 - the arguments and their names are LangChain's
 
 from __future__ import annotations
 
@@ -7,6 +8,21 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Se
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
+
+from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.chat_model_stream import AsyncChatModelStream, ChatModelStream
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import (
+    ensure_config,
+    get_async_callback_manager_for_config,
+    get_callback_manager_for_config,
+    patch_config,
+    var_child_runnable_config,
+)
+from pydantic import Field, PrivateAttr
 
 from conductor_mw import (
     Agent,
@@ -23,20 +39,6 @@ from conductor_mw import (
     Speaker,
     hookimpl,
 )
-from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.language_models.chat_model_stream import AsyncChatModelStream, ChatModelStream
-from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
-from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import (
-    ensure_config,
-    get_async_callback_manager_for_config,
-    get_callback_manager_for_config,
-    patch_config,
-    var_child_runnable_config,
-)
-from pydantic import Field, PrivateAttr
 
 from .langchain_lens import LENS, Payload, Shape
 
@@ -71,7 +73,7 @@ class Child:
         del deadline  # LangChain has no timeout that every model takes for one call
         payload = cast("Payload", request.native)
         runnable = self._runnable(payload)
-        manager = cast("CallbackManager", payload.config["callbacks"]).copy()
+        manager = cast("CallbackManager", payload.config.get("callbacks")).copy()
         manager.add_tags([f"conductor:{self.id}"], inherit=False)
         config = cast("RunnableConfig", {**payload.config, "callbacks": manager})
         # A bound child merges the config around it into the one it is given. The engine runs every
@@ -131,24 +133,27 @@ async def _events(runnable: Any, messages: Any, config: Any) -> AsyncGenerator[A
 
 
 def _parsed(answer: Any) -> Any:
-    if isinstance(answer, Mapping) and answer.get("parsing_error") is not None:
-        error = answer["parsing_error"]
+    pair: dict[str, Any] = {}
+    if isinstance(answer, dict):
+        pair = cast("dict[str, Any]", answer)
+    error: Exception | None = pair.get("parsing_error")
+    if error is not None:
         raise Failure("invalid_output", str(error)) from error
-    return answer
+    return cast("Any", answer)
 
 
 class TracerChatModel(BaseChatModel):
     """Asks the agents of a policy, each of which is one of `children`."""
 
     policy: str
-    children: dict[str, BaseChatModel] = Field(exclude=True, repr=False)
+    children: Mapping[str, BaseChatModel] = Field(exclude=True, repr=False)
     _conductor: Conductor = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
         plugins = Plugins.core()
         plugins.add(LangChainAgents(), "langchain tracer")
-        bound: dict[str, BaseChatModel] = self.children
+        bound: Mapping[str, BaseChatModel] = self.children
         if self.output_version is not None:
             told = {"output_version": self.output_version}
             bound = {name: child.model_copy(update=told) for name, child in bound.items()}
@@ -189,7 +194,7 @@ class TracerChatModel(BaseChatModel):
             manager.on_chain_error(error)
             raise
         manager.on_chain_end(answer.native)
-        return call.wanted(answer.native)
+        return cast("AIMessage", call.wanted(answer.native))
 
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -202,7 +207,7 @@ class TracerChatModel(BaseChatModel):
             await manager.on_chain_error(error)
             raise
         await manager.on_chain_end(answer.native)
-        return call.wanted(answer.native)
+        return cast("AIMessage", call.wanted(answer.native))
 
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -236,7 +241,7 @@ class TracerChatModel(BaseChatModel):
 
     def stream_events(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
         if kwargs.pop("version", "v2") != "v3":
-            return super().stream_events(input, config, **kwargs)
+            return cast("Any", super()).stream_events(input, config, **kwargs)
         told, events = ChatModelStream(), self.stream(input, config, form="events", **kwargs)
 
         def pump() -> bool:
@@ -254,7 +259,7 @@ class TracerChatModel(BaseChatModel):
 
     def astream_events(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
         if kwargs.pop("version", "v2") != "v3":
-            return super().astream_events(input, config, **kwargs)
+            return cast("Any", super()).astream_events(input, config, **kwargs)
         return self._aevents(self.astream(input, config, form="events", **kwargs))
 
     async def _aevents(self, events: AsyncIterator[Any]) -> AsyncChatModelStream:
@@ -333,7 +338,7 @@ class _Call:
         return native if shape is None or shape.include_raw else native["parsed"]
 
     def shown(self, part: Part) -> Iterator[Any]:
-        shape, native = self.payload.shape, cast("Any", part.native)
+        shape, native = self.payload.shape, cast("Any", LENS.show(part))
         if shape is None or shape.include_raw:
             yield native
         elif "parsed" in native:

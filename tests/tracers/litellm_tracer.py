@@ -1,4 +1,5 @@
 """A LiteLLM provider `conductor/<policy>` over the real engine."""
+# ruff: noqa: ARG002 - LiteLLM says everything by name
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from typing import Any
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import asks the network
 
-import litellm
+from litellm.llms.custom_llm import CustomLLM
+
 from conductor_mw import Conductor, Part, Request
 from conductor_mw.lenses.chat import CHAT
 
@@ -16,7 +18,7 @@ from conductor_mw.lenses.chat import CHAT
 _OF_THE_HOST = frozenset({"stream", "stream_options", "max_retries"})
 
 
-class ConductorLLM(litellm.CustomLLM):
+class ConductorLLM(CustomLLM):
     """Answers `conductor/<name>` with the policy of that name.
 
     Args:
@@ -43,7 +45,9 @@ class ConductorLLM(litellm.CustomLLM):
                 yield from _ready(part, held)
         yield from _last(held)
 
-    async def astreaming(self, *args: Any, **call: Any) -> AsyncIterator[Any]:
+    async def astreaming(  # type: ignore[override]  # LiteLLM iterates over it and awaits nothing
+        self, *args: Any, **call: Any
+    ) -> AsyncIterator[Any]:
         conductor, request = self._asked(call, stream=True)
         held: list[Part] = []
         async with conductor.astream(request) as parts:
@@ -56,7 +60,8 @@ class ConductorLLM(litellm.CustomLLM):
     def _asked(self, call: Mapping[str, Any], *, stream: bool) -> tuple[Conductor, Request]:
         told = {k: v for k, v in call["optional_params"].items() if k not in _OF_THE_HOST}
         native = {"messages": call["messages"], **told, "no-log": True}
-        metadata = (call.get("litellm_params") or {}).get("metadata") or {}
+        params: dict[str, Any] = call.get("litellm_params") or {}
+        metadata: dict[str, Any] = params.get("metadata") or {}
         return self._policies[call["model"]], Request(native, CHAT, metadata, stream)
 
 

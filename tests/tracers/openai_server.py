@@ -72,9 +72,9 @@ class _Http(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Http
+    server: _Http  # pyright: ignore[reportIncompatibleVariableOverride] - no other server makes it
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server looks for
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append(body)
         reply = self.server.brain(body)
@@ -140,7 +140,8 @@ def _events(body: dict[str, Any], reply: Reply) -> Iterator[dict[str, Any]]:
             piece = {"index": index, "function": {"arguments": arguments[at : at + PIECE]}}
             yield chunk({"tool_calls": [piece]})
     yield chunk({}, _finish(reply))
-    if (body.get("stream_options") or {}).get("include_usage"):
+    options: dict[str, Any] = body.get("stream_options") or {}
+    if options.get("include_usage"):
         yield {**base, "choices": [], "usage": _usage(reply)}
 
 

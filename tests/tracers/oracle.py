@@ -1,4 +1,5 @@
 """A LangChain chat model whose every answer follows from its question: the tracers' child."""
+# ruff: noqa: ARG002 - the arguments are LangChain's
 
 from __future__ import annotations
 
@@ -96,7 +97,8 @@ class Oracle(BaseChatModel):
 
     def answer(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> AIMessage:
         self._note(messages, kwargs)
-        last, tools = messages[-1], kwargs.get("tools") or []
+        last = messages[-1]
+        tools: list[dict[str, Any]] = kwargs.get("tools") or []
         calls: list[Any] = []
         if tools and not isinstance(last, ToolMessage):
             chosen = [t for t in tools if t["function"]["name"] == kwargs.get("tool_choice")]
@@ -138,7 +140,9 @@ class Oracle(BaseChatModel):
         )
 
 
-def _sample(schema: Schema, text: str, name: str, defined: Schema) -> Any:
+def _sample(  # noqa: PLR0911 - one for each kind of schema
+    schema: Schema, text: str, name: str, defined: Schema
+) -> Any:
     """Give a value of a JSON Schema, made from what the question quotes and counts."""
     defined = schema.get("$defs", defined)
     if "$ref" in schema:

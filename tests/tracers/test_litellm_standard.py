@@ -8,11 +8,12 @@ from typing import Any
 
 import litellm
 import pytest
-from conductor_mw import Conductor
 from langchain_core._api import LangChainBetaWarning
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import convert_to_messages
 from langchain_tests.integration_tests import ChatModelIntegrationTests
+
+from conductor_mw import Conductor
 
 from .litellm_tracer import ConductorLLM
 from .openai_server import OpenAIServer, Reply

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import litellm
 import pytest
+from litellm.exceptions import BadRequestError
+
 from conductor_mw import Conductor
 
 from .litellm_tracer import ConductorLLM
@@ -25,7 +27,7 @@ REPLIES = {
     "down": Reply(status=429),
     "broken": Reply(status=400),
 }
-TOOL = {
+TOOL: dict[str, Any] = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}},
 }
@@ -92,11 +94,9 @@ def ask(way: Way, **call: Any) -> tuple[Any, list[Any]]:
     if way == "acompletion":
         return asyncio.run(litellm.acompletion(**call)), []
     call |= {"stream": True, "stream_options": {"include_usage": True}}
-    if way == "stream":
-        chunks = list(litellm.completion(**call))
-    else:
-        chunks = asyncio.run(_read(call))
-    return litellm.stream_chunk_builder(chunks), chunks
+    opened: Any = litellm.completion(**call) if way == "stream" else asyncio.run(_read(call))
+    chunks = list(opened)
+    return cast("Any", litellm).stream_chunk_builder(chunks), chunks
 
 
 async def _read(call: dict[str, Any]) -> list[Any]:
@@ -169,7 +169,7 @@ def test_the_second_agent_answers_where_the_first_is_rate_limited(
 def test_an_error_of_the_provider_reaches_the_caller_with_its_class(
     way: Way, server: OpenAIServer
 ) -> None:
-    with pytest.raises(litellm.BadRequestError, match="scripted error"):
+    with pytest.raises(BadRequestError, match="scripted error"):
         ask(way, metadata={"to": "broken"})
 
     assert [body["model"] for body in server.asked] == ["broken"]
