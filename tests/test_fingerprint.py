@@ -279,7 +279,9 @@ def test_it_is_the_same_in_every_process(seed: str) -> None:
     # Sets of text have another order in every process; none of them may reach the hash.
     example = Path(__file__).parents[1] / "examples" / "support-desk" / "conductor.yaml"
     program = (
-        "import sys\nfrom conductor_mw.policy import load\nfrom conductor_mw.plugins import Plugins\n"
+        "import sys\n"
+        "from conductor_mw.plugins import Plugins\n"
+        "from conductor_mw.policy import load\n"
         "print(load(sys.argv[1], plugins=Plugins.core()).fingerprint)"
     )
 

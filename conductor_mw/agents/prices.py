@@ -53,6 +53,11 @@ def list_price(model: str) -> ListPrice | None:
     return ListPrice(price, found[4], source)
 
 
+def forget() -> None:
+    """Read the list again when it is next needed."""
+    _table.cache_clear()
+
+
 _Row = tuple[int | None, int | None, int | None, str, int | None]
 
 
@@ -69,10 +74,11 @@ def _table() -> tuple[Mapping[str, _Row], str]:
         number = version("litellm")
     except (OSError, ValueError, PackageNotFoundError):
         return {}, "unknown"
-    return {name: _row(entry) for name, entry in listed.items()}, f"litellm {number}"
+    return {name: row(entry) for name, entry in listed.items()}, f"litellm {number}"
 
 
-def _row(entry: Mapping[str, Any]) -> _Row:
+def row(entry: Mapping[str, Any]) -> _Row:
+    """Give a model's columns: prices in, out and cached, its provider, its longest answer."""
     longest = entry.get("max_output_tokens", entry.get("max_tokens"))
     return (
         _pico(entry.get("input_cost_per_token")),

@@ -132,7 +132,9 @@ class RuleEntry(Entry):
 class RoutingEntry(Entry):
     """Which target answers which request."""
 
-    rules: list[RuleEntry] = Field(default_factory=list[RuleEntry], max_length=MAX_RULES)
+    rules: list[RuleEntry] = Field(
+        default_factory=list[RuleEntry], max_length=MAX_RULES, description="first match wins"
+    )
     default: Target | None = Field(None, description="who answers where no rule matches")
     fallback: dict[FailureKind, Target] = Field(
         default_factory=dict[FailureKind, Target],

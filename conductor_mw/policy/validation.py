@@ -192,8 +192,7 @@ class _Teller:
         elif one["type"] in ("value_error", "assertion_error"):
             problem = str(context["error"])
         elif one["type"] == "too_long":
-            problem = f"{context['actual_length'] or 'more'} entries, "
-            problem += f"{context['max_length']} are allowed"
+            problem = f"more than {context['max_length']} entries"
         else:
             said = str(one["msg"])
             said = said[:1].lower() + said[1:]
