@@ -103,7 +103,7 @@ class LangChainLens:
             return _read_event(answer)
         if "raw" in answer:  # a structured output: the message that it was parsed from counts
             return _read(answer["raw"], answer)
-        return Part(native=native)
+        return Part(native=cast("object", native))
 
     def join(self, parts: Sequence[Part]) -> object:
         if len(parts) == 1 and isinstance(parts[0].native, AIMessage):

@@ -9,6 +9,7 @@ from typing import Any
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import asks the network
 
+import litellm
 from litellm.llms.custom_llm import CustomLLM
 
 from conductor_mw import Conductor, Part, Request
@@ -31,11 +32,11 @@ class ConductorLLM(CustomLLM):
 
     def completion(self, *args: Any, **call: Any) -> Any:
         conductor, request = self._asked(call, stream=False)
-        return conductor.call(request).native
+        return _completion(conductor.call(request).native)
 
     async def acompletion(self, *args: Any, **call: Any) -> Any:
         conductor, request = self._asked(call, stream=False)
-        return (await conductor.acall(request)).native
+        return _completion((await conductor.acall(request)).native)
 
     def streaming(self, *args: Any, **call: Any) -> Iterator[Any]:
         conductor, request = self._asked(call, stream=True)
@@ -65,13 +66,25 @@ class ConductorLLM(CustomLLM):
         return self._policies[call["model"]], Request(native, CHAT, metadata, stream)
 
 
+def _completion(native: Any) -> Any:
+    return litellm.ModelResponse(**native) if isinstance(native, dict) else native
+
+
+def _chunk(part: Part) -> Any:
+    if part.native is not None:
+        return part.native
+    # No model of LiteLLM's spoke: a simulated agent, a layer.
+    choice = {"index": 0, "delta": {"content": part.text}, "finish_reason": part.finish or None}
+    return litellm.ModelResponseStream(choices=[choice])
+
+
 def _ready(part: Part, held: list[Part]) -> Iterator[Any]:
     # LiteLLM stops reading a custom provider at the finish, and estimates a usage that comes later.
     if part.finish or (held and not part.speaks):
         held.append(part)
     else:
-        yield part.native
+        yield _chunk(part)
 
 
 def _last(held: list[Part]) -> Iterator[Any]:
-    yield from (part.native for part in sorted(held, key=lambda part: bool(part.finish)))
+    yield from (_chunk(part) for part in sorted(held, key=lambda part: bool(part.finish)))

@@ -10,7 +10,7 @@ import litellm
 import pytest
 from litellm.exceptions import BadRequestError
 
-from conductor_mw import Conductor
+from conductor_mw import Conductor, attempts_of
 
 from .litellm_tracer import ConductorLLM
 from .openai_server import OpenAIServer, Reply, Scripted
@@ -73,12 +73,14 @@ def conductor(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> Conducto
     made = Conductor.from_text(f"""
 agents:
 {agents}
+  - {{id: made, simulated: {{answer: "We are on it."}}}}
 signals: {{to: {{from: metadata.to, type: string, default: ""}}}}
 routing:
   rules:
     - {{condition: "'weather' in input.tools", target: tools}}
     - {{condition: "to == 'second'", target: {{fallback: [down, plain]}}}}
     - {{condition: "to == 'broken'", target: {{fallback: [broken, plain]}}}}
+    - {{condition: "to == 'made'", target: made}}
   default: plain
 """)
     provider: Any = {"provider": "conductor", "custom_handler": ConductorLLM({"main": made})}
@@ -190,3 +192,21 @@ def test_an_answer_is_the_object_that_litellm_made(conductor: Conductor) -> None
     assert isinstance(answer.native, litellm.ModelResponse)
     assert answer.usage.input_tokens == 123
     assert answer.attempts[0].usage.output_tokens == 45
+
+
+@pytest.mark.usefixtures("conductor")
+@pytest.mark.parametrize("way", WAYS)
+def test_an_agent_that_is_no_model_answers_in_litellms_form(way: Way) -> None:
+    answer, _ = ask(way, metadata={"to": "made"})
+
+    assert answer.choices[0].message.content == "We are on it."
+    assert answer.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.usefixtures("conductor")
+@pytest.mark.parametrize("way", ["completion", "acompletion"])
+def test_the_attempts_can_be_told_from_the_error_that_litellm_raises(way: Way) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        ask(way, metadata={"to": "broken"})
+
+    assert [one.agent for one in attempts_of(caught.value)] == ["broken"]
