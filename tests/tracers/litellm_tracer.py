@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import asks the network
 
@@ -67,7 +67,9 @@ class ConductorLLM(CustomLLM):
 
 
 def _completion(native: Any) -> Any:
-    return litellm.ModelResponse(**native) if isinstance(native, dict) else native
+    if not isinstance(native, dict):
+        return native
+    return litellm.ModelResponse(**cast("dict[str, Any]", native))
 
 
 def _chunk(part: Part) -> Any:

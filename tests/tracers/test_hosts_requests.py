@@ -32,7 +32,7 @@ class Search(BaseModel):
     words: str
 
 
-SCHEMA = {"type": "function", "function": {"name": "mail", "parameters": {}}}
+SCHEMA: dict[str, Any] = {"type": "function", "function": {"name": "mail", "parameters": {}}}
 MESSAGES: list[BaseMessage] = [
     SystemMessage("Be brief."),
     HumanMessage([{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {}}]),
