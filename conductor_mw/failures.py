@@ -30,7 +30,6 @@ _BY_NAME: Final[Mapping[str, FailureKind]] = {
     "InternalServerError": "server_error",
     "ServiceUnavailableError": "server_error",
     "BadGatewayError": "server_error",
-    "MidStreamFallbackError": "server_error",
     "ModelAPIError": "server_error",
     "OverloadedError": "server_error",
     "AuthenticationError": "auth",
@@ -57,6 +56,9 @@ _BY_NAME: Final[Mapping[str, FailureKind]] = {
 # approval (langgraph's GraphInterrupt is an ordinary Exception).
 _PASSES: Final = frozenset({"GraphBubbleUp", "GraphInterrupt"})
 
+# LiteLLM wraps whatever breaks a stream.
+_WRAPPERS: Final = frozenset({"MidStreamFallbackError"})
+
 _OVERFLOW: Final = (
     "context_length_exceeded",
     "maximum context length",
@@ -80,6 +82,9 @@ def classify(error: BaseException) -> FailureKind | None:
     if isinstance(error, Unwind) or not isinstance(error, Exception):
         return None
     names = [kind.__name__ for kind in type(error).__mro__]
+    wrapped = getattr(error, "original_exception", None)
+    if names[0] in _WRAPPERS and isinstance(wrapped, Exception):
+        return classify(wrapped)
     if not _PASSES.isdisjoint(names):
         return None
     kind: FailureKind | None = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)

@@ -92,6 +92,13 @@ def test_what_leaves_a_run_is_no_failure_whatever_else_it_looks_like(base: type[
     assert classify(error) is None
 
 
+def test_a_wrapper_has_the_kind_of_what_it_wraps() -> None:
+    error = type("MidStreamFallbackError", (Exception,), {})("stream broke")
+    error.original_exception = named("RateLimitError")
+
+    assert classify(error) == "rate_limit"
+
+
 def test_a_subclass_is_more_precise_than_its_base() -> None:
     base = type("RateLimitError", (Exception,), {})
     precise = type("APITimeoutError", (base,), {})

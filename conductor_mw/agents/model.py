@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -122,8 +123,13 @@ def _resolved(value: str, agent: str) -> str:
 
 @cache
 def _litellm() -> Any:
+    ours = "litellm" not in sys.modules
     # Without this, importing LiteLLM fetches a price list from the network.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm  # noqa: PLC0415 - seconds and 200 MB, only for those who call a model
 
+    if ours:
+        # On every error it prints advertising to stdout, which is where our answers go. An app that
+        # imported LiteLLM itself keeps its own setting.
+        litellm.suppress_debug_info = True
     return litellm
