@@ -81,10 +81,10 @@ def classify(error: BaseException) -> FailureKind | None:
         return error.kind
     if isinstance(error, Unwind) or not isinstance(error, Exception):
         return None
+    if type(error).__name__ in _WRAPPERS:
+        wrapped = getattr(error, "original_exception", None)
+        error = wrapped if isinstance(wrapped, Exception) else error
     names = [kind.__name__ for kind in type(error).__mro__]
-    wrapped = getattr(error, "original_exception", None)
-    if names[0] in _WRAPPERS and isinstance(wrapped, Exception):
-        return classify(wrapped)
     if not _PASSES.isdisjoint(names):
         return None
     kind: FailureKind | None = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
