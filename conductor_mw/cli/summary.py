@@ -120,7 +120,7 @@ def _beside(actual: int, other: Comparison) -> str:
 
 def _problems(problems: Sequence[tuple[str, int]]) -> str:
     columns = (Column(right=True), Column(least=20))
-    shown = [(f"{times:,} times", said) for said, times in problems[:_MOST_PROBLEMS]]
+    shown = [(f"{times:,}", said) for said, times in problems[:_MOST_PROBLEMS]]
     left = sum(times for _, times in problems[_MOST_PROBLEMS:])
-    more = [(f"{left:,} times", "something else")] if left else []
+    more = [(f"{left:,}", "something else")] if left else []
     return console.table(columns, list(chain(shown, more)), indent=2)

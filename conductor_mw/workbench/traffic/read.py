@@ -155,7 +155,8 @@ class _Line:
         if len(line) > LONGEST_LINE:
             self.refuse(f"the line is longer than {LONGEST_LINE // 1_000_000} MB")
         try:
-            entry: object = json.loads(line.decode("utf-8-sig" if self.number == 1 else "utf-8"))
+            text = line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+            entry: object = json.loads(text.rstrip())  # or an error would stand in the next line
         except UnicodeDecodeError:
             self.refuse("this is not UTF-8 text")
         except RecursionError:
