@@ -50,7 +50,7 @@ def measure(pace: Pace) -> list[Row]:
             seconds[name].append(took)
             modules[name] = count
     peers = [name for name in statements if name not in {"ours", "door", "first"}]
-    rows = [
+    rows: list[tuple[str, str, list[Limit]]] = [
         ("ours", "`import conductor_mw`", [Limit("dependencies", 1.3)]),
         ("door", "`from conductor_mw import Conductor`", []),
         ("first", "import, load a policy, decide", []),
