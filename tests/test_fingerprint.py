@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -95,8 +95,16 @@ PLUGINS = Plugins.core()
 PLUGINS.add(Layers(), "layers")
 
 
+def mood(_: object) -> str:
+    return "good"
+
+
+def ninety_nine(_: str) -> str:
+    return "99"
+
+
 def compiled(text: str, plugins: Plugins = PLUGINS) -> Policy:
-    return load_text(text, plugins=plugins, env={}, app_signals={"mood": lambda _: "good"})
+    return load_text(text, plugins=plugins, env={}, app_signals={"mood": mood})
 
 
 def fingerprint(document: dict[str, Any]) -> str:
@@ -110,11 +118,12 @@ FINGERPRINT = compiled(TEXT).fingerprint
 def shuffled(value: Any, dice: random.Random) -> Any:
     """The same data with the keys of every mapping in another order."""
     if isinstance(value, dict):
-        items = [(key, shuffled(inner, dice)) for key, inner in value.items()]
+        mapping = cast("dict[str, Any]", value)
+        items = [(key, shuffled(inner, dice)) for key, inner in mapping.items()]
         dice.shuffle(items)
         return dict(items)
     if isinstance(value, list):
-        return [shuffled(inner, dice) for inner in value]
+        return [shuffled(inner, dice) for inner in cast("list[Any]", value)]
     return value
 
 
@@ -269,7 +278,7 @@ def test_the_order_of_rules_changes_it() -> None:
 
 
 def test_another_version_of_a_plugin_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PLUGINS, "version", lambda _: "99")
+    monkeypatch.setattr(PLUGINS, "version", ninety_nine)
 
     assert compiled(TEXT).fingerprint != FINGERPRINT
 

@@ -112,33 +112,45 @@ agents:
     [
         (
             "agents: [{id: small, timeout: 20s}, {id: large}]",
-            "team.yaml:2:22: agents.0.timeout: longer than the 10 s of the file below\n"
-            "  narrow it or leave it out",
+            (
+                "team.yaml:2:22: agents.0.timeout: longer than the 10 s of the file below\n"
+                "  narrow it or leave it out"
+            ),
         ),
         (
             "agents: [{id: small, timeout: {idle: 1s}}, {id: large}]",
-            "team.yaml:2:22: agents.0.timeout: the file below limits 'whole', and this one does"
-            " not\n  narrow it or leave it out",
+            (
+                "team.yaml:2:22: agents.0.timeout: the file below limits 'whole',"
+                " and this one does not\n  narrow it or leave it out"
+            ),
         ),
         (
             "agents: [{id: small, retry: 3}, {id: large}]",
-            "team.yaml:2:22: agents.0.retry: more than the 2 of the file below\n"
-            "  narrow it or leave it out",
+            (
+                "team.yaml:2:22: agents.0.retry: more than the 2 of the file below\n"
+                "  narrow it or leave it out"
+            ),
         ),
         (
             "agents: [{id: small, max_output_tokens: 501}, {id: large}]",
-            "team.yaml:2:22: agents.0.max_output_tokens: more than the 500 of the file below\n"
-            "  narrow it or leave it out",
+            (
+                "team.yaml:2:22: agents.0.max_output_tokens: more than the 500 of the file below\n"
+                "  narrow it or leave it out"
+            ),
         ),
         (
             "agents: [{id: small, simulated: y}, {id: large}]",
-            "team.yaml:2:22: agents.0: 'simulated' belongs to org.yaml\n"
-            "  an overlay may narrow timeout, retry, max_output_tokens and labels",
+            (
+                "team.yaml:2:22: agents.0: 'simulated' belongs to org.yaml\n"
+                "  an overlay may narrow timeout, retry, max_output_tokens and labels"
+            ),
         ),
         (
             "agents: [{id: small, prompt: Ignore it.}, {id: large}]",
-            "team.yaml:2:22: agents.0: 'prompt' belongs to org.yaml\n"
-            "  an overlay may narrow timeout, retry, max_output_tokens and labels",
+            (
+                "team.yaml:2:22: agents.0: 'prompt' belongs to org.yaml\n"
+                "  an overlay may narrow timeout, retry, max_output_tokens and labels"
+            ),
         ),
         (
             "agents: [{id: small}, {id: large}, {id: mine, simulated: x}]",
@@ -146,13 +158,17 @@ agents:
         ),
         (
             "agents: [{id: small}, {id: large, labels: [us, eu]}]",
-            "team.yaml:2:35: agents.labels: the label 'eu' belongs to org.yaml\n"
-            "  only that file may give it",
+            (
+                "team.yaml:2:35: agents.labels: the label 'eu' belongs to org.yaml\n"
+                "  only that file may give it"
+            ),
         ),
         (
             "agents: [{id: small}, {id: large, labels: []}]",
-            "team.yaml:2:35: agents.labels: the label 'us' belongs to org.yaml\n"
-            "  only that file may take it",
+            (
+                "team.yaml:2:35: agents.labels: the label 'us' belongs to org.yaml\n"
+                "  only that file may take it"
+            ),
         ),
         (
             "signals: {tier: {from: metadata.other, default: free}}",
@@ -164,18 +180,24 @@ agents:
         ),
         (
             "routing: {deadline: 2m}",
-            "team.yaml:2:11: routing.deadline: '2m' is longer than the '60s' of the file below\n"
-            "  shorten it",
+            (
+                "team.yaml:2:11: routing.deadline: '2m' is longer than the '60s' of the file below\n"
+                "  shorten it"
+            ),
         ),
         (
             "routing: {fallback: {timeout: large}}",
-            "team.yaml:2:22: routing.fallback: 'timeout' stands in org.yaml already\n"
-            "  choose another name",
+            (
+                "team.yaml:2:22: routing.fallback: 'timeout' stands in org.yaml already\n"
+                "  choose another name"
+            ),
         ),
         (
             "mode: observe",
-            "team.yaml:2:1: mode: the file below enforces, and this one would only observe\n"
-            "  remove it",
+            (
+                "team.yaml:2:1: mode: the file below enforces, and this one would only observe\n"
+                "  remove it"
+            ),
         ),
         (
             "env: [REGION, SECRET]",
@@ -184,8 +206,10 @@ agents:
         ("store: memory:mine", "team.yaml:2:1: store: org.yaml says 'memory:org'"),
         (
             "workflow: {routing: {route: {simple: small}}}",
-            "team.yaml:2:12: workflow.routing: the short form cannot lie over or under another"
-            " file\n  write `routing:`",
+            (
+                "team.yaml:2:12: workflow.routing: the short form cannot lie over or under another"
+                " file\n  write `routing:`"
+            ),
         ),
     ],
 )

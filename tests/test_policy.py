@@ -19,6 +19,10 @@ CORE = Plugins.core()
 HEAD = "agents: [{id: small, simulated: Hello}, {id: large, simulated: Good day}]\n"
 
 
+def mood(_: object) -> str:
+    return "good"
+
+
 def compiled(text: str, **more: object) -> Policy:
     return load_text(text, plugins=CORE, env={}, **more)  # type: ignore[arg-type]
 
@@ -206,7 +210,7 @@ routing:
     - {condition: "mood == 'bad' || env.REGION == 'eu' || time.hour < 6", target: large}
   default: small
 """,
-        app_signals={"mood": lambda _: "good"},
+        app_signals={"mood": mood},
     )
 
     assert policy.live_signals == {"agents.large.in_flight", "time.hour"}

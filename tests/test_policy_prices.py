@@ -18,6 +18,10 @@ needs_litellm = pytest.mark.skipif(find_spec("litellm") is None, reason="LiteLLM
 CORE = Plugins.core()
 
 
+def nothing(_: str) -> None:
+    return None
+
+
 @needs_litellm
 def test_a_price_of_the_list_is_exact() -> None:
     found = list_price("openai/gpt-4o-mini")
@@ -67,7 +71,7 @@ def test_an_unknown_model_has_no_price() -> None:
 
 
 def test_without_litellm_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prices, "find_spec", lambda _: None)
+    monkeypatch.setattr(prices, "find_spec", nothing)
     prices.forget()
 
     assert list_price("openai/gpt-4o-mini") is None

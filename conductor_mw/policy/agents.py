@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from conductor_mw.agents.base import RETRIED, Agent, AgentOptions, Retry, Timeouts
 from conductor_mw.agents.prices import ListPrice, list_price
@@ -118,7 +118,8 @@ def _texts(parameters: Mapping[str, Any]) -> list[tuple[str, object]]:
     for name in ("extra_headers", "headers"):
         inner = parameters.get(name)
         if isinstance(inner, dict):
-            found += [(str(key).lower(), value) for key, value in inner.items()]
+            headers = cast("dict[object, object]", inner)
+            found += [(str(key).lower(), value) for key, value in headers.items()]
     return found
 
 
@@ -153,12 +154,13 @@ def _kind(draft: Draft, entry: AgentEntry, at: Loc) -> tuple[str, AgentOffer | N
 def _options(
     draft: Draft, entry: AgentEntry, kind: str, offer: AgentOffer, at: Loc
 ) -> AgentOptions | None:
-    value = {} if kind == BOUND else (entry.model_extra or {})[kind]
-    mapping = offer.options.from_value(value)
+    value: object = None if kind == BOUND else (entry.model_extra or {})[kind]
+    mapping: object = {} if kind == BOUND else offer.options.from_value(value)
     where = at if kind == BOUND else (*at, kind)
     if not isinstance(mapping, dict):
         draft.find(where, "wrong-type", f"must be a mapping, not {shown(mapping)}")
         return None
+    given_options = cast("dict[str, object]", mapping)
     fields = offer.options.model_fields
     for name in _PASSED_ON:
         given = getattr(entry, name)
@@ -173,8 +175,8 @@ def _options(
                 key=True,
             )
         elif _SECRET_KEY.fullmatch(entry.api_key or "${env:NAME}"):  # else it was refused already
-            mapping = {**mapping, name: given}
-    return validate(offer.options, mapping, draft.positions, draft.findings, where)
+            given_options = {**given_options, name: given}
+    return validate(offer.options, given_options, draft.positions, draft.findings, where)
 
 
 def _listed(kind: str, options: AgentOptions) -> ListPrice | None:

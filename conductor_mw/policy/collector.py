@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -13,7 +13,7 @@ more of them, and finds nothing: all of them stay. That is a third of the time o
 
 
 @contextmanager
-def resting(size: int) -> Iterator[None]:
+def resting(size: int) -> Generator[None]:
     """Keep the collector off while a text of `size` bytes is loaded, if that is worth it.
 
     Whoever switched it off before finds it off afterwards, and threads that load at the same time

@@ -27,20 +27,18 @@ def applied(tree: Table, environment: str, sources: Sources, findings: Findings)
     if "environments" not in tree:
         return tree
     tree = tree.copy()
-    chosen = (tree["environments"] or {}).get(environment)
+    chosen = tree.table("environments").table(environment)
     tree.drop("environments")
-    if not chosen:
-        return tree
     at = f"environments.{environment}"
-    if chosen.get("agents"):
-        _agents(tree, chosen["agents"], f"{at}.agents", sources, findings)
-    if chosen.get("plugins"):
-        _plugins(tree, chosen["plugins"])
+    if chosen.table("agents"):
+        _agents(tree, chosen.table("agents"), f"{at}.agents", sources, findings)
+    if chosen.table("plugins"):
+        _plugins(tree, chosen.table("plugins"))
     return tree
 
 
 def _agents(tree: Table, settings: Table, at: str, sources: Sources, findings: Findings) -> None:
-    old: Series = tree.get("agents") or Series()
+    old = tree.series("agents")
     positions = {entry.get("id"): position for position, entry in enumerate(old)}
     new = Series(old.mark)
     new.extend(old)

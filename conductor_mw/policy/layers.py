@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
@@ -55,10 +55,11 @@ def _options(draft: Draft, offer: LayerOffer, value: object) -> Any:
     if not isinstance(value, dict):
         draft.find(at, "wrong-type", f"must be a mapping, not {shown(value)}")
         return None
-    found = validate(options_model(offer.options), value, draft.positions, draft.findings, at)
+    stated = cast("dict[str, object]", value)
+    found = validate(options_model(offer.options), stated, draft.positions, draft.findings, at)
     if found is None or isinstance(found, offer.options):
         return found
-    given = {name: getattr(found, name) for name in found.model_fields_set}
+    given: dict[str, Any] = {name: getattr(found, name) for name in found.model_fields_set}
     try:
         return offer.options(**given)
     except ValueError as error:

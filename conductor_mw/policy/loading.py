@@ -106,7 +106,7 @@ def _check_chosen(
 
 
 def _environments(part: Part) -> Iterable[str]:
-    yield from part.tree.get("environments") or {}
+    yield from part.tree.table("environments")
     for below in part.below:
         yield from _environments(below)
 

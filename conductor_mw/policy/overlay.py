@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from conductor_mw.durations import seconds
@@ -129,7 +128,7 @@ class _Overlay(_Join):
             problem = "the order of plugins belongs to the file that names them"
             self.refuse(self.over, "order", "order", problem, "remove it")
         if "agents" in self.over and not self.base.get("agents"):
-            for agent in self.over["agents"] or []:
+            for agent in self.over.series("agents"):
                 self._check_labels(Table(), agent)
         return super().result()
 
@@ -197,9 +196,9 @@ class _Overlay(_Join):
         """Refuse labels that a guarantee of the lower file speaks about, where that would widen."""
         if "labels" not in over:
             return
-        had, given = set(below.get("labels") or []), set(over["labels"] or [])
-        for guarantee in self.base.get("guarantees") or []:
-            never: Table = guarantee.get("never") or Table()
+        had, given = set(below.series("labels")), set(over.series("labels"))
+        for guarantee in self.base.series("guarantees"):
+            never: Table = guarantee.table("never")
             wanted, shunned = never.get("agents_without"), never.get("agents_with")
             if wanted is not None and wanted in given - had:
                 problem = (
@@ -213,10 +212,12 @@ class _Overlay(_Join):
 
 def _chained(before: Series, after: Series) -> Series:
     both = Series(after.mark)
+    seen: set[int] = set()
     for series in (before, after):
         for position, item in enumerate(series):
-            # A file that is included twice by two others counts once.
-            if not any(item is known for known in both if isinstance(item, dict)):
+            # What stands in a file that two others include is there once.
+            if not isinstance(item, Table) or id(item) not in seen:
+                seen.add(id(item))
                 both.add(item, series.marks[position])
     return both
 
@@ -234,8 +235,9 @@ def _timeout(below: Any, over: Any) -> str:
 def _limits(timeout: Any) -> dict[str, float]:
     if timeout is None:
         return {}
-    stated = timeout if isinstance(timeout, Mapping) else {"whole": timeout}
-    return {str(name): _seconds(value) for name, value in stated.items() if value is not None}
+    if not isinstance(timeout, Table):
+        return {"whole": _seconds(timeout)}
+    return {name: _seconds(value) for name, value in timeout.items() if value is not None}
 
 
 def _retry(below: Any, over: Any) -> str:
@@ -244,7 +246,7 @@ def _retry(below: Any, over: Any) -> str:
 
 
 def _times(retry: Any) -> int:
-    if isinstance(retry, Mapping):
+    if isinstance(retry, Table):
         return int(retry.get("times", 1))
     return int(retry or 0)
 

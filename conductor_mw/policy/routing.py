@@ -141,7 +141,7 @@ class _Router:
             return self.rescued[target]
         before = self.draft.findings.errors
         flow = self.flows.target(target, at)
-        by_kind = {**self.rescues, **self._by_kind(own, own_at)}
+        by_kind: dict[FailureKind, Flow] = {**self.rescues, **self._by_kind(own, own_at)}
         if by_kind:
             flow = Rescue(flow, by_kind)
         if isinstance(target, str) and not own and before == self.draft.findings.errors:

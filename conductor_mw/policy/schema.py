@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
+from pydantic._internal._core_utils import CoreSchemaOrField
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import PydanticOmit
-from pydantic_core.core_schema import CoreSchema
 
 from conductor_mw.agents.base import AgentOptions
 from conductor_mw.plugins import Plugins
@@ -17,6 +17,8 @@ from conductor_mw.policy.layers import options_model
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _VALIDATION: Final[JsonSchemaMode] = "validation"
+_TEXT: Final = {"type": "string"}
+_OPEN: Final = {"type": "object", "additionalProperties": True}
 _TARGET: Final = {
     "description": "an agent's id, a flow's name, or a flow written in place",
     "anyOf": [{"type": "string"}, {"$ref": "#/$defs/Flow"}],
@@ -101,25 +103,24 @@ def _kind(reference: dict[str, Any], options: type[AgentOptions]) -> dict[str, A
 def _name_targets(definitions: dict[str, Any]) -> None:
     """Say what a target is wherever one may stand; pydantic knows only text or mapping."""
     definitions["Target"] = dict(_TARGET)
-    open_mapping = {"type": "object", "additionalProperties": True}
     waiting: list[Any] = [value for key, value in definitions.items() if key != "Target"]
     while waiting:
         here = waiting.pop()
         if isinstance(here, list):
-            waiting.extend(here)
-        if not isinstance(here, dict):
-            continue
-        forms = here.get("anyOf")
-        if isinstance(forms, list) and {"type": "string"} in forms and open_mapping in forms:
-            rest = [form for form in forms if form not in ({"type": "string"}, open_mapping)]
-            here["anyOf"] = [{"$ref": "#/$defs/Target"}, *rest]
-        waiting.extend(here.values())
+            waiting.extend(cast("list[Any]", here))
+        elif isinstance(here, dict):
+            schema = cast("dict[str, Any]", here)
+            forms: list[Any] = schema.get("anyOf", [])
+            if _TEXT in forms and _OPEN in forms:
+                rest = [form for form in forms if form not in (_TEXT, _OPEN)]
+                schema["anyOf"] = [{"$ref": "#/$defs/Target"}, *rest]
+            waiting.extend(schema.values())
 
 
 class _Generator(GenerateJsonSchema):
     """Leaves out what YAML cannot say, such as a field that holds a function."""
 
-    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> Any:
+    def handle_invalid_for_json_schema(self, schema: CoreSchemaOrField, error_info: str) -> Any:
         """Leave the field out."""
         del schema, error_info
         raise PydanticOmit

@@ -143,26 +143,28 @@ def _replace(tree: Table, loc: tuple[str | int, ...]) -> None:
 
 
 def _replace_agent(agents: Series, position: int) -> None:
-    old = agents[position]
-    name = old.get("id") if isinstance(old, dict) else None
+    old: object = agents[position]
+    name: object = old.get("id") if isinstance(old, Table) else None
     good = isinstance(name, str) and len(name) <= 100 and _ID.fullmatch(name)
     agents[position] = _table(old, id=name if good else f"broken-{position}")
 
 
 def _replace_rule(rules: Series, position: int) -> None:
-    old = rules[position]
-    target = old.get("target") if isinstance(old, dict) else None
-    usable = isinstance(target, str | dict)
+    old: object = rules[position]
+    target: object = old.get("target") if isinstance(old, Table) else None
+    usable = isinstance(target, str | Table)
     rules[position] = _table(old, condition="true", target=target if usable else BROKEN)
 
 
-def _table(old: Any, **entries: object) -> Table:
+def _table(old: object, **entries: object) -> Table:
     """Give a table that stands where `old` stood and holds these entries."""
     begins = old.mark if isinstance(old, Table | Series) else 0
     table = Table(begins)
     for key, value in entries.items():
-        written = isinstance(old, Table) and key in old
-        table.put(key, value, *(old.places(key) if written else (begins, begins)))
+        if isinstance(old, Table) and key in old:
+            table.put(key, value, *old.places(key))
+        else:
+            table.put(key, value, begins, begins)
     return table
 
 

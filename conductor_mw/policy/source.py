@@ -145,7 +145,7 @@ class Composer:
         """Read one value with everything below it."""
         while True:
             event = next_event()
-            sort = type(event)
+            sort: object = event.__class__
             start = event.start_mark
             where = mark(self.number, start.line, start.column)
             value: object

@@ -65,6 +65,16 @@ class Table(dict[str, Any]):
         at = self._at(key)
         return self.marks[at], self.marks[at + 1]
 
+    def table(self, key: str) -> Table:
+        """Give the mapping below a key, or an empty one where there is none."""
+        value = self.get(key)
+        return value if isinstance(value, Table) else Table(self.mark)
+
+    def series(self, key: str) -> Series:
+        """Give the list below a key, or an empty one where there is none."""
+        value = self.get(key)
+        return value if isinstance(value, Series) else Series(self.mark)
+
     def copy(self) -> Table:
         """Give a table of its own with the same entries."""
         twin = Table(self.mark)
