@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -101,6 +101,12 @@ class Decision:
         return f"Decision(rule={self.rule!r}, target={self.target!r})"
 
     @cached_property
+    def _named_keys(self) -> frozenset[object]:
+        """The keys of maps that the conditions asked so far name."""
+        asked = self._policy.rules[: self._index + 1] if self._index >= 0 else self._policy.rules
+        return frozenset(key for rule in asked for key in _keys(rule.condition.canonical))
+
+    @cached_property
     def _replay(self) -> Sequence[Passed]:
         policy = self._policy
         upto = self._index if self._index >= 0 else len(policy.rules)
@@ -108,6 +114,10 @@ class Decision:
 
     def _shown(self, name: str) -> object:
         value = self._facts[name]
+        if isinstance(value, Mapping):
+            # The app may put anything into metadata; a record keeps what conditions name.
+            items = cast("Mapping[object, object]", value).items()
+            return {key: _plain(one) for key, one in items if key in self._named_keys}
         if self._policy.signals[name].content and isinstance(value, str):
             return {"length": len(value)}
         return _plain(value)
@@ -145,6 +155,18 @@ def decide(policy: Policy, facts: Facts) -> Decision:
         EvaluationError: a condition could not be evaluated and its rule says `on_error: fail`.
     """
     return Decision(policy, facts, policy.table.first(facts))
+
+
+def _keys(canonical: object) -> Iterator[object]:
+    """Give every constant in a condition; a key that it names is among them."""
+    waiting = [canonical]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            inner = cast("list[object]", node)
+            if inner[:1] == ["const"]:
+                yield inner[-1]
+            waiting.extend(inner)
 
 
 def _plain(value: object) -> object:

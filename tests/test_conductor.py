@@ -58,6 +58,18 @@ def test_a_decision_is_plain_json_without_the_users_text(shop: Conductor) -> Non
     assert sorted(record) == ["fingerprint", "passed_over", "rule", "signals", "target"]
 
 
+def test_a_decision_holds_only_the_metadata_that_conditions_name() -> None:
+    text = """
+agents: [{id: a}]
+routing: {rules: [{condition: "has(metadata.region) && metadata.region == 'eu'", target: a}]}
+"""
+    metadata = {"region": "us", "email": "ann@example.org"}
+
+    decision = conductor(text, a=Scripted("x")).decide("hello", metadata=metadata)
+
+    assert decision.signals == {"metadata": {"region": "us"}}
+
+
 def test_the_default_has_no_rule(shop: Conductor) -> None:
     decision = shop.decide("Hello.")
 
