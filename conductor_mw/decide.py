@@ -157,14 +157,14 @@ def decide(policy: Policy, facts: Facts) -> Decision:
     return Decision(policy, facts, policy.table.first(facts))
 
 
-def _keys(canonical: object) -> Iterator[object]:
-    """Give every constant in a condition; a key that it names is among them."""
+def _keys(canonical: object) -> Iterator[str]:
+    """Give every text in a condition; a key that it names is among them."""
     waiting = [canonical]
     while waiting:
         node = waiting.pop()
         if isinstance(node, list):
             inner = cast("list[object]", node)
-            if inner[:1] == ["const"]:
+            if inner[:1] == ["const"] and isinstance(inner[-1], str):
                 yield inner[-1]
             waiting.extend(inner)
 
