@@ -188,6 +188,8 @@ def test_at_least_twenty_languages_are_known() -> None:
         ("List five rivers", ["list"]),
         ("What does this CSV contain?", []),
         ("Why is my JSON invalid?", []),
+        ("Write something about this CSV", []),
+        ("Give me the sum of the following table", []),
         ("Give me a numbered list", ["list"]),
         ("Erstelle eine Tabelle der Preise", ["table"]),
         ("Write a Python script for it", ["code"]),

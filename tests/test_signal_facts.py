@@ -83,6 +83,20 @@ def test_a_signal_that_failed_fails_again_without_being_computed_again() -> None
     assert errors[0] is errors[1]
 
 
+def test_an_error_that_is_raised_often_does_not_grow() -> None:
+    def read(_: Facts) -> int:
+        raise EvaluationError("no value")
+
+    facts = facts_of(Signal("broken", INT, read))
+    depths: list[int] = []
+    for _ in range(5):
+        with pytest.raises(EvaluationError) as caught:
+            facts["broken"]
+        depths.append(len(caught.traceback))
+
+    assert depths[1:] == [depths[1]] * 4
+
+
 def test_an_unknown_signal_is_told_with_the_nearest_name() -> None:
     facts = facts_of(Signal("input.tokens", INT, lambda _: 1))
 

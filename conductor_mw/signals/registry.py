@@ -141,7 +141,8 @@ class Facts(dict[str, object]):
         if signal is None:
             self._refuse(name)
         if self.failed and name in self.failed:
-            raise self.failed[name]
+            # Without its old traceback, which would grow with every rule that reads the signal.
+            raise self.failed[name].with_traceback(None)
         try:
             value = signal.read(self)
         except EvaluationError as error:
