@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ HELP = {
 EXAMPLES = [
     pytest.param(line, id=line)
     for command in (main, *HELP.values())
-    for line in command.epilog.strip().splitlines()
+    for line in (command.epilog or "").strip().splitlines()
 ]
 
 
@@ -100,8 +101,6 @@ def test_the_document_has_a_section_for_every_command_with_its_help() -> None:
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
-    from importlib.metadata import version
-
     assert invoke("--version").output == f"conductor-mw, version {version('conductor-mw')}\n"
 
 

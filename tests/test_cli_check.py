@@ -72,8 +72,8 @@ def test_a_rule_that_can_never_decide_is_a_finding() -> None:
 
     assert result.exit_code == 2
     assert result.stdout == (
-        "p.yaml:5:7: routing.rules.1: rule 'shorter' can never decide: rule 'short' (line 4) matches whatever it "
-        "would\n  put it before 'short', or remove it\n"
+        "p.yaml:5:7: routing.rules.1: rule 'shorter' can never decide: rule 'short' (line 4) "
+        "matches whatever it would\n  put it before 'short', or remove it\n"
     )
 
 
@@ -103,8 +103,8 @@ def test_json_has_every_finding_with_its_parts() -> None:
                 "column": 7,
                 "code": "shadowed",
                 "severity": "error",
-                "problem": "routing.rules.1: rule 'shorter' can never decide: rule 'short' (line 4) matches "
-                "whatever it would",
+                "problem": "routing.rules.1: rule 'shorter' can never decide: rule 'short' "
+                "(line 4) matches whatever it would",
                 "mend": "put it before 'short', or remove it",
             }
         ],

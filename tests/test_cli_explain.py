@@ -124,11 +124,11 @@ def test_typed_metadata_keeps_its_type() -> None:
         ),
         (
             ["Hello", "-m", "tier"],
-            "--metadata 'tier' has no key and value\n"
-            "  write KEY=VALUE, for example tier=pro, or KEY:=JSON, for example seats:=3\n",
-        ),
-        (["Hello", "-m", "=pro"], "--metadata '=pro' has no key and value\n"
+            ("--metadata 'tier' has no key and value\n"
             "  write KEY=VALUE, for example tier=pro, or KEY:=JSON, for example seats:=3\n"),
+        ),
+        (["Hello", "-m", "=pro"], ("--metadata '=pro' has no key and value\n"
+            "  write KEY=VALUE, for example tier=pro, or KEY:=JSON, for example seats:=3\n")),
         (
             ["Hello", "-m", "n:=x"],
             "--metadata n: this is no JSON: Expecting value: line 1 column 1 (char 0)\n",
@@ -145,13 +145,13 @@ def test_typed_metadata_keeps_its_type() -> None:
             ["Hello", "--tools", "n.json"],
             "n.json: must be a list of tools in OpenAI's form\n  write a JSON list\n",
         ),
-        (["--messages", "m.json"], "messages: there is no message\n"
-            "  pass a text or at least one message\n"),
+        (["--messages", "m.json"], ("messages: there is no message\n"
+            "  pass a text or at least one message\n")),
         (
             ["Hello", "-m", "tier=gold"],
-            "condition 'tier == 'pro' && input.tokens > 4': signal 'tier': metadata.tier is "
+            ("condition 'tier == 'pro' && input.tokens > 4': signal 'tier': metadata.tier is "
             "'gold', not one of 'free', 'pro'\n"
-            "  add the value to one_of, or correct where it comes from\n",
+            "  add the value to one_of, or correct where it comes from\n"),
         ),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -220,14 +221,14 @@ def test_a_broken_line_of_traffic_is_told_before_anything_runs() -> None:
 
 
 def test_an_interrupted_run_says_what_it_had_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = running._keep
+    kept = running.keep_answer
 
     def interrupt_after_two(answered: Any, keep: Any) -> None:
         kept(answered, keep)
         if len(Path("answers.jsonl").read_text().splitlines()) == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(running, "_keep", interrupt_after_two)
+    monkeypatch.setattr(running, "keep_answer", interrupt_after_two)
 
     result = run("t.jsonl", "-o", "answers.jsonl", "--concurrency", "1")
 
@@ -244,11 +245,16 @@ def test_an_answer_cannot_steer_a_terminal_and_stays_whole_in_a_pipe(
     )
 
     pipe = run("Hello", color=True)
-    monkeypatch.setattr("conductor_mw.cli.console.is_terminal", lambda **_: True)
+    monkeypatch.setattr("conductor_mw.cli.console.is_terminal", _yes)
     terminal = run("Hello", color=True)
 
     assert pipe.stdout == "x\x1b[2Jy\u202e\nz\n"
     assert terminal.stdout == "x\ufffd[2Jy\ufffd\nz\n"
+
+
+def _yes(*, err: bool = False) -> bool:
+    del err
+    return True
 
 
 def test_the_support_desk_answers_every_request() -> None:

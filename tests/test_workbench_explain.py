@@ -85,7 +85,10 @@ def test_the_default_has_no_condition_and_no_place() -> None:
 
 
 def test_a_policy_without_a_default_leads_to_nobody() -> None:
-    text = "agents: [{id: a, simulated: x}]\nrouting: {rules: [{condition: input.tokens > 9999, target: a}]}\n"
+    text = """\
+agents: [{id: a, simulated: x}]
+routing: {rules: [{condition: input.tokens > 9999, target: a}]}
+"""
 
     found = explain(load_text(text, env={}), to_request("Hello"))
 

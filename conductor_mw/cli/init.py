@@ -14,6 +14,7 @@ from .arguments import unreadable
 from .command import Command
 
 NAME: Final = "conductor.yaml"
+_QUESTION: Final = "Solve 3x + 5 = 20, step by step."
 
 POLICY: Final = """\
 # A routing policy: it says which agent answers which request, and what must never happen.
@@ -79,7 +80,7 @@ def init(folder: Path) -> None:
         ) from error  # fmt: skip
     except (OSError, ValueError) as error:
         raise unreadable(error, path, "written") from error
-    console.say(f"wrote {console.harmless(str(path))}\n\nNext:")
     shown = console.harmless(str(path))
+    console.say(f"wrote {shown}\n\nNext:")
     console.say(f"  conductor-mw check {shown}")
-    console.say(f'  conductor-mw explain {shown} "Solve 3x + 5 = 20, step by step." --metadata tier=pro')
+    console.say(f'  conductor-mw explain {shown} "{_QUESTION}" --metadata tier=pro')

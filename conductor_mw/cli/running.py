@@ -52,7 +52,7 @@ def answer_prompt(how: How, prompt: str, keep: TextIO | None) -> int:
         hear = _print_part if pretty and how.stream else _ignore
         found = staged.run(staged.ask("#1", request, hear))
     if keep is not None:
-        _keep(found, keep)
+        keep_answer(found, keep)
     if not pretty:
         decision = None if found.decision is None else found.decision.to_dict()
         console.say_json({**found.to_dict(), "decision": decision})
@@ -80,7 +80,7 @@ def run_file(how: How, path: Path, concurrency: int, limit: int | None, keep: Te
         def take(answered: Answered) -> None:
             answers.append(answered)
             if keep is not None:
-                _keep(answered, keep)
+                keep_answer(answered, keep)
             step()
 
         try:
@@ -127,7 +127,8 @@ def _tell_failure(found: Answered) -> None:
         console.note(f"  {one.agent}, try {one.number}: {kind} after {duration(one.seconds)}")
 
 
-def _keep(answered: Answered, keep: TextIO) -> None:
+def keep_answer(answered: Answered, keep: TextIO) -> None:
+    """Write one answer as a line; who interrupts the run has all those before."""
     # Half a surrogate pair can stand in a JSON text but not in a UTF-8 file; ASCII holds both.
     keep.write(json.dumps(answered.to_dict()) + "\n")
     keep.flush()

@@ -135,7 +135,10 @@ def _calls(policy: Policy) -> Iterator[Finding]:
         if rule.target in told or worst <= (_MANY_CALLS if allowed is None else allowed):
             continue
         told.add(rule.target)
-        may = f"routing.rules.{rule.position}: one request to {rule.target!r} may cost {worst} calls, retries included"
+        may = (
+            f"routing.rules.{rule.position}: one request to {rule.target!r} may cost "
+            f"{worst} calls, retries included"
+        )
         if allowed is None:
             yield Finding(
                 rule.place, "many-calls", may,

@@ -156,7 +156,7 @@ class _Line:
             self.refuse(f"the line is longer than {LONGEST_LINE // 1_000_000} MB")
         try:
             text = line.decode("utf-8-sig" if self.number == 1 else "utf-8")
-            entry: object = json.loads(text.rstrip())  # or an error would stand in the next line
+            entry: object = json.loads(text.rstrip("\r\n"))  # or an error would stand in the next line
         except UnicodeDecodeError:
             self.refuse("this is not UTF-8 text")
         except RecursionError:
