@@ -7,9 +7,9 @@ import os
 from hypothesis import HealthCheck, settings
 
 # Coverage, CI machines and a second core at work make examples slow without making them wrong.
-_UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("short", max_examples=50, **_UNHURRIED)
-settings.register_profile("ci", max_examples=50, derandomize=True, **_UNHURRIED)
-settings.register_profile("long", max_examples=5_000, **_UNHURRIED)
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", _UNHURRIED, max_examples=50)
+settings.register_profile("ci", _UNHURRIED, max_examples=50, derandomize=True)
+settings.register_profile("long", _UNHURRIED, max_examples=5_000)
 _LONG = os.environ.get("CONDUCTOR_LONG") == "1"
 settings.load_profile("long" if _LONG else "ci" if os.environ.get("CI") else "short")

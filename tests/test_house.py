@@ -17,6 +17,7 @@ import click
 import pytest
 
 import conductor_mw
+from conductor_mw.cli import main
 from conductor_mw.hookspecs import HOOKS
 
 ROOT = Path(__file__).parents[1]
@@ -57,9 +58,9 @@ def files(root: Path = ROOT) -> Iterator[Path]:
         return
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
-        if path.is_file() and not hidden.intersection(parts) and ".egg-info" not in str(path):
-            if not any(part.startswith(".") and part not in {".ci", ".github"} for part in parts):
-                yield path
+        dotted = {part for part in parts[:-1] if part.startswith(".")} - {".ci", ".github"}
+        if path.is_file() and not dotted and not hidden.intersection(parts):
+            yield path
 
 
 def sources(*folders: str) -> list[Path]:
@@ -260,7 +261,9 @@ def test_a_hook_tells_when_what_errors_and_an_example(name: str) -> None:
     doc = inspect.getdoc(HOOKS[name]) or ""
 
     assert re.match(r"[A-Z][^\n]*\.\n\nArgs:\n", doc)
-    sections = re.findall(r"^(Args|Called|Return|Errors|Example[^:\n]*)(?::|::)?$", doc, re.M)
+    sections = re.findall(
+        r"^(Args|Called|Return|Errors|Example[^:\n]*)(?::|::)?$", doc, re.MULTILINE
+    )
     assert [section.split()[0] for section in sections] == [
         "Args",
         "Called",
@@ -293,8 +296,6 @@ def test_a_hook_is_used_by_a_test(name: str) -> None:
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
-    from conductor_mw.cli import main
-
     context = click.Context(main)
     yield "conductor-mw", main
     for name in main.list_commands(context):
@@ -436,7 +437,7 @@ def test_a_silence_without_a_reason_is_noticed() -> None:
     above = "# The door.\n" + coded
 
     assert reasonless(above) == []
-    assert reasonless("\n".join((bare, coded, full))) == [bare, coded]
+    assert reasonless(f"{bare}\n{coded}\n{full}") == [bare, coded]
 
 
 def test_no_file_names_a_machine_or_a_package_index() -> None:

@@ -1,4 +1,4 @@
-"""The example of a stranger's plugin installs, loads and passes its tests; the host is unchanged."""
+"""The example of a stranger's plugin installs, loads and passes its tests, the host unchanged."""
 
 from __future__ import annotations
 

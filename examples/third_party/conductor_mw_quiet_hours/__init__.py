@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from conductor_mw import (
     Attempted,
     Clock,
@@ -27,7 +29,6 @@ from conductor_mw import (
     hookimpl,
 )
 from conductor_mw.rules import BOOL
-from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["QuietHours", "conductor_layers", "conductor_signals"]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 import conductor_mw_quiet_hours
 import pytest
+
 from conductor_mw import Conductor, Failure, Plugins, PolicyError
 from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
 from conductor_mw.testing.conformance import LayerConformance
@@ -70,4 +72,4 @@ class TestQuietHoursConforms(LayerConformance):
     """The suite that every layer should pass; it finds the plugin as an app would, installed."""
 
     layer = "quiet_hours"
-    options = {"after": 22, "until": 6}  # the suite's clock shows 20:26
+    options: ClassVar[dict[str, Any]] = {"after": 22, "until": 6}  # the suite's clock shows 20:26
