@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mw.signals.complexity import complexity_of
-from conductor_mw.signals.cues import TYPES
+from conductor_mw.signals.cues import MATTER, OPENERS, PAIRS, TYPES, ZONE_WORDS
 from conductor_mw.signals.domain import DOMAINS, domain_of
 from conductor_mw.signals.glance import HEAD, TAIL, Glance, excerpt, split_words
 from conductor_mw.signals.language import LANGUAGES, language_of
@@ -302,7 +302,7 @@ def test_another_process_with_another_hash_seed_says_the_same() -> None:
     )
 
     told = {
-        subprocess.run(  # noqa: S603 - our own interpreter and text
+        subprocess.run(
             [sys.executable, "-c", code],
             env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
             capture_output=True,
@@ -313,6 +313,14 @@ def test_another_process_with_another_hash_seed_says_the_same() -> None:
     }
 
     assert len(told) == 1
+
+
+def test_points_are_halves_so_that_their_sums_do_not_depend_on_an_order() -> None:
+    tables = (ZONE_WORDS, MATTER, PAIRS, OPENERS)
+
+    points = {point for table in tables for given in table.values() for _, point in given}
+
+    assert all(float(2 * point).is_integer() for point in points)
 
 
 def test_every_domain_has_words_of_its_own() -> None:

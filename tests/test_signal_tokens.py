@@ -121,9 +121,7 @@ def test_counting_exactly_loads_no_litellm_and_leaves_the_environment() -> None:
         "assert 'litellm' not in sys.modules\n"
     )
 
-    subprocess.run(  # noqa: S603 - our own interpreter and text
-        [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=True
-    )
+    subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=True)
 
 
 def test_estimating_loads_no_tokenizer() -> None:
@@ -135,9 +133,7 @@ def test_estimating_loads_no_tokenizer() -> None:
         "assert 'tiktoken' not in sys.modules\n"
     )
 
-    subprocess.run(  # noqa: S603 - our own interpreter and text
-        [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=True
-    )
+    subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=True)
 
 
 def test_without_the_packages_the_exact_count_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ too little is `und`, as ISO 639 names what is not determined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from .glance import Glance
@@ -21,27 +21,31 @@ SCANNED: Final = 1_000
 _LANGUAGES: Final = tuple(STOP_WORDS)
 
 
-def _invert(
-    table: Mapping[str, Iterable[str]], single: float = 1.0
-) -> dict[str, tuple[tuple[int, float], ...]]:
+_WHOLE: Final = 27_720
+"""The points of a word that one language has; it divides by every number up to 12."""
+_ENOUGH: Final = _WHOLE // 2
+_SINGLE: Final = _WHOLE * 2 // 5
+"""The points of a word of one letter, which may be a variable or the mark of a list."""
+
+
+def _invert(table: Mapping[str, Iterable[str]]) -> dict[str, tuple[tuple[int, int], ...]]:
     holders: dict[str, list[int]] = {}
     for position, language in enumerate(_LANGUAGES):
         for word in table.get(language, ()):
             places = holders.setdefault(word, [])
             if position not in places:
                 places.append(position)
-    return {
-        word: tuple(
-            (position, (single if len(word) == 1 else 1.0) / len(places)) for position in places
-        )
-        for word, places in holders.items()
-    }
+    return {word: _shared(word, places) for word, places in holders.items()}
 
 
-# A word of one letter may be a variable or the mark of a list, so it counts less.
-_WORD_WEIGHTS: Final = _invert(
-    {name: words.split() for name, words in STOP_WORDS.items()}, single=0.4
-)
+def _shared(word: str, places: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    # Whole numbers, because sums of fractions would depend on the order of a set, which differs
+    # from process to process.
+    whole = _SINGLE if word.isascii() and len(word) == 1 else _WHOLE
+    return tuple((position, whole // len(places)) for position in places)
+
+
+_WORD_WEIGHTS: Final = _invert({name: words.split() for name, words in STOP_WORDS.items()})
 _LETTER_WEIGHTS: Final = _invert(LETTERS)
 
 LANGUAGES: Final = tuple(
@@ -99,17 +103,16 @@ def _arabic(text: str) -> str:
 
 
 def _by_words(glance: Glance) -> str:
-    scores = [0.0] * len(_LANGUAGES)
+    scores = [0] * len(_LANGUAGES)
     for word in glance.words:
         for position, weight in _WORD_WEIGHTS.get(word, ()):
             scores[position] += weight
     if not glance.lower.isascii():
-        # In order: sums of thirds depend on it, and a set has another order in each process.
-        for letter in sorted(set(glance.lower)):
+        for letter in set(glance.lower):
             for position, weight in _LETTER_WEIGHTS.get(letter, ()):
                 scores[position] += weight
     best = max(scores)
     # One word that a dozen languages share says nothing.
-    if best < 0.5:
+    if best < _ENOUGH:
         return UNKNOWN
     return _LANGUAGES[scores.index(best)]
