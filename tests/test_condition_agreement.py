@@ -32,7 +32,7 @@ SCOPE = Scope(
     }
 )
 MANY = settings(
-    max_examples=20_000 if os.environ.get("CONDUCTOR_LONG") else 300,
+    max_examples=20_000 if os.environ.get("CONDUCTOR_LONG") == "1" else 300,
     suppress_health_check=[HealthCheck.too_slow],
     deadline=None,
 )
@@ -138,7 +138,8 @@ def draw_text(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one return for each sh
         shape = draw(st.integers(0, 15))
         if shape == 0:
             of = one("int", "double", "string", "bool")
-            return f"({part(of)} {one('<', '<=', '>', '>=')} {part(of)})"
+            other = one("int", "double") if of in ("int", "double") else of
+            return f"({part(of)} {one('<', '<=', '>', '>=')} {part(other)})"
         if shape == 1:
             of = one("int", "double", "string", "bool", "ints", "strings", "dyn")
             return f"({part(of)} {one('==', '!=')} {part(of)})"

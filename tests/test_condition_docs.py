@@ -72,6 +72,7 @@ def test_every_function_is_named(name: str) -> None:
         "MAX_DECISION_STEPS",
         "MAX_PATTERN",
         "MAX_PROGRAM",
+        "MAX_PROGRAMS",
     ],
 )
 def test_every_limit_is_named(limit: str) -> None:

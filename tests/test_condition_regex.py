@@ -93,6 +93,24 @@ def test_a_wrong_or_huge_pattern_is_refused_at_load(pattern: str, said: str) -> 
     assert refusal(pattern) == said
 
 
+def test_many_patterns_must_be_small_enough_together() -> None:
+    pytest.importorskip("re2")
+    scope = Scope({"s": STRING})
+    said: list[str] = []
+
+    for number in range(700):
+        try:
+            condition(f"s.matches('\\\\pL\\\\pN?{number}')", BOOL, scope)
+        except ConditionError as error:
+            said.append(str(error))
+
+    assert 0 < len(said) < 700
+    assert {line for text in said for line in text.splitlines()} == {
+        "the patterns of the policy are too large together",
+        "  write fewer or shorter ones, or derive a signal in the app",
+    }
+
+
 def test_a_pattern_that_backtracking_would_choke_on_is_quick() -> None:
     pytest.importorskip("re2")
     expression = condition("s.matches('(x+x+)+y') || s.matches('\\\\w{50}$')", BOOL, SCOPE)

@@ -222,6 +222,15 @@ def test_ints_keep_all_64_bits(number: int) -> None:
     assert both(f"n == {number}", n=number) is True
 
 
+@pytest.mark.parametrize("number", [2**53, 2**53 + 1])
+def test_an_int_and_a_double_are_compared_as_doubles(number: int) -> None:
+    assert both("n == 9007199254740992.0", n=number) is True
+    assert both("9007199254740992.0 < n", n=number) is False
+    assert both("n <= x && x == n", n=number, x=2.0**53) is True
+    assert both("d == 9007199254740992.0", d=number) is True
+    assert both("d == 9007199254740992", d=2.0**53) is True
+
+
 def test_an_error_never_shows_the_content_of_a_text() -> None:
     secret = "4111 1111 1111 1111"
 

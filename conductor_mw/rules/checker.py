@@ -22,7 +22,7 @@ from conductor_mw.rules.checked import (
 )
 from conductor_mw.rules.limits import BODY_PER_STEP, MAX_MACROS
 from conductor_mw.rules.names import resolved, unknown_function
-from conductor_mw.rules.regex import PatternError, pattern
+from conductor_mw.rules.regex import PatternError
 from conductor_mw.rules.scope import Scope
 from conductor_mw.rules.shapes import reads_much
 from conductor_mw.rules.syntax import (
@@ -319,7 +319,7 @@ class _Checker:
                 "write it as a string, so that it is compiled once, when the policy loads",
             )
         try:
-            compiled = pattern(written.value)
+            compiled = self.scope.patterns.compiled(written.value)
         except PatternError as error:
             raise self.error(str(error), written, error.mend) from None
         return Matches(text, compiled, BOOL, syntax.start, syntax.end, size, paid)

@@ -21,8 +21,11 @@ MAX_STEPS: Final = 100_000
 MAX_PATTERN: Final = 1_000
 """Characters of one regular expression."""
 
-MAX_PROGRAM: Final = 10_000
+MAX_PROGRAM: Final = 5_000
 """Instructions that RE2 may need for one regular expression."""
+
+MAX_PROGRAMS: Final = 500_000
+"""Instructions that RE2 may need for all regular expressions over one scope."""
 
 MAX_VALUE_DEPTH: Final = 64
 """Levels of lists and maps in one value that is compared."""

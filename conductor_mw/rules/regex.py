@@ -9,13 +9,17 @@ from importlib import import_module
 from types import ModuleType
 from typing import Final, Protocol, cast
 
-from conductor_mw.rules.limits import MAX_PATTERN, MAX_PROGRAM
+from conductor_mw.rules.limits import MAX_PATTERN, MAX_PROGRAM, MAX_PROGRAMS
 
 INSTALL: Final = "pip install 'conductor-mw[regex]'"
 
 # Room for one program and its states. RE2 falls back to a slower, still linear, search where a
 # pattern needs more; without a bound a policy of ten thousand patterns would take gigabytes.
-_MEMORY: Final = 1 << 20
+_MEMORY: Final = 1 << 17
+
+
+# What a pattern counts at least, for the memory it takes besides its program.
+_SMALLEST: Final = 25
 
 
 class PatternError(ValueError):
@@ -32,10 +36,12 @@ class Pattern:
 
     Attributes:
         text: how the policy wrote it.
+        size: instructions of its program.
         found: whether it matches anywhere in a text.
     """
 
     text: str
+    size: int
     found: Callable[[str], bool] = field(compare=False, repr=False)
 
 
@@ -73,7 +79,8 @@ def pattern(text: str) -> Pattern:
         if "too large" in said:
             raise _too_large() from None
         raise PatternError(f"the pattern is wrong: {said[:200]}") from None
-    if max(compiled.programsize, compiled.reverseprogramsize) > MAX_PROGRAM:
+    size = max(compiled.programsize, compiled.reverseprogramsize)
+    if size > MAX_PROGRAM:
         raise _too_large()
     search = compiled.search
 
@@ -86,7 +93,42 @@ def pattern(text: str) -> Pattern:
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             return search(whole.encode()) is not None
 
-    return Pattern(text, found)
+    return Pattern(text, size, found)
+
+
+class Patterns:
+    """The regular expressions of one scope, which must not be too large together.
+
+    Otherwise a policy of ten thousand patterns, each just small enough, takes a minute to load.
+    """
+
+    __slots__ = ("known", "left")
+
+    def __init__(self) -> None:
+        self.known: dict[str, Pattern] = {}
+        self.left = MAX_PROGRAMS
+
+    def compiled(self, text: str) -> Pattern:
+        """Return the compiled form of `text`.
+
+        Raises:
+            PatternError: it cannot be compiled, or the patterns are too large together.
+        """
+        if text in self.known:
+            return self.known[text]
+        if self.left < 0:
+            raise PatternError(
+                "the patterns of the policy are too large together",
+                "write fewer or shorter ones, or derive a signal in the app",
+            )
+        # One that is refused costs as much as the largest: finding that out took as long.
+        size = MAX_PROGRAM
+        try:
+            found = self.known[text] = pattern(text)
+            size = max(found.size, _SMALLEST)
+        finally:
+            self.left -= size
+        return found
 
 
 def _too_large() -> PatternError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from conductor_mw.rules.regex import Patterns
 from conductor_mw.rules.types import Type
 
 
@@ -19,6 +20,7 @@ class Scope:
         absent: names (or prefixes such as `answer`) that exist elsewhere but not here, each with
             one sentence that says why; it becomes the mend of the error.
         prefixes: every proper prefix of a leaf name; made here.
+        patterns: the regular expressions of conditions over this scope; made here.
 
     >>> from conductor_mw.rules.types import INT, DYN, STRING, map_of
     >>> scope = Scope({"input.tokens": INT, "metadata": map_of(STRING, DYN)})
@@ -30,6 +32,9 @@ class Scope:
     eager: frozenset[str] = frozenset()
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
     prefixes: frozenset[str] = field(init=False, repr=False, compare=False)
+    patterns: Patterns = field(
+        default_factory=Patterns, init=False, repr=False, compare=False, hash=False
+    )
 
     def __post_init__(self) -> None:
         prefixes = set[str]()
