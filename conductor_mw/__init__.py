@@ -7,6 +7,7 @@ from .clock import Clock, SystemClock
 from .conductor import Conductor
 from .decide import Decision, PassedOver
 from .effects import (
+    Attempt,
     Effect,
     Gather,
     HostStream,
@@ -53,6 +54,7 @@ from .hookspecs import (
     hookimpl,
 )
 from .layers import Setting
+from .lenses.chat import ChatLens, to_request
 from .money import Money, Price
 from .parts import Finish, Outcome, Part, Parts, ToolCall, Usage
 from .plugins import Plugins
@@ -69,8 +71,10 @@ __all__ = [
     "Answer",
     "AsyncPartStream",
     "At",
+    "Attempt",
     "AttemptLayer",
     "Attempted",
+    "ChatLens",
     "Clock",
     "ColourError",
     "ConditionError",
@@ -140,4 +144,5 @@ __all__ = [
     "classify",
     "hookimpl",
     "nearest",
+    "to_request",
 ]

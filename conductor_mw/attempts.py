@@ -145,7 +145,7 @@ class Tally:
         if self._first is None and part.speaks:
             self._first = now
         if part.usage is not None:
-            self._usage = part.usage if self._usage is _NO_USAGE else self._usage + part.usage
+            self._usage = self.attempt.request.lens.usage_after(self._usage, part.usage)
         if part.finish:
             self._finish = part.finish
 
@@ -154,6 +154,10 @@ class Tally:
         if self.outcome is not None:
             return self.outcome
         agent, usage = self.agent, self._usage
+        kind = classify(error) if error else None
+        retry_after = retry_after_of(error) if error else None
+        if isinstance(error, Failure) and isinstance(error.__cause__, Exception):
+            error = error.__cause__  # the speaker knew the kind; the caller wants the original
         finish: Finish = "error" if error else "cut" if cut else self._finish or "stop"
         cost: Money | None = None
         if agent.price is not None:
@@ -162,7 +166,7 @@ class Tally:
             path=self.attempt.path,
             agent=agent.id,
             number=self.attempt.number,
-            kind=classify(error) if error else None,
+            kind=kind,
             error=error,
             usage=usage,
             cost=cost,
@@ -171,6 +175,7 @@ class Tally:
             first_part=None if self._first is None else self._first - self._started,
             finish=finish,
             visible=self.attempt.visible,
+            retry_after=retry_after,
         )
         return self.outcome
 
@@ -205,7 +210,7 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
         outcome.kind,
         f"agent {attempt.agent.id!r}: {error}",
         agent=attempt.agent.id,
-        retry_after=retry_after_of(error),
+        retry_after=outcome.retry_after,
     ) from error
 
 

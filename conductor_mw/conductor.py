@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from .answer import Answer, AsyncPartStream, PartStream, answer_of
 from .clock import Clock, SystemClock
 from .connect import connect_agents
 from .decide import Decision, ForcedDecision, decide
-from .errors import ConductorError
+from .errors import ConductorError, RequestError
 from .events import Event, EventName
 from .layers import Setting, build_layers
 from .lenses.chat import to_request
@@ -162,7 +163,7 @@ class Conductor:
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
-        agent: str | None = None,
+        target: str | None = None,
         **parameters: object,
     ) -> Answer:
         """Give the answer to a request.
@@ -172,7 +173,7 @@ class Conductor:
             metadata: what the app knows about the request, for example tenant and tier.
             tools: OpenAI-style tool definitions that the request offers.
             deadline: seconds until the whole run must be over.
-            agent: asks this agent whatever the rules say; guarantees hold all the same.
+            target: asks this agent or flow whatever the rules say; guarantees hold all the same.
             parameters: further parameters of the call, for example `temperature`.
 
         Raises:
@@ -180,7 +181,7 @@ class Conductor:
                 answered; `attempts_of(error)` tells every attempt.
             Failure: a guarantee, a layer or a simulated agent refused.
         """
-        run = self._begin(prompt, metadata, tools, parameters, deadline, agent, stream=False)
+        run = self._begin(prompt, metadata, tools, parameters, deadline, target, stream=False)
         return answer_of(run, list(drivers.stream(run.runtime.host, run.parts())))
 
     async def acall(
@@ -190,11 +191,11 @@ class Conductor:
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
-        agent: str | None = None,
+        target: str | None = None,
         **parameters: object,
     ) -> Answer:
         """Give the answer to a request, on the running event loop. Arguments as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, agent, stream=False)
+        run = self._begin(prompt, metadata, tools, parameters, deadline, target, stream=False)
         parts = drivers.astream(run.runtime.host, run.parts())
         return answer_of(run, [part async for part in parts])
 
@@ -205,11 +206,11 @@ class Conductor:
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
-        agent: str | None = None,
+        target: str | None = None,
         **parameters: object,
     ) -> PartStream:
         """Give the answer part by part. Arguments and errors as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, agent, stream=True)
+        run = self._begin(prompt, metadata, tools, parameters, deadline, target, stream=True)
         return PartStream(run, drivers.stream(run.runtime.host, run.parts()))
 
     def astream(
@@ -219,11 +220,11 @@ class Conductor:
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
-        agent: str | None = None,
+        target: str | None = None,
         **parameters: object,
     ) -> AsyncPartStream:
         """Give the answer part by part, on the running event loop. Arguments as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, agent, stream=True)
+        run = self._begin(prompt, metadata, tools, parameters, deadline, target, stream=True)
         return AsyncPartStream(run, drivers.astream(run.runtime.host, run.parts()))
 
     def reload(self) -> bool:
@@ -254,14 +255,14 @@ class Conductor:
         return self._watch.error
 
     def begin(
-        self, request: Request, *, deadline: float | None = None, agent: str | None = None
+        self, request: Request, *, deadline: float | None = None, target: str | None = None
     ) -> Run:
         """Give the run of a request, for an integration that drives it itself.
 
         Args:
             request: the host's payload with the host's lens.
             deadline: seconds until the whole run must be over.
-            agent: asks this agent whatever the rules say; guarantees hold all the same.
+            target: asks this agent or flow whatever the rules say; guarantees hold all the same.
         """
         runtime = self._current()
         started = self._clock.now()
@@ -274,7 +275,7 @@ class Conductor:
             facts,
             started,
             deadline=None if shortest is None else started.monotonic + shortest,
-            decision=None if agent is None else ForcedDecision(runtime.policy, facts, agent),
+            decision=None if target is None else ForcedDecision(runtime.policy, facts, target),
         )
 
     def _begin(
@@ -284,12 +285,12 @@ class Conductor:
         tools: Sequence[Mapping[str, Any]] | None,
         parameters: Mapping[str, object],
         deadline: float | None,
-        agent: str | None,
+        target: str | None,
         *,
         stream: bool,
     ) -> Run:
         request = self._request(prompt, metadata, tools, parameters, stream=stream)
-        return self.begin(request, deadline=deadline, agent=agent)
+        return self.begin(request, deadline=deadline, target=target)
 
     def _request(
         self,
@@ -301,7 +302,15 @@ class Conductor:
         stream: bool,
     ) -> Request:
         if isinstance(prompt, Request):
-            return prompt
+            beside = [
+                *(["metadata"] if metadata else []), *(["tools"] if tools else []), *parameters,
+            ]  # fmt: skip
+            if beside:
+                raise RequestError(
+                    "a Request carries its own metadata, tools and parameters",
+                    mend=f"Put {', '.join(beside)} into the Request.",
+                )
+            return prompt if prompt.stream == stream else replace(prompt, stream=stream)
         return to_request(
             prompt, metadata=metadata or {}, tools=tools, stream=stream, parameters=parameters
         )

@@ -12,9 +12,9 @@ from .errors import ConductorError, nearest
 from .parts import Parts
 
 if TYPE_CHECKING:
+    from .effects import Attempt
     from .plugins import Plugins
     from .policy import Policy
-    from .request import Request
 
 
 def connect_agents(
@@ -75,7 +75,7 @@ class _Unconnected:
     agent: Agent
     speaker: Speaker | None = field(default=None)
 
-    def answer(self, request: Request, deadline: float | None) -> Parts:
+    def answer(self, attempt: Attempt) -> Parts:
         if self.speaker is None:
             self.speaker = self.agent.options.connect(self.agent)
-        return self.speaker.answer(request, deadline)
+        return self.speaker.answer(attempt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, cast
 
 from .errors import RequestError, nearest
@@ -124,18 +125,22 @@ class Decision:
 
 
 class ForcedDecision(Decision):
-    """The record of a request whose caller named the agent. Guarantees hold all the same."""
+    """The record of a request whose caller named the target. Guarantees hold all the same."""
 
-    def __init__(self, policy: Policy, facts: Facts, agent: str) -> None:
-        if agent not in policy.agents:
-            raise RequestError(f"no agent {agent!r}", mend=nearest(agent, policy.agents))
+    def __init__(self, policy: Policy, facts: Facts, target: str) -> None:
         super().__init__(policy, facts, -1)
-        self.target = agent
-        self._flow = AskAgent(policy.agents[agent])
+        self.target = target
+        if target in policy.agents:
+            self._flow: Flow = AskAgent(policy.agents[target])
+        elif target in policy.flows:
+            self._flow = policy.flows[target]
+        else:
+            known = (*policy.agents, *policy.flows)
+            raise RequestError(f"no agent or flow {target!r}", mend=nearest(target, known))
 
     @property
     def flow(self) -> Flow:
-        """The agent that the caller named."""
+        """The target that the caller named."""
         return self._flow
 
     @property
@@ -175,6 +180,8 @@ def _plain(value: object) -> object:
         return {str(key): _plain(one) for key, one in items}
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in cast("Sequence[object]", value)]
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # JSON has no infinity, and a record must be readable everywhere
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return repr(value)[:200]

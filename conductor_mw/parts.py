@@ -52,6 +52,7 @@ class Part:
         text: text that was added.
         reasoning: reasoning text that was added.
         tool_calls: tool calls or pieces of them.
+        media: the kinds of what else was added, for example `("image",)`.
         usage: tokens, on the part that reports them.
         finish: why the agent stopped, on the part that says so.
         native: the host's own chunk or answer, untouched.
@@ -60,6 +61,7 @@ class Part:
     text: str = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    media: tuple[str, ...] = ()
     usage: Usage | None = None
     finish: Finish = ""
     native: object = None
@@ -67,7 +69,7 @@ class Part:
     @property
     def speaks(self) -> bool:
         """Whether a caller would see something: after such a part no fallback is possible."""
-        return bool(self.text or self.tool_calls or self.reasoning)
+        return bool(self.text or self.tool_calls or self.reasoning or self.media)
 
 
 Parts: TypeAlias = AsyncGenerator[Part, None]
@@ -91,6 +93,7 @@ class Outcome:
         finish: why the agent stopped; `cut` where the caller stopped reading.
         visible: whether the caller may see this answer.
         by: the layer that answered instead of the agent, or an empty string.
+        retry_after: seconds that the provider asked to wait, or None.
     """
 
     path: str
@@ -106,3 +109,4 @@ class Outcome:
     finish: Finish = ""
     visible: bool = True
     by: str = ""
+    retry_after: float | None = None

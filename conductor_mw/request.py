@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from .parts import Part
+from .parts import Part, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Lens(Protocol):
         """Give the number of UTF-8 bytes of everything that would be sent."""
         ...
 
+    def pieces(self, native: object) -> Iterable[str]:
+        """Give every text that would be sent: of messages, tool calls and tools, not of media."""
+        ...
+
     def with_system(self, native: object, prompt: str) -> object:
         """Give a payload whose conversation is led by this system prompt."""
         ...
@@ -72,6 +76,14 @@ class Lens(Protocol):
 
     def read(self, native: object) -> Part:
         """Read an answer, or a chunk of one, as the host's models give it."""
+        ...
+
+    def usage_after(self, so_far: Usage, report: Usage) -> Usage:
+        """Give the tokens after a further report: their sum, or the report where it is a total."""
+        ...
+
+    def show(self, part: Part) -> object:
+        """Give the host's form of one part that no model of the host made."""
         ...
 
     def join(self, parts: Sequence[Part]) -> object:

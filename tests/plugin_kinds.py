@@ -10,6 +10,7 @@ from conductor_mw import (
     Agent,
     AgentOptions,
     At,
+    Attempt,
     Flow,
     FlowOptions,
     Part,
@@ -66,6 +67,5 @@ class Echo(AgentOptions):
 class EchoSpeaker:
     times: int
 
-    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
-        del deadline
-        yield Part(request.text * self.times)
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
+        yield Part(attempt.request.text * self.times)

@@ -118,7 +118,7 @@ def test_a_stream_knows_its_decision_before_the_first_part(shop: Conductor, way:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_caller_may_name_the_agent(shop: Conductor, way: Way) -> None:
-    answer = ask(shop, "Open today?", way=way, agent="large")
+    answer = ask(shop, "Open today?", way=way, target="large")
 
     assert answer.text == "large"
     assert (answer.decision.target, answer.decision.rule) == ("large", None)
@@ -127,9 +127,9 @@ def test_a_caller_may_name_the_agent(shop: Conductor, way: Way) -> None:
 
 def test_an_unknown_agent_is_refused_with_the_nearest(shop: Conductor) -> None:
     with pytest.raises(RequestError) as caught:
-        shop.call("hello", agent="lagre")
+        shop.call("hello", target="lagre")
 
-    assert str(caught.value) == "no agent 'lagre'\n  did you mean 'large'?"
+    assert str(caught.value) == "no agent or flow 'lagre'\n  did you mean 'large'?"
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -115,7 +115,7 @@ def test_a_named_agent_is_refused_all_the_same(way: Way) -> None:
     c = conductor(NEVER, a=a, b=Scripted("from the house"))
 
     with pytest.raises(Failure, match="was not asked"):
-        ask(c, "hello", way=way, agent="a", metadata={"secret": True})
+        ask(c, "hello", way=way, target="a", metadata={"secret": True})
 
     assert a.asked == []
 
@@ -225,7 +225,7 @@ def test_what_has_no_known_worst_case_is_not_asked_under_a_dollar_limit(
     c = conductor(AT_MOST.format(limit="{dollars: 1}"), **{agent: speaker})
 
     with pytest.raises(Failure) as caught:
-        ask(c, "hello", way=way, agent=agent)
+        ask(c, "hello", way=way, target=agent)
 
     assert str(caught.value) == (
         f"agent '{agent}' was not asked: {because} and the policy allows at most $1.00"
@@ -237,7 +237,7 @@ def test_what_has_no_known_worst_case_is_not_asked_under_a_dollar_limit(
 def test_the_callers_max_tokens_bounds_the_worst_case(way: Way) -> None:
     c = conductor(AT_MOST.format(limit="{dollars: 1}"), b=Scripted("one"))
 
-    assert ask(c, "hello", way=way, agent="b", max_tokens=50).text == "one"
+    assert ask(c, "hello", way=way, target="b", max_tokens=50).text == "one"
 
 
 @pytest.mark.parametrize("way", WAYS)

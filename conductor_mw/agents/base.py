@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from conductor_mw.errors import FailureKind
 
 if TYPE_CHECKING:
+    from conductor_mw.effects import Attempt
     from conductor_mw.money import Price
     from conductor_mw.parts import Parts
-    from conductor_mw.request import Request
 
 RETRIED: Final[frozenset[FailureKind]] = frozenset(
     {"timeout", "connection", "rate_limit", "server_error"}
@@ -93,15 +93,16 @@ class Agent:
 class Speaker(Protocol):
     """Somebody who can answer, ready to be asked. One speaker serves all runs of a policy."""
 
-    def answer(self, request: Request, deadline: float | None) -> Parts:
+    def answer(self, attempt: Attempt) -> Parts:
         """Give the answer's parts.
 
         Written once for both colours: await `Open`, `Io` and `Sleep`, never the loop itself.
-        The request already carries the agent's prompt and parameters.
 
         Args:
-            request: what is asked; `request.stream` says whether to answer part by part.
-            deadline: monotonic second at which the attempt ends; hand it to the SDK as a timeout.
+            attempt: what is asked: `attempt.request` carries the agent's prompt and parameters
+                already, and its `stream` says whether to answer part by part; `attempt.deadline`
+                is the monotonic second at which it ends, to be handed to the SDK as a timeout;
+                where `attempt.visible` is False, the caller must not see the parts as they come.
         """
         ...
 

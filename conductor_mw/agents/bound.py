@@ -13,7 +13,7 @@ from collections.abc import (
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from conductor_mw.effects import Io, Open
+from conductor_mw.effects import Attempt, Io, Open
 from conductor_mw.errors import ColourError, ConductorError
 from conductor_mw.parts import Part
 
@@ -58,9 +58,9 @@ class Bound:
     id: str
     function: Callable[[Request], Any]
 
-    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give what the callable gives, as parts."""
-        del deadline  # a plain function knows no deadline; the driver looks at it between parts
+        request = attempt.request
         found: object = await Io(lambda: self.function(request))
         if inspect.isawaitable(found):
             found = await Io(_refuse(self.id), aio=lambda: cast("Awaitable[Any]", found))
@@ -87,9 +87,9 @@ class AsyncBound:
     id: str
     function: Callable[[Request], Any]
 
-    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give what the callable gives, as parts."""
-        del deadline  # asyncio.timeout ends it from outside
+        request = attempt.request
         found: object = await Io(_refuse(self.id), aio=lambda: _called(self.function, request))
         if isinstance(found, AsyncIterator):
             items = cast("AsyncIterator[Any]", found)
@@ -120,5 +120,5 @@ def _part(request: Request, found: object) -> Part:
     if isinstance(found, Part):
         return found
     if isinstance(found, str):
-        return Part(found, native=found)
+        return Part(found)
     return request.lens.read(found)

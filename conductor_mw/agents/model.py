@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import Field
 
-from conductor_mw.effects import Io, Now, Open
+from conductor_mw.effects import Attempt, Io, Now, Open
 from conductor_mw.errors import ConductorError, Failure
 from conductor_mw.parts import Part
 
@@ -62,8 +62,9 @@ class Model:
     id: str
     options: ModelOptions
 
-    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give the model's parts. The provider's own exception is raised where it fails."""
+        request, deadline = attempt.request, attempt.deadline
         lens = request.lens
         timeout = None if deadline is None else max(0.001, deadline - (await Now()).monotonic)
         call = self._call(request, timeout)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from conductor_mw.durations import Duration
-from conductor_mw.effects import Sleep
+from conductor_mw.effects import Attempt, Sleep
 from conductor_mw.errors import Failure, FailureKind
 from conductor_mw.parts import Part, Usage
 
@@ -71,10 +71,9 @@ class Simulated:
     id: str
     options: SimulatedOptions
 
-    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give the simulated answer, word by word where the request streams."""
-        del deadline  # the driver ends a sleep at the deadline
-        options = self.options
+        request, options = attempt.request, self.options
         dice = self._dice(request)
         await Sleep(options.latency)
         self._fail(dice.random())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random as Dice
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ class Settling:
 def _begin(host: Host, attempt: Attempt) -> Running:
     tally = Tally(attempt, host.agents[attempt.agent], host.clock.monotonic())
     speaker = host.speakers[attempt.agent]
-    return Running(speaker.answer(attempt.request, tally.deadline), tally)
+    return Running(speaker.answer(replace(attempt, deadline=tally.deadline)), tally)
 
 
 def _now(host: Host, _: Now) -> Instant:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class AskAgent:
         while True:
             number += 1
             spoken = False
+            silent: deque[Part] = deque()
             attempt = Attempted(
                 run, at.path, agent, number, request, deadline=run.deadline, visible=at.visible
             )
@@ -67,8 +69,13 @@ class AskAgent:
                 with run.runtime.board.busy(agent.id):
                     async with aclosing(parts):
                         async for part in parts:
-                            spoken = spoken or part.speaks
-                            yield part
+                            # What says nothing yet (a role, an id) waits for what does: should
+                            # this try fail, the next one's answer must not begin with it.
+                            silent.append(part)
+                            if spoken or part.speaks:
+                                spoken = True
+                                while silent:
+                                    yield silent.popleft()
                 _refuse_silence(attempt, spoken=spoken)
             except Failure as error:
                 failure = error
@@ -85,6 +92,8 @@ class AskAgent:
                     by=outcome.by,
                 )
             if failure is None:
+                for part in silent:
+                    yield part
                 return
             if spoken or not await self._again(failure, number, at):
                 raise failure

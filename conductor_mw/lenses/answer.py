@@ -52,6 +52,34 @@ def read_answer(native: object) -> Part:
     return Part(usage=usage, native=native)
 
 
+def show_part(part: Part) -> dict[str, object]:
+    """Return the chat completion chunk that a part is."""
+    delta: dict[str, object] = {"role": "assistant", "content": part.text}
+    if part.reasoning:
+        delta["reasoning_content"] = part.reasoning
+    if part.tool_calls:
+        delta["tool_calls"] = [
+            {
+                "index": call.index,
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in part.tool_calls
+        ]
+    reason = _REASONS.get(part.finish, "stop") if part.finish else None
+    chunk: dict[str, object] = {
+        "id": "conductor",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
+    }
+    if part.usage is not None:
+        chunk["usage"] = _usage_dict(part.usage)
+    return chunk
+
+
 def join_parts(parts: Sequence[Part]) -> dict[str, object]:
     """Return the chat completion that these parts make up.
 

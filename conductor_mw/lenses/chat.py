@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NoReturn, cast
 
 from conductor_mw.errors import RequestError
-from conductor_mw.parts import Part
+from conductor_mw.parts import Part, Usage
 from conductor_mw.request import Message, Request
 
-from .answer import join_parts, read_answer
+from .answer import join_parts, read_answer, show_part
 from .walk import byte_size, flat_text, masked
 
 # What belongs to the conversation or shapes the app's own answer; a judge's question has neither.
@@ -146,6 +146,15 @@ class ChatLens:
             Failure: it is an error, or has the shape of no answer.
         """
         return read_answer(native)
+
+    def usage_after(self, so_far: Usage, report: Usage) -> Usage:
+        """Give the report: a chunk's usage in this dialect counts everything before it too."""
+        del so_far
+        return report
+
+    def show(self, part: Part) -> object:
+        """Give an OpenAI-style chunk for one part."""
+        return show_part(part)
 
     def join(self, parts: Sequence[Part]) -> object:
         """Give an OpenAI-style chat completion for the parts of one answer."""

@@ -14,13 +14,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from conductor_mw.errors import PluginError
 from conductor_mw.lenses.walk import utf8_length
-from conductor_mw.request import Lens, Request
+from conductor_mw.request import Request
 from conductor_mw.rules.types import INT
 
 from .registry import Facts, Signal
@@ -43,14 +42,6 @@ class TokenCounter(Protocol):
         ...
 
 
-class Pieces(Protocol):
-    """A lens that can tell every text that would be sent, so that tokens can be counted."""
-
-    def pieces(self, native: object) -> Iterator[str]:
-        """Give every text: messages, tool calls, tool descriptions; no media data."""
-        ...
-
-
 class ByteEstimate:
     """Counts tokens from bytes; see the formula at the head of this module."""
 
@@ -58,7 +49,7 @@ class ByteEstimate:
 
     def count(self, request: Request, /) -> int:
         """Give the estimate."""
-        size = sum(map(utf8_length, _pieces(request)))
+        size = sum(map(utf8_length, request.lens.pieces(request.native)))
         return -int(-size // BYTES_PER_TOKEN) + _overhead(request)
 
 
@@ -96,7 +87,7 @@ class ExactCount:
                 if self._encoder is None:
                     self._encoder = load_encoder()
                 encoder = self._encoder
-        tokens = sum(len(encoder.encode_ordinary(piece)) for piece in _pieces(request) if piece)
+        tokens = sum(len(encoder.encode_ordinary(piece)) for piece in request.lens.pieces(request.native) if piece)
         return tokens + _overhead(request)
 
 
@@ -160,18 +151,6 @@ def _tokenizer_folder() -> Path:
         f"'tokens: exact' needs {' and '.join(missing)}",
         mend="pip install 'conductor-mw[tokens]', or write 'tokens: estimate'",
     )
-
-
-def _pieces(request: Request) -> Iterator[str]:
-    lens: Lens = request.lens
-    pieces = getattr(lens, "pieces", None)
-    if pieces is not None:
-        yield from pieces(request.native)
-        return
-    for message in request.messages:
-        yield message.text
-        yield from message.tool_calls
-    yield from request.tools
 
 
 def _overhead(request: Request) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import TypeAlias
 
-from conductor_mw.effects import Instant, Sleep
+from conductor_mw.effects import Attempt, Instant, Sleep
 from conductor_mw.parts import Part, Usage
 from conductor_mw.request import Request
 
@@ -43,9 +43,9 @@ class Scripted:
         self.asked: list[Request] = []
         self.closed = 0
 
-    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Say the lines."""
-        del deadline
+        request = attempt.request
         take = self._takes[min(len(self.asked), len(self._takes) - 1)]
         self.asked.append(request)
         whole = ""

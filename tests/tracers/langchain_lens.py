@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
@@ -104,6 +104,17 @@ class LangChainLens:
         if "raw" in answer:  # a structured output: the message that it was parsed from counts
             return _read(answer["raw"], answer)
         return Part(native=cast("object", native))
+
+    def pieces(self, native: object) -> Iterator[str]:
+        for message in _of(native).messages:
+            yield message.text
+            if isinstance(message, AIMessage) and message.tool_calls:
+                yield json.dumps(message.tool_calls)
+        for tool in _of(native).kwargs.get("tools") or ():
+            yield json.dumps(convert_to_openai_tool(tool))
+
+    def usage_after(self, so_far: Usage, report: Usage) -> Usage:
+        return so_far + report  # LangChain's chunks report what they add
 
     def join(self, parts: Sequence[Part]) -> object:
         if len(parts) == 1 and isinstance(parts[0].native, AIMessage):

@@ -69,8 +69,8 @@ class Child:
     id: str
     model: BaseChatModel
 
-    async def answer(self, request: Request, deadline: float | None) -> AsyncGenerator[Part, None]:
-        del deadline  # LangChain has no timeout that every model takes for one call
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
+        request = attempt.request  # LangChain has no timeout that every model takes for one call
         payload = cast("Payload", request.native)
         runnable = self._runnable(payload)
         manager = cast("CallbackManager", payload.config.get("callbacks")).copy()
@@ -189,7 +189,7 @@ class TracerChatModel(BaseChatModel):
         call = self._call(input, config, kwargs)
         manager = get_callback_manager_for_config(call.config).on_chain_start(None, **call.start)
         try:
-            answer = self._conductor.call(call.request(manager), agent=call.agent)
+            answer = self._conductor.call(call.request(manager), target=call.agent)
         except BaseException as error:
             manager.on_chain_error(error)
             raise
@@ -202,7 +202,7 @@ class TracerChatModel(BaseChatModel):
         call = self._call(input, config, kwargs)
         manager = await _amanager(call.config).on_chain_start(None, **call.start)
         try:
-            answer = await self._conductor.acall(call.request(manager), agent=call.agent)
+            answer = await self._conductor.acall(call.request(manager), target=call.agent)
         except BaseException as error:
             await manager.on_chain_error(error)
             raise
@@ -215,7 +215,7 @@ class TracerChatModel(BaseChatModel):
         call = self._call(input, config, kwargs)
         manager = get_callback_manager_for_config(call.config).on_chain_start(None, **call.start)
         try:
-            with self._conductor.stream(call.request(manager, True), agent=call.agent) as parts:
+            with self._conductor.stream(call.request(manager, True), target=call.agent) as parts:
                 for part in parts:
                     yield from call.shown(part)
         except BaseException as error:
@@ -230,7 +230,7 @@ class TracerChatModel(BaseChatModel):
         manager = await _amanager(call.config).on_chain_start(None, **call.start)
         request = call.request(manager, True)
         try:
-            async with self._conductor.astream(request, agent=call.agent) as parts:
+            async with self._conductor.astream(request, target=call.agent) as parts:
                 async for part in parts:
                     for shown in call.shown(part):
                         yield shown

@@ -186,9 +186,6 @@ def test_a_stream_that_breaks_after_its_first_words_falls_back_no_more(way: Way)
     assert child(model, "large").asked == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a part that says nothing reaches the caller before a fallback"
-)
 @pytest.mark.parametrize("way", STREAMS)
 def test_nothing_of_a_child_that_failed_silently_reaches_the_caller(way: Way) -> None:
     model = tracer(fails=ConnectionError("down"), when="silent")
@@ -382,7 +379,6 @@ routing: {default: {fallback: [small, made]}}
     assert answer.usage_metadata is not None
 
 
-@pytest.mark.xfail(strict=True, reason="a Failure that a speaker raises hides its cause")
 def test_an_output_that_no_child_could_parse_reaches_the_caller_as_langchains_own_error() -> None:
     children = {"small": Garbled(model="small-1"), "large": Garbled(model="large-1")}
     model = TracerChatModel(policy=POLICY, children=children)
@@ -395,7 +391,6 @@ def _repeat(request: Request) -> str:
     return request.text
 
 
-@pytest.mark.xfail(strict=True, reason="a text that a function gives is taken for the host's form")
 def test_a_function_that_gives_a_text_answers_in_langchains_form() -> None:
     policy = "agents: [{id: a}]\nrouting: {default: a}\n"
     c = Conductor.from_text(policy, agents={"a": _repeat})
