@@ -85,6 +85,15 @@ never for this request
 """)
 
 
+def test_a_text_is_shown_by_its_length_only() -> None:
+    Path("p.yaml").write_text(POLICY.replace("'find' in input.tools", "input.text == 'secret'"))
+
+    result = explain("my password")
+
+    assert "  input.text  a text of 11 characters\n" in result.stdout
+    assert "password" not in result.output
+
+
 def test_the_json_is_the_decision() -> None:
     result = explain("Hello", "-m", "tier=pro", "--format", "json")
 

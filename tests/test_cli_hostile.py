@@ -21,7 +21,7 @@ COMMAND = (sys.executable, "-c", "from conductor_mw.cli import main; main()")
 def start(
     folder: Path, *arguments: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command
+    return subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,
         env={**os.environ, "COLUMNS": "100", **(env or {})},
@@ -117,7 +117,7 @@ def test_no_traffic_gives_a_traceback(
 
 
 def test_a_reader_that_goes_away_is_no_fault(folder: Path) -> None:
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [*COMMAND, "schema"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
@@ -132,7 +132,7 @@ def test_a_reader_that_goes_away_is_no_fault(folder: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_told(folder: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        ended = subprocess.run(  # noqa: S603 - our own command
+        ended = subprocess.run(
             [*COMMAND, "schema"], cwd=folder, stdout=full, stderr=subprocess.PIPE, check=False
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,22 @@ def test_an_answer_cannot_steer_a_terminal_and_stays_whole_in_a_pipe(
 
     assert pipe.stdout == "x\x1b[2Jy\u202e\nz\n"
     assert terminal.stdout == "x\ufffd[2Jy\ufffd\nz\n"
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_a_person_who_waits_sees_a_bar_with_or_without_rich(
+    rich: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conductor_mw.cli.console.is_terminal", _yes)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # or rich draws nothing into a pipe
+    if not rich:
+        monkeypatch.setitem(sys.modules, "rich.console", None)
+
+    result = run("t.jsonl")
+
+    assert result.exit_code == 0
+    assert "running" in result.stderr
+    assert "running" not in result.stdout
 
 
 def _yes(*, err: bool = False) -> bool:

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from conductor_mw import ConductorError, Money
+from conductor_mw import Conductor, ConductorError, Money, Part, Request, SystemClock, ToolCall
 from conductor_mw.policy import Policy, load_text
-from conductor_mw.workbench.traffic import Answered, Question, run_traffic, stage, summarise
+from conductor_mw.workbench.traffic import Answered, Question, Stage, run_traffic, stage, summarise
 from conductor_mw.workbench.traffic.summary import percentile
 from conductor_mw.workbench.traffic.virtual import VirtualClock, VirtualLoop
 
@@ -146,6 +146,23 @@ def test_a_stream_says_when_it_began_to_speak() -> None:
     assert found.text == "one two"
     assert found.first_part == pytest.approx(1.0)
     assert found.seconds == pytest.approx(3.0)
+
+
+def test_an_answer_keeps_the_tools_that_it_calls() -> None:
+    call = ToolCall(0, "c1", "find", '{"q": 1}')
+    compiled = policy("routing: {default: app}\n", "agents: [{id: app}]\n")
+
+    def answer(_: Request) -> Part:
+        return Part(tool_calls=(call,))
+
+    conductor = Conductor(compiled, agents={"app": answer})
+    (question,) = questions("a")
+
+    with asyncio.Runner() as runner:
+        staged = Stage(conductor, SystemClock(), runner)
+        found = staged.run(staged.ask("q", question.request()))
+
+    assert found.to_dict()["tool_calls"] == [{"id": "c1", "name": "find", "arguments": '{"q": 1}'}]
 
 
 def test_a_simulation_is_the_same_twice() -> None:

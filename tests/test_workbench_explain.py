@@ -53,11 +53,33 @@ def test_the_tree_has_every_agent_with_who_speaks_for_it() -> None:
     careful = Branch(
         "tier == 'pro'",
         "careful · fallback",
+        taken=True,
         below=(Branch("1", "large", "openai/gpt-4o-mini"), Branch("2", "small", "simulated")),
     )
     assert found.tree == Branch(
         "", "desk · choose", below=(careful, Branch("else", "small", "simulated"))
     )
+
+
+def test_the_branch_of_a_choice_that_is_taken_is_known() -> None:
+    text = POLICY.replace("condition: \"tier == 'pro' && input", 'condition: "input')
+
+    found = explain(load_text(text, env={}), to_request("Please read all of this."), NOON)
+
+    assert found.tree is not None
+    assert [(one.word, one.taken) for one in found.tree.below] == [
+        ("tier == 'pro'", False),
+        ("else", True),
+    ]
+
+
+def test_a_choice_that_cannot_be_known_marks_nothing() -> None:
+    text = POLICY.replace("when: tier == 'pro', use", "when: metadata.n == 1, use")
+
+    found = explain(load_text(text, env={}), PRO, NOON)
+
+    assert found.tree is not None
+    assert [one.taken for one in found.tree.below] == [False, False]
 
 
 def test_rescues_are_gathered_by_who_answers() -> None:

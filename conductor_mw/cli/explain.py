@@ -123,6 +123,8 @@ def _pairs(rows: Sequence[tuple[str, str]], style: console.Style = "value") -> s
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict) and list(value) == ["length"]:  # pyright: ignore[reportUnknownArgumentType] - a decision's JSON
+        return f"a text of {value['length']} characters"  # a decision never holds the user's words
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -153,7 +155,8 @@ def _named(branch: Branch) -> str:
     name = console.paint(console.harmless(branch.label), "quiet" if branch.below else "good")
     detail = console.paint(f"  {console.harmless(branch.detail)}", "quiet") if branch.detail else ""
     never = console.paint("  never for this request", "bad") if branch.forbidden else ""
-    return f"{name}{detail}{never}"
+    taken = console.paint("  ← this one", "warn") if branch.taken else ""
+    return f"{name}{detail}{taken}{never}"
 
 
 def _listed(kinds: Sequence[str]) -> str:

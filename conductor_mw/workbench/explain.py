@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conductor_mw.agents.base import Agent
 from conductor_mw.decide import Decision, decide
 from conductor_mw.effects import Instant
 from conductor_mw.enforce import forbidden_agents
-from conductor_mw.errors import Place
+from conductor_mw.errors import EvaluationError, Place
 from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import Flow
+from conductor_mw.flows.choose import Choose
 from conductor_mw.flows.named import Named
 from conductor_mw.flows.rescue import Rescue
 from conductor_mw.policy import Policy
@@ -46,6 +47,7 @@ class Branch:
         label: an agent's id, a flow's name or strategy.
         detail: an agent's model or kind; empty for a flow.
         forbidden: the guarantee that keeps this request away from the agent, or an empty string.
+        taken: whether it is the branch of a `choose` that this request takes.
         below: the nodes that it may ask.
     """
 
@@ -53,6 +55,7 @@ class Branch:
     label: str
     detail: str = ""
     forbidden: str = ""
+    taken: bool = False
     below: tuple[Branch, ...] = ()
 
 
@@ -98,7 +101,7 @@ def explain(policy: Policy, request: Request, moment: Instant | None = None) -> 
     forbidden = forbidden_agents(policy.guarantees, facts)
     rule = None if decision.rule is None else by_id[decision.rule]
     flow = policy.default_flow if rule is None else rule.flow
-    tree, rescues = _tree(flow, forbidden)
+    tree, rescues = _Tree(facts, forbidden).of(flow)
     return Explanation(
         decision=decision,
         condition="" if rule is None else rule.condition.text,
@@ -112,37 +115,54 @@ def explain(policy: Policy, request: Request, moment: Instant | None = None) -> 
     )
 
 
-def _tree(
-    flow: Flow | None, forbidden: Mapping[str, str]
-) -> tuple[Branch | None, tuple[tuple[tuple[str, ...], Branch], ...]]:
-    if flow is None:
-        return None, ()
-    if not isinstance(flow, Rescue):
-        return _branch("", flow, forbidden, 0), ()
-    kinds: dict[Branch, list[str]] = {}
-    for kind, rescue in sorted(flow.by_kind.items()):
-        kinds.setdefault(_branch("", rescue, forbidden, 0), []).append(kind)
-    rescues = tuple((tuple(names), branch) for branch, names in kinds.items())
-    return _branch("", flow.flow, forbidden, 0), rescues
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """Draws up flows for one request."""
 
+    facts: Facts
+    forbidden: Mapping[str, str]
 
-def _branch(word: str, flow: Flow, forbidden: Mapping[str, str], depth: int) -> Branch:
-    if isinstance(flow, AskAgent):
-        agent = flow.agent
-        return Branch(word, agent.id, said(agent), forbidden.get(agent.id, ""))
-    label = flow.label
-    if isinstance(flow, Named):
-        flow = flow.flow
-        label = f"{label} · {flow.label}"
-    if depth >= _DEEPEST:
-        return Branch(word, label, "…")
-    below = tuple(_children(flow, forbidden, depth + 1))
-    return Branch(word, label, below=below)
+    def of(
+        self, flow: Flow | None
+    ) -> tuple[Branch | None, tuple[tuple[tuple[str, ...], Branch], ...]]:
+        if flow is None:
+            return None, ()
+        if not isinstance(flow, Rescue):
+            return self.branch("", flow, 0), ()
+        kinds: dict[Branch, list[str]] = {}
+        for kind, rescue in sorted(flow.by_kind.items()):
+            kinds.setdefault(self.branch("", rescue, 0), []).append(kind)
+        rescues = tuple((tuple(names), branch) for branch, names in kinds.items())
+        return self.branch("", flow.flow, 0), rescues
 
+    def branch(self, word: str, flow: Flow, depth: int, *, taken: bool = False) -> Branch:
+        if isinstance(flow, AskAgent):
+            agent = flow.agent
+            return Branch(word, agent.id, said(agent), self.forbidden.get(agent.id, ""), taken)
+        label = flow.label
+        if isinstance(flow, Named):
+            flow = flow.flow
+            label = f"{label} · {flow.label}"
+        if depth >= _DEEPEST:
+            return Branch(word, label, "…", taken=taken)
+        chosen = self.chosen(flow)
+        below = tuple(
+            self.branch(way, child, depth + 1, taken=number == chosen)
+            for number, (way, child) in enumerate(flow.children)
+        )
+        return Branch(word, label, taken=taken, below=below)
 
-def _children(flow: Flow, forbidden: Mapping[str, str], depth: int) -> Iterator[Branch]:
-    for word, child in flow.children:
-        yield _branch(word, child, forbidden, depth)
+    def chosen(self, flow: Flow) -> int:
+        """Give the position of the branch that is taken, or -1 where that is not known yet."""
+        if not isinstance(flow, Choose):
+            return -1
+        for number, (when, _) in enumerate(flow.branches):
+            try:
+                if when.evaluate(self.facts):
+                    return number
+            except EvaluationError:
+                return -1
+        return len(flow.branches)
 
 
 def said(agent: Agent) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from conductor_mw.decide import Decision
 from conductor_mw.money import Money
-from conductor_mw.parts import Finish, Outcome, Usage
+from conductor_mw.parts import Finish, Outcome, ToolCall, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class Answered:
         decision: where it went and why, or None where that could not be decided.
         text: what the caller got.
         agent: who answered, or an empty string.
+        tool_calls: the tools that the answer wants to call.
         finish: why the answer ended.
         failure: why nobody answered: a kind of failure, or the name of an error; else empty.
         problem: the same in a sentence.
@@ -33,6 +34,7 @@ class Answered:
     decision: Decision | None
     text: str = ""
     agent: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
     finish: Finish = ""
     failure: str = ""
     problem: str = ""
@@ -56,6 +58,10 @@ class Answered:
             "target": "" if self.decision is None else self.decision.target,
             "agent": self.agent,
             "text": self.text,
+            "tool_calls": [
+                {"id": one.id, "name": one.name, "arguments": one.arguments}
+                for one in self.tool_calls
+            ],
             "finish": self.finish,
             "failure": self.failure,
             "problem": self.problem,

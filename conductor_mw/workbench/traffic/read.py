@@ -156,7 +156,8 @@ class _Line:
             self.refuse(f"the line is longer than {LONGEST_LINE // 1_000_000} MB")
         try:
             text = line.decode("utf-8-sig" if self.number == 1 else "utf-8")
-            entry: object = json.loads(text.rstrip("\r\n"))  # or an error would stand in the next line
+            # Without its end, or an error at the end would be told to stand in the next line.
+            entry: object = json.loads(text.rstrip("\r\n"))
         except UnicodeDecodeError:
             self.refuse("this is not UTF-8 text")
         except RecursionError:

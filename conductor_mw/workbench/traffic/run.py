@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from conductor_mw.answer import joined_tool_calls
 from conductor_mw.clock import Clock, SystemClock
 from conductor_mw.conductor import Conductor
 from conductor_mw.drivers import astream
@@ -111,7 +112,7 @@ class Stage:
         """
         started = self.clock.monotonic()
         run: Run | None = None
-        texts: list[str] = []
+        heard: list[Part] = []
         first: float | None = None
         finish: Finish = ""
         error: Exception | None = None
@@ -133,7 +134,7 @@ class Stage:
                         break
                     if first is None and part.speaks:
                         first = self.clock.monotonic() - started
-                    texts.append(part.text)
+                    heard.append(part)
                     finish = part.finish or finish
                     hear(part)  # outside: what goes wrong here is no failure of an agent
         outcomes = tuple(run.outcomes) if run else ()
@@ -141,8 +142,9 @@ class Stage:
         return Answered(
             id=name,
             decision=run.decision if run else None,
-            text="".join(texts),
+            text="".join(part.text for part in heard),
             agent=answers[-1].agent if answers else "",
+            tool_calls=joined_tool_calls(heard),
             finish="error" if error else finish,
             failure=_failure(error),
             problem="" if error is None else str(error).partition("\n")[0],
