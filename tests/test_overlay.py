@@ -181,8 +181,8 @@ agents:
         (
             "routing: {deadline: 2m}",
             (
-                "team.yaml:2:11: routing.deadline: '2m' is longer than the '60s' of the file below\n"
-                "  shorten it"
+                "team.yaml:2:11: routing.deadline:"
+                " '2m' is longer than the '60s' of the file below\n  shorten it"
             ),
         ),
         (

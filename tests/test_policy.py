@@ -515,10 +515,43 @@ def test_a_refused_condition_points_at_the_word_inside_it() -> None:
     assert said.startswith("2:40: routing.rules.0.condition: no signal 'input.tokns'")
 
 
-def test_a_key_is_never_repeated_in_a_message() -> None:
-    said = refusal("agents: [{id: a, model: x, api_key: sk-secret, parameters: {api_key: sk-two}}]")
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "{id: a, model: x, api_key: sk-secret}",
+        "{id: a, model: x, api_key: [sk-secret]}",
+        "{id: a, model: x, api_key: {sk-secret: sk-secret}}",
+        "{id: a, model: {model: x, api_key: sk-secret}}",
+        "{id: a, model: {model: x, api_key: [sk-secret]}}",
+        "{id: a, model: x, parameters: {api_key: sk-secret}}",
+        "{id: a, model: x, parameters: {headers: {X-Api-Key: sk-secret}}}",
+        "{id: a, model: x, base_url: 'https://user:sk-secret@host'}",
+    ],
+)
+def test_a_key_is_refused_and_never_repeated(agent: str) -> None:
+    said = refusal(f"agents: [{agent}]\nrouting: {{default: a}}")
 
     assert "sk-" not in said
+
+
+def test_an_address_has_no_password_in_it() -> None:
+    assert refusal(
+        "agents: [{id: a, model: x, base_url: 'https://me:pw@host/v1'}]\nrouting: {default: a}"
+    ) == (
+        "1:38: agents.0.base_url: this is no address without user and password\n"
+        "  write https://host/path or ${env:NAME}"
+    )
+
+
+def test_an_agent_that_a_bound_of_dollars_keeps_silent_is_a_warning() -> None:
+    assert warnings(
+        "agents: [{id: a, simulated: x}]\nrouting: {default: a}\n"
+        "guarantees: [{at_most: {dollars: 1}}]"
+    ) == (
+        "1:15: agents.0.id: the price of 'a' is unknown,"
+        " so `at_most: dollars` never lets it answer\n"
+        "  add `price: {input: ..., output: ...}`"
+    )
 
 
 def test_an_object_for_an_unknown_agent_is_refused() -> None:

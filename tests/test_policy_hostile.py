@@ -233,6 +233,26 @@ LARGE = {
     + "}\n",
 }
 
+LARGE["ten thousand rules with a long fallback each"] = (
+    "agents:\n"
+    + "".join(f"  - {{id: a{number}, simulated: x}}\n" for number in range(1_000))
+    + "routing:\n  default: a0\n  fallback: {timeout: {fallback: &all ["
+    + ", ".join(f"a{number}" for number in range(900))
+    + "]}}\n  rules:\n"
+    + "".join(
+        f"    - {{condition: 'true', target: a{number % 1000}, fallback: {{budget: a1}}}}\n"
+        for number in range(10_000)
+    )
+)
+LARGE["a thousand guarantees over a thousand agents"] = (
+    "agents:\n"
+    + "".join(f"  - {{id: a{number}, simulated: x, labels: [x]}}\n" for number in range(1_000))
+    + "routing: {default: {balance: ["
+    + ", ".join(f"a{number}" for number in range(1_000))
+    + "]}}\nguarantees:\n"
+    + "  - never: {when: 'true', agents_with: x}\n" * 1_000
+)
+
 PROGRAM = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # a stall ends the test instead of the build
@@ -246,9 +266,11 @@ print(len(policy.rules), int(peak.split()[1]) // 1024)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
-@pytest.mark.parametrize(("name", "count"), [*zip(LARGE, [0, 10_000, 10_000], strict=True)])
+@pytest.mark.parametrize(
+    ("name", "count"), [*zip(LARGE, [0, 10_000, 10_000, 10_000, 0], strict=True)]
+)
 def test_the_largest_policies_load_in_little_memory(name: str, count: int) -> None:
-    found = subprocess.run(  # noqa: S603 - our own interpreter and program
+    found = subprocess.run(
         [sys.executable, "-c", PROGRAM], input=LARGE[name].encode(), capture_output=True, check=True
     )
 

@@ -106,4 +106,4 @@ def test_looking_up_a_price_imports_no_litellm() -> None:
         "assert list_price('gpt-4o-mini')\nassert 'litellm' not in sys.modules\n"
     )
 
-    subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - our own program
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -17,10 +17,11 @@ from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.fingerprint import agent_fingerprint
 from conductor_mw.policy.tree import Loc
-from conductor_mw.policy.validation import shown, validate
+from conductor_mw.policy.validation import NO_KEY, SECRET, shown, validate
 
 BOUND: Final = "bound"
 _SECRET_KEY: Final = re.compile(r"\$\{env:[A-Za-z_][A-Za-z0-9_]{0,127}\}")
+_ADDRESS: Final = re.compile(r"https?://[^@\s]*")
 _PASSED_ON: Final = ("base_url", "api_key")
 _COMMON: Final = frozenset(AgentEntry.model_fields)
 
@@ -96,11 +97,15 @@ def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
 
 def _check_secret(draft: Draft, entry: AgentEntry, at: Loc) -> None:
     if entry.api_key is not None and not _SECRET_KEY.fullmatch(entry.api_key):
+        draft.find((*at, SECRET), "secret-in-file", *NO_KEY)
+    address = entry.base_url or "https://"
+    if not _SECRET_KEY.fullmatch(address) and not _ADDRESS.fullmatch(address):
+        # Not repeated: a password may stand before the '@' that is refused here.
         draft.find(
-            (*at, "api_key"),
-            "secret-in-file",
-            "a key must not stand in a policy",
-            "write ${env:NAME} and put the key into that environment variable",
+            (*at, "base_url"),
+            "wrong-value",
+            "this is no address without user and password",
+            "write https://host/path or ${env:NAME}",
         )
     for name, text in _texts(entry.parameters):
         if name in ("api_key", "authorization", "api-key", "x-api-key"):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from conductor_mw.agents.base import Agent
 from conductor_mw.errors import PolicyError
 from conductor_mw.flows.agent import AskAgent
-from conductor_mw.flows.base import leaves
+from conductor_mw.flows.base import Flow
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy.agents import compile_agents
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.facts import allowed_env, gather_signals
 from conductor_mw.policy.fingerprint import policy_fingerprint
-from conductor_mw.policy.guarantees import compile_guarantees
+from conductor_mw.policy.guarantees import Guarantees, compile_guarantees
 from conductor_mw.policy.layers import check_store, compile_layers
 from conductor_mw.policy.loading import Loaded
 from conductor_mw.policy.policy import Policy
@@ -61,7 +62,7 @@ def compile_policy(
         _check_environment(replace(draft, file=other, positions=positions))
     if findings.errors:
         raise PolicyError(findings.told())
-    _check_use(draft, flows, routes)
+    _check_use(draft, flows, routes, guarantees)
     policy = Policy(
         name=(file.workflow.name if file.workflow else "") or loaded.name,
         fingerprint="",
@@ -85,13 +86,16 @@ def compile_policy(
         ),
         env=MappingProxyType(allowed),
         environment=loaded.environment,
-        worst_calls=MappingProxyType(_worst_calls(routes)),
+        worst_calls=MappingProxyType(routes.worst_calls),
         store=file.store,
         warnings=tuple(findings.told()),
         sources=loaded.files,
     )
     return replace(
-        policy, fingerprint=policy_fingerprint(policy, plugins, draft.declared, file.env)
+        policy,
+        fingerprint=policy_fingerprint(
+            policy, plugins, routing=routes.meaning, declared=draft.declared, env=file.env
+        ),
     )
 
 
@@ -101,32 +105,25 @@ def _check_environment(draft: Draft) -> None:
     compile_layers(draft)
 
 
-def _worst_calls(routes: Routes) -> dict[str, int]:
-    worst: dict[str, int] = {}
-    for rule in routes.rules:
-        worst[rule.target] = max(worst.get(rule.target, 0), rule.flow.worst_calls)
-    if routes.default is not None and routes.default_flow is not None:
-        found = routes.default_flow.worst_calls
-        worst[routes.default] = max(worst.get(routes.default, 0), found)
-    return worst
-
-
-def _check_use(draft: Draft, flows: Flows, routes: Routes) -> None:
-    """Warn of agents and flows that no request can reach."""
-    asked: set[str] = set()
-    seen: set[int] = set()
-    for flow in [*(rule.flow for rule in routes.rules), routes.default_flow]:
-        if flow is None or id(flow) in seen:
-            continue
-        seen.add(id(flow))
-        asked.update(leaf.agent.id for leaf in leaves(flow) if isinstance(leaf, AskAgent))
+def _check_use(draft: Draft, flows: Flows, routes: Routes, guarantees: Guarantees) -> None:
+    """Warn of what no request can reach, and of agents that a guarantee would never let answer."""
+    asked = _asked([*(rule.flow for rule in routes.rules), routes.default_flow])
     for position, entry in enumerate(draft.file.agents):
-        if entry.id not in asked:
+        agent = asked.get(entry.id)
+        if agent is None:
             draft.find(
                 ("agents", position, "id"),
                 "unused-agent",
                 f"no rule leads to the agent {entry.id!r}",
                 "remove it, or name it in a rule",
+                severity="warning",
+            )
+        elif agent.price is None and guarantees.at_most.cost is not None:
+            draft.find(
+                ("agents", position, "id"),
+                "unknown-price",
+                f"the price of {entry.id!r} is unknown, so `at_most: dollars` never lets it answer",
+                "add `price: {input: ..., output: ...}`",
                 severity="warning",
             )
     for name in draft.file.flows:
@@ -139,3 +136,19 @@ def _check_use(draft: Draft, flows: Flows, routes: Routes) -> None:
                 key=True,
                 severity="warning",
             )
+
+
+def _asked(flows: Iterable[Flow | None]) -> dict[str, Agent]:
+    """Give the agents below some flows; what they share is looked at once."""
+    asked: dict[str, Agent] = {}
+    waiting = [flow for flow in flows if flow is not None]
+    seen: set[int] = set()
+    while waiting:
+        flow = waiting.pop()
+        if id(flow) in seen:
+            continue
+        seen.add(id(flow))
+        if isinstance(flow, AskAgent):
+            asked[flow.agent.id] = flow.agent
+        waiting.extend(child for _, child in flow.children)
+    return asked

@@ -16,6 +16,7 @@ MAX_RULES: Final = 10_000
 MAX_AGENTS: Final = 1_000
 MAX_FLOWS: Final = 2_000
 MAX_SIGNALS: Final = 1_000
+MAX_GUARANTEES: Final = 1_000
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
 OnError = Literal["fail", "skip", "match"]
@@ -209,7 +210,9 @@ class PolicyFile(Entry):
     )
     routing: RoutingEntry | None = Field(None, description="which target answers which request")
     guarantees: list[GuaranteeEntry] = Field(
-        default_factory=list[GuaranteeEntry], description="what must never happen"
+        default_factory=list[GuaranteeEntry],
+        max_length=MAX_GUARANTEES,
+        description="what must never happen",
     )
     plugins: dict[str, Any] = Field(
         default_factory=dict[str, Any], description="layers around every request, with options"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from typing import Any, Final, cast
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from conductor_mw.agents.base import Agent
 from conductor_mw.flows.base import Flow
@@ -47,7 +48,12 @@ def agent_fingerprint(agent: Agent) -> str:
 
 
 def policy_fingerprint(
-    policy: Policy, plugins: Plugins, declared: Mapping[str, object], env: Collection[str]
+    policy: Policy,
+    plugins: Plugins,
+    *,
+    routing: object,
+    declared: Mapping[str, object],
+    env: Collection[str],
 ) -> str:
     """Give the hash of everything that decides what happens to a request.
 
@@ -57,6 +63,7 @@ def policy_fingerprint(
     Args:
         policy: the policy.
         plugins: tell the versions of the layers' plugins.
+        routing: the meaning of the rules, the default and what happens after failures.
         declared: the meaning of each signal that the policy declares.
         env: the environment variables that conditions may read; their values are signals.
     """
@@ -65,11 +72,7 @@ def policy_fingerprint(
             "mode": policy.mode,
             "agents": {name: _agent(agent) for name, agent in policy.agents.items()},
             "flows": {name: _inside(flow) for name, flow in policy.flows.items()},
-            "rules": [
-                [rule.id, rule.condition.canonical, rule.flow.canonical, rule.on_error]
-                for rule in policy.rules
-            ],
-            "default": policy.default_flow.canonical if policy.default_flow else None,
+            "routing": routing,
             "never": sorted(
                 ([never.when.canonical, sorted(never.agents)] for never in policy.guarantees.never),
                 key=json.dumps,
@@ -106,30 +109,26 @@ def _agent(agent: Agent) -> list[object]:
     ]
 
 
-def options_meaning(options: Any) -> object:
-    """Give an option object as plain JSON, defaults included."""
+def options_meaning(options: Any) -> object:  # noqa: PLR0911 - one for each kind of value
+    """Give an option object as plain JSON, defaults included.
+
+    >>> options_meaning({"kinds": frozenset({"b", "a"}), "wait": (1, 2.5)})
+    {'kinds': ['a', 'b'], 'wait': [1, 2.5]}
+    """
+    if isinstance(options, str | int | float | bool | None):
+        return options
     if isinstance(options, BaseModel):
-        return _plain(options.model_dump(mode="json", by_alias=True))
+        # Not in JSON's form: that makes lists of sets, in an order that every process makes anew.
+        return options_meaning(options.model_dump(by_alias=True))
+    if isinstance(options, Mapping):
+        stated = cast("Mapping[Any, Any]", options)
+        return {str(key): options_meaning(one) for key, one in stated.items()}
+    if isinstance(options, set | frozenset):
+        return sorted(map(options_meaning, cast("Iterable[Any]", options)), key=json.dumps)
+    if isinstance(options, list | tuple):
+        return [options_meaning(one) for one in cast("Iterable[Any]", options)]
     if is_dataclass(options) and not isinstance(options, type):
-        found = {
-            field.name: getattr(options, field.name) for field in fields(options) if field.init
-        }
-        return _plain(
-            {
-                name: TypeAdapter[Any](Any).dump_python(value, mode="json")
-                for name, value in found.items()
-                if not callable(value)  # an injected clock is not written in a policy
-            }
-        )
-    return _plain(options)
-
-
-def _plain(value: object) -> object:
-    # Sets have no order of their own; pydantic dumps them as lists in the order of hashing.
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, set | frozenset):
-        return sorted(map(_plain, cast("frozenset[Any]", value)), key=repr)
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in cast("list[Any]", value)]
-    return value
+        found = {one.name: getattr(options, one.name) for one in fields(options) if one.init}
+        # An injected clock is not written in a policy.
+        return options_meaning({name: one for name, one in found.items() if not callable(one)})
+    return to_jsonable_python(options, fallback=lambda one: type(one).__qualname__)

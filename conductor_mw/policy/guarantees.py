@@ -63,6 +63,7 @@ class Guarantees:
 
 def compile_guarantees(draft: Draft, agents: Mapping[str, Agent]) -> Guarantees:
     """Give the guarantees; findings go to the draft."""
+    labels = {label for agent in agents.values() for label in agent.labels}
     never: list[Never] = []
     limits: list[AtMostEntry] = []
     for position, entry in enumerate(draft.file.guarantees):
@@ -72,21 +73,26 @@ def compile_guarantees(draft: Draft, agents: Mapping[str, Agent]) -> Guarantees:
         elif entry.at_most is not None:
             limits.append(entry.at_most)
         elif entry.never is not None:
-            found = _never(draft, agents, entry.id or f"#{position}", entry.never, (*at, "never"))
+            name = entry.id or f"#{position}"
+            found = _never(draft, agents, labels, name, entry.never, (*at, "never"))
             if found is not None:
                 never.append(found)
     return Guarantees(tuple(never), _strictest(limits))
 
 
-def _never(
-    draft: Draft, agents: Mapping[str, Agent], name: str, entry: NeverEntry, at: Loc
+def _never(  # noqa: PLR0917 - what it reads, then what it compiles
+    draft: Draft,
+    agents: Mapping[str, Agent],
+    labels: set[str],
+    name: str,
+    entry: NeverEntry,
+    at: Loc,
 ) -> Never | None:
     when = draft.expression(entry.when, (*at, "when"))
     ways = [entry.agents_without, entry.agents_with, entry.agents]
     if sum(way is not None for way in ways) != 1:
         draft.find(at, "guarantee", "write one of `agents_without:`, `agents_with:` and `agents:`")
         return None
-    labels = {label for agent in agents.values() for label in agent.labels}
     if entry.agents is not None:
         for position, agent in enumerate(entry.agents):
             if agent not in agents:

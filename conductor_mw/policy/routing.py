@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from conductor_mw.errors import FailureKind
 from conductor_mw.flows.base import Flow, Target
@@ -27,12 +27,16 @@ class Routes:
         default: the target where none matches, or None.
         default_flow: its flow.
         deadline: the seconds any request may take, or None.
+        meaning: all of it as plain JSON, for the fingerprint.
+        worst_calls: the largest number of calls one request can cost, by target.
     """
 
     rules: tuple[Rule, ...] = ()
     default: str | None = None
     default_flow: Flow | None = None
     deadline: float | None = None
+    meaning: object = None
+    worst_calls: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def compile_routing(draft: Draft, flows: Flows) -> Routes:
@@ -64,11 +68,17 @@ class _Router:
         self.at = tuple(at)
         self.rescues: Mapping[FailureKind, Flow] = {}
         self.rescued: dict[str, Flow] = {}
+        # Ten thousand rules may share one long `fallback:`; asking each rule's flow for its meaning
+        # and its worst case would walk through it ten thousand times.
+        self.rescue_calls = 0
+        self.rules: list[Rule] = []
+        self.meanings: list[object] = []
+        self.worst: dict[str, int] = {}
 
     def from_rules(self, entry: RoutingEntry) -> Routes:
         """Give the routes of the usual form."""
         self.rescues = self._by_kind(entry.fallback, (*self.at, "fallback"))
-        rules: list[Rule] = []
+        self.rescue_calls = _most(self.rescues)
         first: dict[str, int] = {}
         for position, one in enumerate(entry.rules):
             at = (*self.at, "rules", position)
@@ -82,15 +92,11 @@ class _Router:
                 )
             elif one.id is not None:
                 first[one.id] = position
-            rule = self._rule(one, position, at)
-            if rule is not None:
-                rules.append(rule)
-        default, flow = self._default(entry.default)
-        return Routes(tuple(rules), default, flow, entry.deadline)
+            self._rule(one, position, at)
+        return self._routes(entry.default, entry.deadline)
 
     def from_table(self, table: ClassTable) -> Routes:
         """Give the routes of the short form: one rule for each `input.type`."""
-        rules: list[Rule] = []
         for position, (name, target) in enumerate(table.route.items()):
             at = (*self.at, "route", name)
             if name not in TYPES:
@@ -98,30 +104,40 @@ class _Router:
                 self.draft.find(at, "unknown-name", f"no input.type {shown(name)}", mend, key=True)
                 continue
             condition = self.draft.expression(f"input.type == '{name}'", at)
-            compiled = self.flows.target(target, at)
+            label = target if isinstance(target, str) else f"#{position}"
+            flow, meaning = self._target(target, at, label, {}, ())
             if condition is not None:
-                label = target if isinstance(target, str) else f"#{position}"
                 place = self.draft.positions.place(at, key=True)
-                rules.append(Rule(name, position, condition, label, compiled, "fail", place))
-        default, flow = self._default(table.default)
-        return Routes(tuple(rules), default, flow)
+                self.rules.append(Rule(name, position, condition, label, flow, "fail", place))
+                self.meanings.append([name, condition.canonical, *meaning, "fail"])
+        return self._routes(table.default, None)
 
-    def _rule(self, entry: RuleEntry, position: int, at: Loc) -> Rule | None:
-        condition = self.draft.expression(entry.condition, (*at, "condition"))
-        flow = self._target(entry.target, (*at, "target"), entry.fallback, (*at, "fallback"))
-        if condition is None:
-            return None
-        return Rule(
-            entry.id or f"#{position}",
-            position,
-            condition,
-            entry.target if isinstance(entry.target, str) else f"#{position}",
+    def _routes(self, default: Target | None, deadline: float | None) -> Routes:
+        name, flow, meaning = self._default(default)
+        rescues = {kind: rescue.canonical for kind, rescue in self.rescues.items()}
+        return Routes(
+            tuple(self.rules),
+            name,
             flow,
-            entry.on_error,
-            self.draft.positions.place(at),
+            deadline,
+            {"rules": self.meanings, "default": meaning, "fallback": rescues},
+            self.worst,
         )
 
-    def _default(self, target: Target | None) -> tuple[str | None, Flow | None]:
+    def _rule(self, entry: RuleEntry, position: int, at: Loc) -> None:
+        condition = self.draft.expression(entry.condition, (*at, "condition"))
+        label = entry.target if isinstance(entry.target, str) else f"#{position}"
+        flow, meaning = self._target(
+            entry.target, (*at, "target"), label, entry.fallback, (*at, "fallback")
+        )
+        if condition is None:
+            return
+        name = entry.id or f"#{position}"
+        place = self.draft.positions.place(at)
+        self.rules.append(Rule(name, position, condition, label, flow, entry.on_error, place))
+        self.meanings.append([name, condition.canonical, *meaning, entry.on_error])
+
+    def _default(self, target: Target | None) -> tuple[str | None, Flow | None, object]:
         if target is None:
             self.draft.find(
                 self.at,
@@ -130,24 +146,36 @@ class _Router:
                 "add `default:` with the agent or flow that answers the rest",
                 severity="warning",
             )
-            return None, None
-        flow = self._target(target, (*self.at, "default"), {}, ())
-        return target if isinstance(target, str) else "#default", flow
+            return None, None, None
+        label = target if isinstance(target, str) else "#default"
+        flow, meaning = self._target(target, (*self.at, "default"), label, {}, ())
+        return label, flow, meaning
 
     def _target(
-        self, target: Target, at: Loc, own: Mapping[FailureKind, Target], own_at: Loc
-    ) -> Flow:
-        if isinstance(target, str) and not own and target in self.rescued:
-            return self.rescued[target]
-        before = self.draft.findings.errors
+        self,
+        target: Target,
+        at: Loc,
+        label: str,
+        own: Mapping[FailureKind, Target],
+        own_at: Loc,
+    ) -> tuple[Flow, tuple[object, object]]:
+        """Give a target's flow with its rescues, and the meaning of target and own rescues."""
         flow = self.flows.target(target, at)
-        by_kind: dict[FailureKind, Flow] = {**self.rescues, **self._by_kind(own, own_at)}
-        if by_kind:
-            flow = Rescue(flow, by_kind)
-        if isinstance(target, str) and not own and before == self.draft.findings.errors:
-            # Thousands of rules may share a target; they share its flow too.
-            self.rescued[target] = flow
-        return flow
+        rescues = self._by_kind(own, own_at)
+        meaning = flow.canonical, {kind: one.canonical for kind, one in rescues.items()}
+        calls = flow.worst_calls + max(self.rescue_calls, _most(rescues))
+        self.worst[label] = max(self.worst.get(label, 0), calls)
+        if isinstance(target, str) and not own:
+            # Rules that share a target share its flow.
+            if target not in self.rescued:
+                self.rescued[target] = Rescue(flow, self.rescues) if self.rescues else flow
+            return self.rescued[target], meaning
+        by_kind: dict[FailureKind, Flow] = {**self.rescues, **rescues}
+        return (Rescue(flow, by_kind) if by_kind else flow), meaning
 
     def _by_kind(self, targets: Mapping[FailureKind, Target], at: Loc) -> dict[FailureKind, Flow]:
         return {kind: self.flows.target(target, (*at, kind)) for kind, target in targets.items()}
+
+
+def _most(rescues: Mapping[FailureKind, Flow]) -> int:
+    return max((rescue.worst_calls for rescue in rescues.values()), default=0)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from conductor_mw.policy.document import (
     ID_PATTERN,
     MAX_AGENTS,
+    MAX_GUARANTEES,
     MAX_RULES,
     AgentEntry,
     Entry,
@@ -29,6 +30,11 @@ from conductor_mw.policy.validation import parse, places_of, tell
 
 BROKEN: Final = "\0"
 """A target that stands for a broken one; no file can hold it."""
+_LONGEST: Final[dict[type[Entry], int]] = {
+    AgentEntry: MAX_AGENTS,
+    RuleEntry: MAX_RULES,
+    GuaranteeEntry: MAX_GUARANTEES,
+}
 _ID: Final = re.compile(ID_PATTERN)
 
 
@@ -87,9 +93,7 @@ def _pieces(tree: Table) -> Iterator[tuple[tuple[str | int, ...], type[Entry], o
         shell["routing"] = routing.copy()
         lists.append((("routing", "rules"), RuleEntry, routing.get("rules")))
     for at, model, entries in lists:
-        if isinstance(entries, Series) and len(entries) <= (
-            MAX_AGENTS if model is AgentEntry else MAX_RULES
-        ):
+        if isinstance(entries, Series) and len(entries) <= _LONGEST[model]:
             holder = shell if len(at) == 1 else shell["routing"]
             holder[at[-1]] = []
     yield (), PolicyFile, shell

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_or
 from pydantic import BaseModel, ValidationError
 
 from conductor_mw.errors import nearest
+from conductor_mw.policy.document import ID_PATTERN
 from conductor_mw.policy.findings import Findings, Mend, Nearest
 from conductor_mw.policy.tree import Loc, Positions
 
@@ -35,6 +36,11 @@ _WANTED: Final = {
     "model_attributes_type": "a mapping",
     "dataclass_type": "a mapping",
 }
+SECRET: Final = "api_key"  # noqa: S105 - the name of a key
+NO_KEY: Final = (
+    "a key must not stand in a policy",
+    "write ${env:NAME} and put the key into that environment variable",
+)
 _READ: Final = 2_000
 """Complaints of one validation that are read; a hostile file causes one for every word."""
 
@@ -144,7 +150,9 @@ class _Teller:
                 self._other(one, here)
         for here, (wanted, value) in wrong.items():
             if here not in explained:  # else another alternative of this piece said more
-                problem = f"{path(here)}must be {' or '.join(wanted)}, not {shown(value)}"
+                problem = f"{path(here)}must be {' or '.join(wanted)}"
+                if here[-1:] != (SECRET,):
+                    problem += f", not {shown(value)}"
                 self.findings.add(self.positions.place(here), "wrong-type", problem)
 
     def _here(self, one: Found) -> tuple[str | int, ...]:
@@ -186,7 +194,7 @@ class _Teller:
             expected = str(context["expected"]).replace(" or ", ", ").split(", ")
             problem = f"{shown(value)} is not allowed here"
             mend = Nearest(str(value), [word.strip("'") for word in expected])
-        elif one["type"] == "string_pattern_mismatch":
+        elif one["type"] == "string_pattern_mismatch" and context["pattern"] == ID_PATTERN:
             problem = f"{shown(value)} is not a name"
             mend = "use small letters, digits, '-' and '_', and begin with a letter"
         elif one["type"] in ("value_error", "assertion_error"):
@@ -198,6 +206,8 @@ class _Teller:
             said = said[:1].lower() + said[1:]
             problem = said.removeprefix("input ").replace("should ", "must ")
             problem = f"{problem}, not {shown(value)}"
+        if here and here[-1] == SECRET:  # the message must not repeat it
+            problem, mend = NO_KEY
         place = self.positions.place(here, key=key)
         self.findings.add(place, "wrong-value", f"{path(here)}{problem}", mend)
 
