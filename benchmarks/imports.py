@@ -21,6 +21,10 @@ _FIRST: Final = (
 )
 # `import pydantic` alone loads nothing that could declare a model.
 _DEPENDENCIES: Final = "import click, pluggy, yaml; from pydantic import BaseModel"
+# Declaring a first model makes pydantic load what builds schemas; a driver needs asyncio.
+_IN_USE: Final = (
+    f"import asyncio; {_DEPENDENCIES}; type('A', (BaseModel,), {{'__annotations__': {{'a': int}}}})"
+)
 _TIMED: Final = """
 import json, sys, time
 before = time.process_time()
@@ -35,6 +39,7 @@ _FORBIDDEN: Final = ["langchain", "langchain_core", "langgraph", "litellm", "ope
 def measure(pace: Pace) -> list[Row]:
     """Give the time of our import, of the way to a first decision, and of peers' imports."""
     statements = {"ours": _OURS, "door": _DOOR, "first": _FIRST, "dependencies": _DEPENDENCIES}
+    statements["dependencies in use"] = _IN_USE
     for module in ("langchain_core.runnables", "cel"):
         if find_spec(module.partition(".")[0]) is not None:
             statements[module] = f"import {module}"
