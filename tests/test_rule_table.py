@@ -282,6 +282,14 @@ def test_rules_that_exhaust_their_budget_one_after_the_other_stop_as_well() -> N
     assert because[-1].endswith("more than 400,000 steps in one decision")
 
 
+def test_a_rule_that_generated_code_hands_over_pays_once() -> None:
+    # The very last division fails; what follows makes the rule false all the same.
+    costly = "numbers.exists(a, numbers.exists(b, numbers.exists(c, 1 / (a + b + c) < 0)))"
+    rules = table(*[f"{costly} && input.tokens < 64"] * 4, "true")
+
+    assert both(rules, numbers=list(range(44, -1, -1))) == 4
+
+
 def test_many_threads_may_use_one_table() -> None:
     rules = table(*tenants(400), "true")
     found: list[int] = []
