@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 
 import pytest
+
 from conductor_mw import Attempted, Io, Part, Parts, Request, Run
 from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask, read_one
-
 from tests.kit import Diary, conductor
 
 

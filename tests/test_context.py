@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import pytest
+
 from conductor_mw import Attempted, ColourError, Parts, Request
 from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask
-
 from tests.kit import conductor
 
 SPAN: ContextVar[str] = ContextVar("span", default="none")
