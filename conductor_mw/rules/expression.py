@@ -32,7 +32,7 @@ class Expression:
         type: what `evaluate` returns.
         reads: the signals it may read, sorted.
         node: its checked parts; for this package only.
-        eager: those of `reads` that are always there and cost nothing.
+        eager: the signals of its scope that are always there and cost nothing.
         steps: whether evaluating it uses up steps.
     """
 
@@ -89,8 +89,7 @@ def expression(text: str, type_: Type, scope: Scope) -> Expression:
         if isinstance(part, Fact):
             reads.add(part.name)
         pending.extend(children(part))
-    eager = frozenset(reads & scope.eager)
-    return Expression(text, type_, tuple(sorted(reads)), node, eager, heavy(node))
+    return Expression(text, type_, tuple(sorted(reads)), node, scope.eager, heavy(node))
 
 
 def _as(text: str, node: Node, wanted: Type) -> Node:

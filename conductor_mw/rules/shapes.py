@@ -33,6 +33,8 @@ def canonical_order(node: Node, eager: frozenset[str]) -> tuple[Node, ...]:
     if len(parts) == 1 or not eager:
         return parts
     keyed = [membership(part, eager) is not None for part in parts]
+    if keyed == sorted(keyed, reverse=True):
+        return parts
     first = [part for part, is_keyed in zip(parts, keyed, strict=True) if is_keyed]
     rest = [part for part, is_keyed in zip(parts, keyed, strict=True) if not is_keyed]
     return (*first, *rest)
