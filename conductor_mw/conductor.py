@@ -265,6 +265,12 @@ class Conductor:
             target: asks this agent or flow whatever the rules say; guarantees hold all the same.
         """
         runtime = self._current()
+        if runtime.policy.mode == "observe":
+            raise ConductorError(
+                "this policy only observes: it decides, and the app's own model answers",
+                where=runtime.policy.name,
+                mend="Ask `decide` beside your own call, or write `mode: enforce`.",
+            )
         started = self._clock.now()
         limits = [deadline, runtime.policy.deadline, runtime.policy.guarantees.at_most.seconds]
         shortest = min((limit for limit in limits if limit is not None), default=None)

@@ -146,6 +146,15 @@ def test_where_no_rule_matches_and_there_is_no_default_the_caller_is_told(way: W
     )
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_policy_that_only_observes_decides_and_answers_nothing(way: Way) -> None:
+    c = conductor("mode: observe\nagents: [{id: a}]\nrouting: {default: a}\n", a=Scripted("x"))
+
+    assert c.decide("hello").target == "a"
+    with pytest.raises(ConductorError, match="this policy only observes"):
+        ask(c, "hello", way=way)
+
+
 @pytest.mark.parametrize("prompt", [None, 42, [{"role": "user"}, "x"], [{"content": "x"}]])
 def test_a_prompt_that_is_none_is_refused(shop: Conductor, prompt: object) -> None:
     with pytest.raises(RequestError):
