@@ -59,7 +59,7 @@ from .money import Money, Price
 from .parts import Finish, Outcome, Part, Parts, ToolCall, Usage
 from .plugins import Plugins
 from .policy import Policy
-from .request import Lens, Message, Request
+from .request import Lens, Message, Request, Weight
 from .run import Run, attempts_of
 from .signals import Facts, Signal
 from .stores.base import Store
@@ -140,6 +140,7 @@ __all__ = [
     "Unwind",
     "Usage",
     "Wait",
+    "Weight",
     "attempts_of",
     "classify",
     "hookimpl",

@@ -181,7 +181,9 @@ class Conductor:
                 answered; `attempts_of(error)` tells every attempt.
             Failure: a guarantee, a layer or a simulated agent refused.
         """
-        run = self._begin(prompt, metadata, tools, parameters, deadline, target, stream=False)
+        run = self._begin(
+            prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=False
+        )
         return answer_of(run, list(drivers.stream(run.runtime.host, run.parts())))
 
     async def acall(
@@ -195,7 +197,9 @@ class Conductor:
         **parameters: object,
     ) -> Answer:
         """Give the answer to a request, on the running event loop. Arguments as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, target, stream=False)
+        run = self._begin(
+            prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=False
+        )
         parts = drivers.astream(run.runtime.host, run.parts())
         return answer_of(run, [part async for part in parts])
 
@@ -210,7 +214,9 @@ class Conductor:
         **parameters: object,
     ) -> PartStream:
         """Give the answer part by part. Arguments and errors as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, target, stream=True)
+        run = self._begin(
+            prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=True
+        )
         return PartStream(run, drivers.stream(run.runtime.host, run.parts()))
 
     def astream(
@@ -224,7 +230,9 @@ class Conductor:
         **parameters: object,
     ) -> AsyncPartStream:
         """Give the answer part by part, on the running event loop. Arguments as for `call`."""
-        run = self._begin(prompt, metadata, tools, parameters, deadline, target, stream=True)
+        run = self._begin(
+            prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=True
+        )
         return AsyncPartStream(run, drivers.astream(run.runtime.host, run.parts()))
 
     def reload(self) -> bool:
@@ -290,9 +298,9 @@ class Conductor:
         metadata: Mapping[str, object] | None,
         tools: Sequence[Mapping[str, Any]] | None,
         parameters: Mapping[str, object],
+        *,
         deadline: float | None,
         target: str | None,
-        *,
         stream: bool,
     ) -> Run:
         request = self._request(prompt, metadata, tools, parameters, stream=stream)

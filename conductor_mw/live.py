@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 from .signals.registry import AgentState
@@ -41,13 +40,7 @@ class Board:
         """Ask `watch` for the remaining budget from now on."""
         self._watch_budget = watch
 
-    @contextmanager
-    def busy(self, agent: str) -> Generator[None, None, None]:
-        """Count a call of an agent while it goes on."""
+    def busier(self, agent: str, calls: int) -> None:
+        """Count a call that begins (1) or ends (-1)."""
         with self._lock:
-            self._in_flight[agent] = self._in_flight.get(agent, 0) + 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_flight[agent] -= 1
+            self._in_flight[agent] = self._in_flight.get(agent, 0) + calls

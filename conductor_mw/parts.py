@@ -52,19 +52,19 @@ class Part:
         text: text that was added.
         reasoning: reasoning text that was added.
         tool_calls: tool calls or pieces of them.
-        media: the kinds of what else was added, for example `("image",)`.
         usage: tokens, on the part that reports them.
         finish: why the agent stopped, on the part that says so.
         native: the host's own chunk or answer, untouched.
+        media: the kinds of what else was added, for example `("image",)`.
     """
 
     text: str = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
-    media: tuple[str, ...] = ()
     usage: Usage | None = None
     finish: Finish = ""
     native: object = None
+    media: tuple[str, ...] = ()
 
     @property
     def speaks(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .parts import Part, Usage
 
@@ -25,6 +25,20 @@ class Message:
     text: str
     media: tuple[str, ...] = ()
     tool_calls: tuple[str, ...] = ()
+
+
+class Weight(NamedTuple):
+    """How heavy a request is, for estimating its tokens.
+
+    Attributes:
+        size: UTF-8 bytes of every text that `Lens.pieces` gives.
+        messages: how many messages there are.
+        media: how many images, sounds and files they hold.
+    """
+
+    size: int
+    messages: int
+    media: int
 
 
 class Lens(Protocol):
@@ -56,6 +70,10 @@ class Lens(Protocol):
 
     def pieces(self, native: object) -> Iterable[str]:
         """Give every text that would be sent: of messages, tool calls and tools, not of media."""
+        ...
+
+    def weight(self, native: object) -> Weight:
+        """Give the request's weight; every decision that reads `input.tokens` asks for it."""
         ...
 
     def with_system(self, native: object, prompt: str) -> object:

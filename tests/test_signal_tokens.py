@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from conductor_mw.effects import Instant
 from conductor_mw.errors import PluginError
 from conductor_mw.lenses import CHAT, to_request
-from conductor_mw.request import Message, Request
 from conductor_mw.signals import Facts, builtin_signals, input_tokens, token_counter
 from conductor_mw.signals.tokens import (
     ESTIMATE,
@@ -149,22 +147,6 @@ def test_without_the_packages_the_exact_count_is_refused(monkeypatch: pytest.Mon
         "'tokens: exact' needs tiktoken and litellm\n"
         "  pip install 'conductor-mw[tokens]', or write 'tokens: estimate'"
     )
-
-
-class Plain:
-    """A lens that tells messages and tools and nothing more."""
-
-    def messages(self, _: object) -> Sequence[Message]:
-        return [Message("user", "x" * 36, ("image",), ("f",))]
-
-    def tools(self, _: object) -> Sequence[str]:
-        return ["search"]
-
-
-def test_a_lens_without_pieces_is_counted_by_its_messages() -> None:
-    request = Request(None, Plain())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-
-    assert ESTIMATE.count(request) == 12 + MESSAGE_TOKENS + REPLY_TOKENS + MEDIA_TOKENS
 
 
 @given(st.text(max_size=400))

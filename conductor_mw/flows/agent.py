@@ -63,23 +63,24 @@ class AskAgent:
             )
             await run.tell("attempt_started", at.path, number, agent=agent.id)
             failure: Failure | None = None
+            run.runtime.board.busier(agent.id, 1)
             try:
                 run.refuse_forbidden(agent)
                 parts = onion(run.runtime.attempt_layers, ask, attempt)
-                with run.runtime.board.busy(agent.id):
-                    async with aclosing(parts):
-                        async for part in parts:
-                            # What says nothing yet (a role, an id) waits for what does: should
-                            # this try fail, the next one's answer must not begin with it.
-                            silent.append(part)
-                            if spoken or part.speaks:
-                                spoken = True
-                                while silent:
-                                    yield silent.popleft()
+                async with aclosing(parts):
+                    async for part in parts:
+                        # What says nothing yet (a role, an id) waits for what does: should this
+                        # try fail, the next one's answer must not begin with it.
+                        silent.append(part)
+                        if spoken or part.speaks:
+                            spoken = True
+                            while silent:
+                                yield silent.popleft()
                 _refuse_silence(attempt, spoken=spoken)
             except Failure as error:
                 failure = error
             finally:
+                run.runtime.board.busier(agent.id, -1)
                 outcome = _record(attempt, failure)
                 await run.tell(
                     "attempt_ended",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -35,11 +35,11 @@ class At:
 
     def into(self, step: str) -> At:
         """Give the place of a child."""
-        return replace(self, path=f"{self.path}/{step}" if self.path else step)
+        return At(self.run, f"{self.path}/{step}" if self.path else step, self.visible)
 
     def hidden(self) -> At:
         """Give the same place for an answer that the caller must not see streaming."""
-        return replace(self, visible=False)
+        return At(self.run, self.path, visible=False)
 
 
 class Flow(Protocol):

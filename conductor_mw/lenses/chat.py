@@ -10,10 +10,10 @@ from typing import Final, NoReturn, cast
 
 from conductor_mw.errors import RequestError
 from conductor_mw.parts import Part, Usage
-from conductor_mw.request import Message, Request
+from conductor_mw.request import Message, Request, Weight
 
 from .answer import join_parts, read_answer, show_part
-from .walk import byte_size, flat_text, masked
+from .walk import byte_size, flat_text, masked, utf8_length
 
 # What belongs to the conversation or shapes the app's own answer; a judge's question has neither.
 _OF_THE_CONVERSATION: Final = frozenset(
@@ -106,6 +106,22 @@ class ChatLens:
                 yield flat_text(call, where)
         for where, tool in _tools(native):
             yield flat_text(tool, where)
+
+    def weight(self, native: object) -> Weight:
+        """Give the request's weight, in one walk over the messages."""
+        messages = _messages(native)
+        size = media = 0
+        for at, message in enumerate(messages):
+            _role(message, at)
+            content = _field(message, "content")
+            text, kinds = (content, ()) if isinstance(content, str) else _read(content, at)
+            size += utf8_length(text)
+            media += len(kinds)
+            for where, call in _calls(message, at):
+                size += utf8_length(flat_text(call, where))
+        for where, tool in _tools(native):
+            size += utf8_length(flat_text(tool, where))
+        return Weight(size, len(messages), media)
 
     def with_system(self, native: object, prompt: str) -> object:
         """Give a payload that this prompt leads; the app's own system message stays after it."""
@@ -215,7 +231,8 @@ def to_request(
 
 
 def _payload(native: object) -> Mapping[str, object]:
-    if isinstance(native, Mapping):
+    # Asking a dict whether it is a Mapping goes through the ABC, at a fifth of a decision's time.
+    if type(native) is dict or isinstance(native, Mapping):
         return cast("Mapping[str, object]", native)
     raise RequestError(
         f"a chat payload must be a mapping with messages, not {_kind(native)}", where="request"
@@ -224,7 +241,7 @@ def _payload(native: object) -> Mapping[str, object]:
 
 def _messages(native: object) -> Sequence[object]:
     messages = _payload(native).get("messages")
-    if isinstance(messages, list | tuple):
+    if isinstance(messages, (list, tuple)):
         return cast("Sequence[object]", messages)
     if messages is None:
         raise RequestError("is missing", where="messages", mend="pass a list of messages")
@@ -232,7 +249,7 @@ def _messages(native: object) -> Sequence[object]:
 
 
 def _field(message: object, name: str) -> object:
-    if isinstance(message, Mapping):
+    if type(message) is dict or isinstance(message, Mapping):
         return cast("Mapping[str, object]", message).get(name)
     return getattr(message, name, None)
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from conductor_mw.errors import PluginError
-from conductor_mw.lenses.walk import utf8_length
-from conductor_mw.request import Request
+from conductor_mw.request import Request, Weight
 from conductor_mw.rules.types import INT
 
 from .registry import Facts, Signal
@@ -49,8 +48,8 @@ class ByteEstimate:
 
     def count(self, request: Request, /) -> int:
         """Give the estimate."""
-        size = sum(map(utf8_length, request.lens.pieces(request.native)))
-        return -int(-size // BYTES_PER_TOKEN) + _overhead(request)
+        weight = request.lens.weight(request.native)
+        return -int(-weight.size // BYTES_PER_TOKEN) + _overhead(weight)
 
 
 class Encoder(Protocol):
@@ -87,8 +86,12 @@ class ExactCount:
                 if self._encoder is None:
                     self._encoder = load_encoder()
                 encoder = self._encoder
-        tokens = sum(len(encoder.encode_ordinary(piece)) for piece in request.lens.pieces(request.native) if piece)
-        return tokens + _overhead(request)
+        tokens = sum(
+            len(encoder.encode_ordinary(piece))
+            for piece in request.lens.pieces(request.native)
+            if piece
+        )
+        return tokens + _overhead(request.lens.weight(request.native))
 
 
 ESTIMATE: Final = ByteEstimate()
@@ -153,7 +156,5 @@ def _tokenizer_folder() -> Path:
     )
 
 
-def _overhead(request: Request) -> int:
-    messages = request.messages
-    media = sum(len(message.media) for message in messages)
-    return REPLY_TOKENS + MESSAGE_TOKENS * len(messages) + MEDIA_TOKENS * media
+def _overhead(weight: Weight) -> int:
+    return REPLY_TOKENS + MESSAGE_TOKENS * weight.messages + MEDIA_TOKENS * weight.media

@@ -21,7 +21,7 @@ from langchain_core.messages.utils import get_buffer_string
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from conductor_mw import Finish, Message, Part, ToolCall, Usage
+from conductor_mw import Finish, Message, Part, ToolCall, Usage, Weight
 
 _ROLES: Final = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
 _FINISHES: Final[Mapping[str, Finish]] = {
@@ -112,6 +112,11 @@ class LangChainLens:
                 yield json.dumps(message.tool_calls)
         for tool in _of(native).kwargs.get("tools") or ():
             yield json.dumps(convert_to_openai_tool(tool))
+
+    def weight(self, native: object) -> Weight:
+        messages = self.messages(native)
+        media = sum(len(message.media) for message in messages)
+        return Weight(sum(len(text.encode()) for text in self.pieces(native)), len(messages), media)
 
     def usage_after(self, so_far: Usage, report: Usage) -> Usage:
         return so_far + report  # LangChain's chunks report what they add

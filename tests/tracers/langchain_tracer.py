@@ -27,6 +27,7 @@ from pydantic import Field, PrivateAttr
 from conductor_mw import (
     Agent,
     AgentOptions,
+    Attempt,
     Conductor,
     ConductorError,
     Failure,
