@@ -37,7 +37,9 @@ def _read(value: Any) -> float:
     if isinstance(value, str):
         return seconds(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a length of time, for example 80ms, 10s or 1h30m")
+        raise ValueError(  # noqa: TRY004 - pydantic reports a ValueError and lets a TypeError pass
+            "must be a length of time, for example 80ms, 10s or 1h30m"
+        )
     raise ValueError(f"{value} has no unit; write for example {value}s")
 
 
