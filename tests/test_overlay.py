@@ -272,12 +272,16 @@ def test_files_beside_each_other_must_not_repeat_each_other(tmp_path: Path) -> N
 
 
 def test_a_file_that_two_others_include_counts_once(tmp_path: Path) -> None:
-    (tmp_path / "one.yaml").write_text("include: org.yaml\nguarantees: [{at_most: {calls: 4}}]")
+    (tmp_path / "one.yaml").write_text(
+        "include: org.yaml\nguarantees: [{at_most: {calls: 4}}]\n"
+        "routing: {rules: [{id: one, condition: 'true', target: small}]}"
+    )
     (tmp_path / "two.yaml").write_text("include: org.yaml\nguarantees: [{at_most: {calls: 3}}]")
 
     policy = laid(tmp_path, "include: [one.yaml, two.yaml]")
 
-    assert len(policy.rules) == 1
+    assert [rule.id for rule in policy.rules] == ["home", "one"]
+    assert len(policy.guarantees.never) == 2
     assert policy.guarantees.at_most.calls == 3
     assert len(policy.sources) == 4
 

@@ -165,6 +165,20 @@ def test_a_mistake_is_found_before_the_environment_is_chosen(
     assert refusal(text, environment=chosen) == said
 
 
+def test_an_environment_of_an_overlay_without_agents_is_refused(tmp_path: Path) -> None:
+    # The fuzzer found this: the place of a list that nobody wrote was asked for.
+    (tmp_path / "org.yaml").write_text("agents: [{id: a, simulated: x}]\nrouting: {default: a}")
+    team = tmp_path / "team.yaml"
+    team.write_text("include: org.yaml\nenvironments: {live: {agents: {a: {timeout: 5s}}}}")
+
+    with pytest.raises(PolicyError) as caught:
+        load(team, plugins=CORE, env={})
+
+    assert str(caught.value) == (
+        f"{team}:2:32: environments.live.agents: no agent 'a'\n  known: (none)"
+    )
+
+
 def test_an_overlay_may_narrow_in_an_environment_and_not_widen(tmp_path: Path) -> None:
     (tmp_path / "org.yaml").write_text(
         "agents: [{id: a, simulated: x, timeout: 10s}]\nrouting: {default: a}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ import pytest
 from conductor_mw.errors import PolicyError
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy import load_text
+from conductor_mw.policy.collector import LARGE as LARGE_TEXT
+from conductor_mw.policy.collector import resting
 from conductor_mw.policy.document import MAX_SIGNALS
 
 CORE = Plugins.core()
@@ -188,6 +191,36 @@ def test_a_policy_without_measure_is_one_error(text: str | bytes, said: str) -> 
 )
 def test_of_thousands_of_mistakes_fifty_are_told(text: str, said: str) -> None:
     assert first_of(text, 51) == said
+
+
+def test_a_tower_of_flows_is_refused_in_whichever_order_it_stands() -> None:
+    upside_down = "".join(f" f{number}: {{fallback: [f{number - 1}]}}\n" for number in range(1, 40))
+
+    said = first_of(
+        HEAD + f"flows:\n f0: {{fallback: [a]}}\n{upside_down}routing: {{default: f39}}", 1
+    )
+
+    assert said == (
+        "35:19: flows.f32.fallback.0: more than 32 flows stand below one another\n"
+        "  name the agents in one flow"
+    )
+
+
+def test_the_garbage_collector_rests_only_while_a_large_policy_loads() -> None:
+    assert gc.isenabled()
+
+    with resting(LARGE_TEXT):
+        assert not gc.isenabled()
+        with resting(LARGE_TEXT):
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+    with resting(LARGE_TEXT - 1):
+        assert gc.isenabled()
+    with pytest.raises(PolicyError), resting(LARGE_TEXT):
+        load_text("", plugins=CORE)
+    assert gc.isenabled()
 
 
 def test_flows_that_double_themselves_are_counted_not_walked() -> None:

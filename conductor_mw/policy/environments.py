@@ -56,7 +56,8 @@ def _agents(tree: Table, settings: Table, at: str, sources: Sources, findings: F
             )
             continue
         new[positions[name]] = _replaced(old[positions[name]], given)
-    tree["agents"] = new
+    if "agents" in tree:
+        tree["agents"] = new
 
 
 def _replaced(agent: Table, given: Table) -> Table:

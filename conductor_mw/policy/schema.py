@@ -57,9 +57,7 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
         return found
 
     for name, model in flows.items():
-        found = definition(model)
-        found["title"] = name
-        found["required"] = sorted({*found.get("required", ()), name})
+        definition(model)["title"] = name
     definitions["Flow"] = {
         "description": "a strategy; its marking key says which",
         "anyOf": [reference(model) for model in flows.values()] or [{"type": "object"}],
