@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import BaseModel
-from pydantic._internal._core_utils import CoreSchemaOrField
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import PydanticOmit
 
@@ -14,6 +13,10 @@ from conductor_mw.plugins import Plugins
 from conductor_mw.policy.agents import BOUND
 from conductor_mw.policy.document import ID_PATTERN, AgentEntry, PolicyFile
 from conductor_mw.policy.layers import options_model
+
+if TYPE_CHECKING:
+    # The base class's own word for it, which pydantic keeps to itself.
+    from pydantic._internal._core_utils import CoreSchemaOrField
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _VALIDATION: Final[JsonSchemaMode] = "validation"
