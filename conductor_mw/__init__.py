@@ -1,71 +1,124 @@
-"""The public door. What is not named here may change without notice."""
+"""The public door. What is not named here may change without notice.
 
-from .agents.base import Agent, AgentOptions, Retry, Speaker, Timeouts
-from .answer import Answer, AsyncPartStream, PartStream
-from .attempts import Attempted
-from .clock import Clock, SystemClock
-from .conductor import Conductor
-from .decide import Decision, PassedOver
-from .effects import (
-    Attempt,
-    Effect,
-    Gather,
-    HostStream,
-    Instant,
-    Io,
-    Latch,
-    Notify,
-    Now,
-    Open,
-    Random,
-    Settled,
-    Sleep,
-    Wait,
-)
-from .errors import (
-    FAILURE_KINDS,
-    ColourError,
-    ConditionError,
-    ConductorError,
-    EvaluationError,
-    Failure,
-    FailureKind,
-    Fenced,
-    Finding,
-    Place,
-    PluginError,
-    PolicyError,
-    RequestError,
-    Suspend,
-    Unwind,
-    nearest,
-)
-from .events import Event
-from .failures import classify
-from .flows.base import At, Flow, FlowOptions, Site, Target
-from .hookspecs import (
-    AttemptLayer,
-    RegisterAgent,
-    RegisterFlow,
-    RegisterLayer,
-    RegisterSignal,
-    RegisterStore,
-    RequestLayer,
-    hookimpl,
-)
-from .layers import Setting
-from .lenses.chat import ChatLens, to_request
-from .money import Money, Price
-from .parts import Finish, Outcome, Part, Parts, ToolCall, Usage
-from .plugins import Plugins
-from .policy import Policy
-from .request import Lens, Message, Request, Weight
-from .run import Run, attempts_of
-from .signals import Facts, Signal
-from .stores.base import Store
+A name is loaded when it is first used: a plugin that takes `hookimpl` does not pay for what it
+leaves alone, and importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .agents.base import Agent, AgentOptions, Retry, Speaker, Timeouts
+    from .answer import Answer, AsyncPartStream, PartStream
+    from .attempts import Attempted
+    from .clock import Clock, SystemClock
+    from .conductor import Conductor
+    from .decide import Decision, PassedOver
+    from .effects import (
+        Attempt,
+        Effect,
+        Gather,
+        HostStream,
+        Instant,
+        Io,
+        Latch,
+        Notify,
+        Now,
+        Open,
+        Random,
+        Settled,
+        Sleep,
+        Wait,
+    )
+    from .errors import (
+        FAILURE_KINDS,
+        ColourError,
+        ConditionError,
+        ConductorError,
+        EvaluationError,
+        Failure,
+        FailureKind,
+        Fenced,
+        Finding,
+        Place,
+        PluginError,
+        PolicyError,
+        RequestError,
+        Suspend,
+        Unwind,
+        nearest,
+    )
+    from .events import Event
+    from .failures import classify
+    from .flows.base import At, Flow, FlowOptions, Site, Target
+    from .hookspecs import (
+        AttemptLayer,
+        RegisterAgent,
+        RegisterFlow,
+        RegisterLayer,
+        RegisterSignal,
+        RegisterStore,
+        RequestLayer,
+        hookimpl,
+    )
+    from .layers import Setting
+    from .lenses.chat import ChatLens, to_request
+    from .money import Money, Price
+    from .parts import Finish, Outcome, Part, Parts, ToolCall, Usage
+    from .plugins import Plugins
+    from .policy import Policy
+    from .request import Lens, Message, Request, Weight
+    from .rules.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of
+    from .run import Run, attempts_of
+    from .signals import Facts, Signal
+    from .stores.base import Store
+
+_HOMES: Final = {
+    "agents.base": "Agent AgentOptions Retry Speaker Timeouts",
+    "answer": "Answer AsyncPartStream PartStream",
+    "attempts": "Attempted",
+    "clock": "Clock SystemClock",
+    "conductor": "Conductor",
+    "decide": "Decision PassedOver",
+    "effects": (
+        "Attempt Effect Gather HostStream Instant Io Latch Notify Now Open Random Settled "
+        "Sleep Wait"
+    ),
+    "errors": (
+        "FAILURE_KINDS ColourError ConditionError ConductorError EvaluationError Failure "
+        "FailureKind Fenced Finding Place PluginError PolicyError RequestError Suspend "
+        "Unwind nearest"
+    ),
+    "events": "Event",
+    "failures": "classify",
+    "flows.base": "At Flow FlowOptions Site Target",
+    "hookspecs": (
+        "AttemptLayer RegisterAgent RegisterFlow RegisterLayer RegisterSignal "
+        "RegisterStore RequestLayer hookimpl"
+    ),
+    "layers": "Setting",
+    "lenses.chat": "ChatLens to_request",
+    "money": "Money Price",
+    "parts": "Finish Outcome Part Parts ToolCall Usage",
+    "plugins": "Plugins",
+    "policy": "Policy",
+    "request": "Lens Message Request Weight",
+    "rules.types": "BOOL DOUBLE DYN INT STRING Type list_of map_of",
+    "run": "Run attempts_of",
+    "signals": "Facts Signal",
+    "stores.base": "Store",
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "BOOL",
+    "DOUBLE",
+    "DYN",
     "FAILURE_KINDS",
+    "INT",
+    "STRING",
     "Agent",
     "AgentOptions",
     "Answer",
@@ -137,6 +190,7 @@ __all__ = [
     "Target",
     "Timeouts",
     "ToolCall",
+    "Type",
     "Unwind",
     "Usage",
     "Wait",
@@ -144,6 +198,21 @@ __all__ = [
     "attempts_of",
     "classify",
     "hookimpl",
+    "list_of",
+    "map_of",
     "nearest",
     "to_request",
 ]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -225,16 +225,6 @@ def test_a_sqlite_file_keeps_state_after_everybody_left(tmp_path: Path) -> None:
     second.close()
 
 
-def test_a_sqlite_store_can_be_used_again_after_it_was_closed(tmp_path: Path) -> None:
-    store = SqliteStore.open(f"sqlite:{tmp_path / 'state.db'}")
-    store.put("cache", "key", b"kept", now=0)
-
-    store.close()
-
-    assert store.get("cache", "key", now=0) == b"kept"
-    store.close()
-
-
 def test_two_memory_stores_share_nothing() -> None:
     first, second = MemoryStore.open("memory://"), MemoryStore.open("memory://")
 

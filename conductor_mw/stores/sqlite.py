@@ -27,21 +27,25 @@ class SqliteStore:
     """A store in one SQLite file in WAL mode, synchronised fully: a write survives a power cut."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        # One connection, used in turns: SQLite lets one write at a time anyway, and a connection
+        # for each thread would outlive its thread.
         self._lock = threading.Lock()
         try:
             # Created here, because SQLite itself would make it readable to everybody.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            with self._connection() as connection:
-                connection.execute(_SCHEMA)
+            self._connected = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000
+            )
         except (OSError, sqlite3.Error) as error:
-            raise ConductorError(
-                f"cannot keep state there: {error}",
-                where=path,
-                mend="Name a file that can be written.",
-            ) from error
+            raise _unusable(path, error) from error
+        try:
+            with self._connection() as connection:
+                connection.execute("pragma journal_mode = wal")
+                connection.execute("pragma synchronous = full")
+                connection.execute(_SCHEMA)
+        except sqlite3.Error as error:
+            self.close()
+            raise _unusable(path, error) from error
 
     @classmethod
     def open(cls, address: str) -> SqliteStore:
@@ -103,25 +107,14 @@ class SqliteStore:
         return tuple(cast("str", row[0]) for row in rows)
 
     def close(self) -> None:
-        """Close every thread's connection."""
+        """Close the file; the store is of no use afterwards."""
         with self._lock:
-            while self._open:
-                self._open.pop().close()
-            self._local = threading.local()
+            self._connected.close()
 
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection, None, None]:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000
-            )
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = full")
-            self._local.connection = connection
-            with self._lock:
-                self._open.append(connection)
-        yield connection
+        with self._lock:
+            yield self._connected
 
     @contextmanager
     def _writing(self) -> Generator[sqlite3.Connection, None, None]:
@@ -134,6 +127,12 @@ class SqliteStore:
                 connection.execute("rollback")
                 raise
             connection.execute("commit")
+
+
+def _unusable(path: Path, error: Exception) -> ConductorError:
+    return ConductorError(
+        f"cannot keep state there: {error}", where=path, mend="Name a file that can be written."
+    )
 
 
 def _value(connection: sqlite3.Connection, table: str, key: str, now: float) -> bytes | None:

@@ -16,6 +16,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from conductor_mw import (
+    BOOL,
     Attempted,
     Clock,
     Facts,
@@ -28,7 +29,6 @@ from conductor_mw import (
     Signal,
     hookimpl,
 )
-from conductor_mw.rules import BOOL
 
 __all__ = ["QuietHours", "conductor_layers", "conductor_signals"]
 
