@@ -82,7 +82,7 @@ def read_json_list(path: Path | None, what: str) -> list[dict[str, Any]] | None:
     if path is None:
         return None
     found = _json(read_text(path), str(path))
-    if isinstance(found, dict) and isinstance(found.get(what), list):  # pyright: ignore[reportUnknownMemberType]
+    if isinstance(found, dict) and isinstance(found.get(what), list):  # pyright: ignore[reportUnknownMemberType] - JSON from a person's file
         found = cast("dict[str, Any]", found)[what]
     if not isinstance(found, list) or not all(
         isinstance(one, dict) for one in cast("list[object]", found)

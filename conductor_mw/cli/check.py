@@ -46,9 +46,9 @@ def check(
 
     Exit codes: 0 sound, 1 a file cannot be read, 2 something was found.
     """
-    from conductor_mw.workbench import check as workbench  # noqa: PLC0415 - help stays quick
-    from conductor_mw.workbench.bound import worst_calls  # noqa: PLC0415
-    from conductor_mw.workbench.load import load  # noqa: PLC0415
+    from conductor_mw.workbench import check as workbench
+    from conductor_mw.workbench.bound import worst_calls
+    from conductor_mw.workbench.load import load
 
     # Compiling makes many small objects that stay: looking through them all again and again for
     # garbage took a third of the time with 10,000 rules.
@@ -123,7 +123,7 @@ def _json(checked: Checked) -> None:
 
 
 def _sarif(checked: Checked) -> None:
-    from conductor_mw.workbench.sarif import sarif  # noqa: PLC0415
+    from conductor_mw.workbench.sarif import sarif
 
     console.say_json(sarif(checked.findings))
     _tell_unreadable(checked)

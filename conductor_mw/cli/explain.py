@@ -48,7 +48,7 @@ _LINES: Final = 60
     help="A JSON file with the OpenAI-style tools that the request offers.",
 )  # fmt: skip
 @format_option("pretty", "json")
-def explain(  # noqa: PLR0917 - click passes them by name
+def explain(
     file: Path,
     text: str | None,
     metadata: tuple[str, ...],
@@ -60,9 +60,9 @@ def explain(  # noqa: PLR0917 - click passes them by name
 
     Nothing is sent. TEXT is what a user would write. The JSON is exactly `Decision.to_dict()`.
     """
-    from conductor_mw.lenses.chat import to_request  # noqa: PLC0415 - help stays quick
-    from conductor_mw.workbench import explain as workbench  # noqa: PLC0415
-    from conductor_mw.workbench.load import load  # noqa: PLC0415
+    from conductor_mw.lenses.chat import to_request
+    from conductor_mw.workbench import explain as workbench
+    from conductor_mw.workbench.load import load
 
     if (text is None) == (messages is None):
         raise ConductorError(

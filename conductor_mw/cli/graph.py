@@ -42,9 +42,9 @@ def graph(file: Path, out: Path | None, form: str | None) -> None:
 
     The SVG and the HTML page need nothing beside themselves. Mermaid is text that code hosts draw.
     """
-    from conductor_mw.workbench import graph as drawings  # noqa: PLC0415 - help stays quick
-    from conductor_mw.workbench.graph.build import graph_of  # noqa: PLC0415
-    from conductor_mw.workbench.load import load  # noqa: PLC0415
+    from conductor_mw.workbench import graph as drawings
+    from conductor_mw.workbench.graph.build import graph_of
+    from conductor_mw.workbench.load import load
 
     built = graph_of(load(file))
     form = form or _BY_SUFFIX.get(out.suffix.lower() if out else "", "terminal")

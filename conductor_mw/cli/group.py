@@ -99,7 +99,7 @@ class Commands(click.Group):
         if self._asked_plugins:
             return
         self._asked_plugins = True
-        from conductor_mw import plugins  # noqa: PLC0415 - scans the environment
+        from conductor_mw import plugins
 
         plugins.installed().add_commands(self)
 

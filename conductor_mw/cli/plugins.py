@@ -29,7 +29,7 @@ def plugins(form: str) -> None:
 
     A plugin that cannot load is listed with its problem and the mend.
     """
-    from conductor_mw.plugins import installed  # noqa: PLC0415 - help stays quick
+    from conductor_mw.plugins import installed
 
     found = installed().listing()
     if form == "json":

@@ -24,8 +24,8 @@ def progress(total: int, what: str) -> Generator[Callable[[], None], None, None]
         yield _nothing
         return
     try:
-        from rich.console import Console  # noqa: PLC0415 - the extra `cli`, 40 ms
-        from rich.progress import Progress  # noqa: PLC0415
+        from rich.console import Console
+        from rich.progress import Progress
     except ModuleNotFoundError:
         with click.progressbar(length=total, label=what, file=sys.stderr) as bar:
             yield partial(bar.update, 1)

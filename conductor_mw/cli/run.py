@@ -42,7 +42,7 @@ TRAFFIC: Final = (".jsonl", ".ndjson")
 )  # fmt: skip
 @format_option("pretty", "json")
 @click.pass_context
-def run(  # noqa: PLR0917 - click passes them by name
+def run(
     ctx: click.Context,
     file: Path,
     what: str,
@@ -70,9 +70,9 @@ def run(  # noqa: PLR0917 - click passes them by name
 
     Exit codes: 0 all answered, 1 could not run, 2 some request got no answer.
     """
-    from conductor_mw.workbench.load import load  # noqa: PLC0415 - help stays quick
+    from conductor_mw.workbench.load import load
 
-    from .running import How, answer_prompt, run_file  # noqa: PLC0415
+    from .running import How, answer_prompt, run_file
 
     how = How(load(file), read_metadata(metadata), simulate, stream, real_time, seed, form)
     with ExitStack() as stack:

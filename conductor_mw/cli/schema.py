@@ -26,8 +26,8 @@ def schema(out: Path | None, form: str) -> None:
     It holds what the installed plugins add. An editor that reads YAML schemas completes and checks
     a policy whose first line is: # yaml-language-server: $schema=./conductor.schema.json
     """
-    from conductor_mw.plugins import installed  # noqa: PLC0415 - help stays quick
-    from conductor_mw.policy.schema import json_schema  # noqa: PLC0415
+    from conductor_mw.plugins import installed
+    from conductor_mw.policy.schema import json_schema
 
     del form  # there is only one
     found = json_schema(installed())

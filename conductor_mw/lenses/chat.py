@@ -225,7 +225,7 @@ def to_request(
         native["tools"] = tools
     if metadata is None:
         return Request(native, CHAT, stream=stream)
-    if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - the caller may not have type-checked
         raise RequestError(f"must be a mapping, not {_kind(metadata)}", where="metadata")
     return Request(native, CHAT, metadata, stream)
 

@@ -80,7 +80,7 @@ def compile_guarantees(draft: Draft, agents: Mapping[str, Agent]) -> Guarantees:
     return Guarantees(tuple(never), _strictest(limits))
 
 
-def _never(  # noqa: PLR0917 - what it reads, then what it compiles
+def _never(
     draft: Draft,
     agents: Mapping[str, Agent],
     labels: set[str],

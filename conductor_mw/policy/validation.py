@@ -75,7 +75,7 @@ def parse(model: type[Model], tree: object) -> Model:
     return model.model_validate_json(json.dumps(tree), strict=True)
 
 
-def tell(  # noqa: PLR0917 - as `validate`, with the error in front
+def tell(
     error: ValidationError,
     model: type[BaseModel],
     tree: object,

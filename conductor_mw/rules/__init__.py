@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-def compile(text: str, type: Type, scope: Scope) -> Expression:  # noqa: A001, A002
+def compile(text: str, type: Type, scope: Scope) -> Expression:  # noqa: A001, A002 - the word of the field, always used as `rules.compile`
     """Return the condition, score or formula that `text` says.
 
     Args:

@@ -73,7 +73,7 @@ def divide_doubles(left: float, right: float) -> float:
     """Return `left / right`; by zero it is infinite or NaN, as IEEE 754 says."""
     if right != 0:
         return left / right
-    if left == 0 or left != left:  # noqa: PLR0124
+    if left == 0 or left != left:  # noqa: PLR0124 - NaN is the only value unequal to itself
         return math.nan
     return math.copysign(math.inf, left) * math.copysign(1.0, right)
 

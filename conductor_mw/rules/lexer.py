@@ -192,8 +192,8 @@ def _unreadable(text: str, at: int) -> ConditionError:
         "=": "write == to compare",
         "“": "write a straight quote: '",
         "”": "write a straight quote: '",
-        "‘": "write a straight quote: '",  # noqa: RUF001
-        "’": "write a straight quote: '",  # noqa: RUF001
+        "‘": "write a straight quote: '",  # noqa: RUF001 - the very character that is meant
+        "’": "write a straight quote: '",  # noqa: RUF001 - the very character that is meant
         "`": "a name between ` ` holds letters, digits and _ . - / and spaces",
     }
     shown = repr(character) if character.isprintable() else f"U+{ord(character):04X}"

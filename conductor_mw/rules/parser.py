@@ -229,7 +229,7 @@ class _Reader:
         kind = token.kind
         if kind == "name":
             return self.named(depth, rooted=False, start=token.start)
-        if kind == "string" or kind == "double":  # noqa: PLR1714
+        if kind == "string" or kind == "double":  # noqa: PLR1714 - a tuple is built at each step otherwise
             self.advance()
             return Literal(token.value, token.start, token.end)
         if kind == "int":

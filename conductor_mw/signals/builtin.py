@@ -161,7 +161,7 @@ def _wants_json(facts: Facts) -> bool:
 def _json_set(request: Request) -> bool:
     wanted = request.parameters.get("response_format")
     if isinstance(wanted, Mapping):
-        kind: object = wanted.get("type")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        kind: object = wanted.get("type")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - the app's parameters
         return kind in ("json_object", "json_schema")
     # A pydantic class is how the OpenAI and LiteLLM SDKs take a schema.
     return isinstance(wanted, type)

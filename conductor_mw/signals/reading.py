@@ -74,6 +74,6 @@ def _below(node: Syntax) -> Iterator[Syntax]:
     for field in type(node).__slots__:
         value: Any = getattr(node, field)
         if isinstance(value, list):
-            yield from value  # pyright: ignore[reportUnknownVariableType]
+            yield from value  # pyright: ignore[reportUnknownVariableType] - the app's metadata
         elif hasattr(value, "start") and hasattr(value, "end"):
             yield value

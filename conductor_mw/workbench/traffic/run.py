@@ -169,7 +169,7 @@ def stage(
     if simulated and not real_time:
         loop = VirtualLoop()
         clock = VirtualClock(loop)
-        factory = lambda: loop  # noqa: E731
+        factory = lambda: loop  # noqa: E731 - a Runner takes a function
     if simulated and seed is None:
         seed = 0  # a simulation gives the same twice; a real run's ids must differ from the last
     with asyncio.Runner(loop_factory=factory) as runner:
