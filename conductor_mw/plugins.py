@@ -227,7 +227,7 @@ def installed() -> Plugins:
 def _by_position(impl: Any) -> Callable[[Event], None]:
     # A hook implementation may leave out arguments it does not need.
     if impl.argnames:
-        return impl.function  # type: ignore[no-any-return] - pluggy has no types here
+        return impl.function  # type: ignore[no-any-return]  # pluggy has no types here
     return lambda _: impl.function()
 
 

@@ -94,7 +94,12 @@ def compile_policy(
     return replace(
         policy,
         fingerprint=policy_fingerprint(
-            policy, plugins, routing=routes.meaning, declared=draft.declared, env=file.env
+            policy,
+            plugins,
+            routing=routes.meaning,
+            declared=draft.declared,
+            env=file.env,
+            measures=[file.tokens, file.time_zone],
         ),
     )
 

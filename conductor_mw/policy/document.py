@@ -220,6 +220,12 @@ class PolicyFile(Entry):
     order: list[str] = Field(
         default_factory=list[str], description="layers from outside to inside, against their ranks"
     )
+    tokens: Literal["estimate", "exact"] = Field(
+        "estimate", description="how `input.tokens` is counted: from bytes, or with a tokenizer"
+    )
+    time_zone: str = Field(
+        "UTC", max_length=64, description="the zone of `time.*`, for example Europe/Berlin"
+    )
     store: str | None = Field(
         None, description="where shared state lives, for example sqlite:state.db"
     )

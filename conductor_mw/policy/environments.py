@@ -75,7 +75,7 @@ def _plugins(tree: Table, settings: Table) -> None:
     for name, given in settings.items():
         before = new.get(name)
         both = isinstance(before, Table) and isinstance(given, Table)
-        value = _merged(before.copy(), given) if both else given  # type: ignore[union-attr] - `both` says that it is a mapping
+        value = _merged(before.copy(), given) if both else given  # type: ignore[union-attr]  # `both` says that it is a mapping
         new.put(name, value, *settings.places(name))
     if "plugins" in tree:
         tree["plugins"] = new

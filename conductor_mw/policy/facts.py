@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from conductor_mw.errors import PluginError
 from conductor_mw.policy.document import SIGNAL_PATTERN
 from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.validation import shown
 from conductor_mw.rules import DYN, Scope, Type
-from conductor_mw.signals import Facts, Signal, policy_signals
+from conductor_mw.signals import Facts, Signal, TokenCounter, policy_signals, token_counter
 from conductor_mw.signals.declared import Declaration, declare
 from conductor_mw.signals.reading import chains
 from conductor_mw.signals.shapes import MISSING
@@ -29,14 +33,37 @@ def gather_signals(
 ) -> dict[str, Signal]:
     """Give every signal by name, and set the draft's scope; findings go to the draft."""
     signals = dict(draft.plugins.signals.items())
-    signals |= {signal.name: signal for signal in policy_signals(agents=agents, env=env)}
+    made = policy_signals(agents=agents, env=env, zone=_zone(draft), counter=_counter(draft))
+    signals |= {signal.name: signal for signal in made}
     draft.scope = scope_of(signals)
-    signals |= _declared(draft, frozenset(name.partition(".")[0] for name in signals))
+    content = frozenset(name for name, signal in signals.items() if signal.content)
+    taken = frozenset(name.partition(".")[0] for name in signals)
+    signals |= _declared(draft, taken, content)
     draft.scope = scope_of(signals)
     return signals
 
 
-def _declared(draft: Draft, taken: frozenset[str]) -> dict[str, Signal]:
+def _zone(draft: Draft) -> tzinfo:
+    name = draft.file.time_zone
+    if name == "UTC":
+        return UTC  # also on a machine without a time zone database
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        mend = Nearest(name, available_timezones())
+        draft.find(("time_zone",), "unknown-name", f"no time zone {shown(name)}", mend)
+        return UTC
+
+
+def _counter(draft: Draft) -> TokenCounter:
+    try:
+        return token_counter(draft.file.tokens)
+    except PluginError as error:
+        draft.find(("tokens",), "missing-plugin", error.problem, error.mend)
+        return token_counter("estimate")
+
+
+def _declared(draft: Draft, taken: frozenset[str], content: frozenset[str]) -> dict[str, Signal]:
     built_in = draft.scope
 
     def compile_one(
@@ -86,6 +113,7 @@ def _declared(draft: Draft, taken: frozenset[str]) -> dict[str, Signal]:
         taken=taken,
         compile_expression=compile_one,
         refuse=refuse,
+        content=content,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from typing import Any, Final, cast
@@ -54,6 +54,7 @@ def policy_fingerprint(
     routing: object,
     declared: Mapping[str, object],
     env: Collection[str],
+    measures: Sequence[str],
 ) -> str:
     """Give the hash of everything that decides what happens to a request.
 
@@ -66,6 +67,7 @@ def policy_fingerprint(
         routing: the meaning of the rules, the default and what happens after failures.
         declared: the meaning of each signal that the policy declares.
         env: the environment variables that conditions may read; their values are signals.
+        measures: how tokens are counted, and the zone of the time.
     """
     return digest(
         {
@@ -89,6 +91,7 @@ def policy_fingerprint(
             ],
             "signals": declared,
             "env": sorted(set(env)),
+            "measures": list(measures),
             "store": policy.store,
         }
     )

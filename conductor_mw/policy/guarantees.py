@@ -100,7 +100,7 @@ def _never(
                 draft.find(
                     where, "unknown-name", f"no agent {shown(agent)}", Nearest(agent, agents)
                 )
-        forbidden, text = frozenset(entry.agents), f"agents {', '.join(entry.agents)}"
+        forbidden, text = frozenset(entry.agents), _named(entry.agents)
     elif entry.agents_with is not None:
         label = entry.agents_with
         if label not in labels:
@@ -123,8 +123,14 @@ def _never(
         text = f"agents without the label {label!r}"
     if when is None:
         return None
+    when.prepare()  # now, and not when the first request waits for it
     words = f"the policy says never {text} when {entry.when}"
     return Never(name, when, forbidden, words, draft.positions.place(at))
+
+
+def _named(agents: list[str]) -> str:
+    names = ", ".join(repr(agent) for agent in agents)
+    return f"the agent {names}" if len(agents) == 1 else f"the agents {names}"
 
 
 def _strictest(limits: list[AtMostEntry]) -> AtMost:

@@ -16,10 +16,6 @@ AGENT_KEYS: Final = {
     "human": "people come with durable flows; bind a function to the agent's id",
     "cache": "it comes with the cache plugin",
 }
-SIGNAL_KEYS: Final = {
-    "ask": "paid signals come with scorers; use `expr:` or `function:`",
-    "worker": "paid signals come with scorers; use `expr:` or `function:`",
-}
 FLOW_KEYS: Final = {
     "cascade": "it comes with scorers; use `fallback:` or `choose:`",
     "pick": "it comes later; use `choose:` over `agents.<id>.*`",

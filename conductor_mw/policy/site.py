@@ -210,6 +210,7 @@ class _Site:
         found = draft.expression(text, (*self.at, *where), wanted)
         if found is None:
             raise _Told
+        found.prepare()  # now, and not when the first request waits for it
         return found
 
 

@@ -178,7 +178,7 @@ def _drop(tree: Table, loc: tuple[str | int, ...]) -> None:
     for piece in loc[:-1]:
         if not isinstance(here, Table | Series) or (isinstance(here, Table) and piece not in here):
             return
-        here = here[piece]  # type: ignore[index] - `loc` leads through the document
+        here = here[piece]  # type: ignore[index]  # `loc` leads through the document
     last = loc[-1]
     if isinstance(here, Table) and isinstance(last, str) and last in here:
         here.drop(last)

@@ -73,7 +73,7 @@ class Emitter:
 
     def constant(self, value: object) -> ast.expr:
         """Return a constant."""
-        return ast.Constant(value, lineno=self.line, col_offset=0)  # type: ignore[arg-type] - a constant may be any plain value
+        return ast.Constant(value, lineno=self.line, col_offset=0)  # type: ignore[arg-type]  # a constant may be any plain value
 
     def call(self, function: str, *arguments: ast.expr) -> ast.expr:
         """Return a call of one of our helpers."""
