@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,7 +20,7 @@ SPAN: ContextVar[str] = ContextVar("span", default="none")
 
 
 @contextmanager
-def span(name: str) -> Iterator[None]:
+def span(name: str) -> Generator[None, None, None]:
     """As OpenTelemetry attaches a span: set, and reset by token in the same context."""
     token = SPAN.set(f"{SPAN.get()}/{name}")
     try:

@@ -12,7 +12,8 @@ from conductor_mw.failures import retry_after_of, status_of
 
 
 def named(name: str, message: str = "", base: type[Exception] = Exception) -> Exception:
-    return type(name, (base,), {})(message)
+    error: Exception = type(name, (base,), {})(message)
+    return error
 
 
 def with_status(status: int, message: str = "") -> Exception:
@@ -93,8 +94,8 @@ def test_what_leaves_a_run_is_no_failure_whatever_else_it_looks_like(base: type[
 
 
 def test_a_wrapper_has_the_kind_of_what_it_wraps() -> None:
-    error = type("MidStreamFallbackError", (Exception,), {})("stream broke")
-    error.original_exception = named("RateLimitError")
+    holds = {"original_exception": named("RateLimitError")}
+    error = type("MidStreamFallbackError", (Exception,), holds)("stream broke")
 
     assert classify(error) == "rate_limit"
 

@@ -11,6 +11,7 @@ from conductor_mw import (
     Failure,
     Fenced,
     Part,
+    Request,
     Suspend,
     attempts_of,
 )
@@ -268,10 +269,15 @@ def test_a_rescue_is_not_rescued_again(way: Way) -> None:
     assert len(b.asked) == 1
 
 
+def refusing(request: Request) -> Part:
+    del request
+    return Part(finish="refusal")
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_filter_that_lets_nothing_through_is_a_refusal(way: Way) -> None:
     text = "agents: [{id: a}, {id: b}]\nrouting: {default: {fallback: [a, b], on: [refusal]}}\n"
-    c = conductor(text, a=lambda _: Part(finish="refusal"), b=Scripted("b"))
+    c = conductor(text, a=refusing, b=Scripted("b"))
 
     assert ask(c, "hello", way=way).text == "b"
 

@@ -215,7 +215,12 @@ def test_a_latch_opened_by_a_thread_wakes_a_task_and_the_first_value_stays() -> 
     async def both() -> str:
         task = asyncio.create_task(c.acall("hello"))
         await asyncio.sleep(0)
-        threading.Thread(target=lambda: (latch.open("first"), latch.open("second"))).start()
+
+        def open_twice() -> None:
+            latch.open("first")
+            latch.open("second")
+
+        threading.Thread(target=open_twice).start()
         return (await task).text
 
     assert asyncio.run(both()) == "a heard first"

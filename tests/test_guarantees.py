@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conductor_mw import Attempted, Failure, Gather, Part, Parts, attempts_of
+from conductor_mw import Attempted, Conductor, Failure, Gather, Part, Parts, attempts_of
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 from tests.kit import conductor
 
@@ -222,7 +222,7 @@ def test_what_has_no_known_worst_case_is_not_asked_under_a_dollar_limit(
     agent: str, because: str, way: Way
 ) -> None:
     speaker = Scripted("one")
-    c = conductor(AT_MOST.format(limit="{dollars: 1}"), **{agent: speaker})
+    c = Conductor.from_text(AT_MOST.format(limit="{dollars: 1}"), agents={agent: speaker})
 
     with pytest.raises(Failure) as caught:
         ask(c, "hello", way=way, target=agent)

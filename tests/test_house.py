@@ -219,7 +219,7 @@ def test_the_public_door_names_every_public_name_and_only_real_ones() -> None:
         for alias in node.names
     }
 
-    assert set(conductor_mw.__all__) == named == set(conductor_mw._HOME_OF)
+    assert set(conductor_mw.__all__) == named == set(vars(conductor_mw)["_HOME_OF"])
     assert list(conductor_mw.__all__) == sorted(conductor_mw.__all__, key=_kind_and_name)
     assert [name for name in conductor_mw.__all__ if not hasattr(conductor_mw, name)] == []
 

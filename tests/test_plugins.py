@@ -146,6 +146,14 @@ def test_a_layer_that_does_nothing_is_refused() -> None:
         conductor(ONE + "plugins: {idle: {}}", Idle(), a=Scripted("x"))
 
 
+def only(entry: EntryPoint) -> Callable[..., list[EntryPoint]]:
+    def entry_points(group: str) -> list[EntryPoint]:
+        assert group == "conductor_mw"
+        return [entry]
+
+    return entry_points
+
+
 def test_a_plugin_whose_library_is_missing_names_the_pip_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -155,7 +163,7 @@ def test_a_plugin_whose_library_is_missing_names_the_pip_line(
 
     entry = Entry("litellm", "conductor_mw_nowhere", "conductor_mw")
     vars(entry)["dist"] = distribution("conductor-mw")
-    monkeypatch.setattr("conductor_mw.plugins.entry_points", lambda **_: [entry])
+    monkeypatch.setattr("conductor_mw.plugins.entry_points", only(entry))
 
     absent = Plugins.installed().absent["litellm"]
 
@@ -173,7 +181,7 @@ def test_a_plugin_that_is_broken_is_not_taken_for_a_missing_library(
             raise SyntaxError("a bug of the plugin")
 
     entry = Entry("broken", "conductor_mw_nowhere", "conductor_mw")
-    monkeypatch.setattr("conductor_mw.plugins.entry_points", lambda **_: [entry])
+    monkeypatch.setattr("conductor_mw.plugins.entry_points", only(entry))
 
     with pytest.raises(SyntaxError):
         Plugins.installed()
