@@ -162,6 +162,10 @@ class Plugins:
         try:
             self._manager.register(plugin, name)
             self._manager.check_pending()
+        except ValueError as error:
+            raise PluginError(
+                f"plugin {name!r} is registered already", mend="Register it once."
+            ) from error
         except pluggy.PluginValidationError as error:
             self._manager.unregister(name=name)
             raise PluginError(f"plugin {name!r}: {error}", mend=_hook_mend(str(error))) from error

@@ -136,6 +136,16 @@ def test_a_name_that_is_taken_tells_both_owners() -> None:
     )
 
 
+def test_a_plugin_that_is_registered_already_is_refused() -> None:
+    plugins, plugin = Plugins.core(), Shouting()
+    plugins.add(plugin, "one")
+
+    with pytest.raises(PluginError) as caught:
+        plugins.add(plugin, "other")
+
+    assert str(caught.value) == "plugin 'other' is registered already\n  Register it once."
+
+
 def test_a_layer_that_does_nothing_is_refused() -> None:
     class Idle:
         @hookimpl

@@ -35,8 +35,10 @@ class LayerConformance:
 
     def conductor(self, agent: object) -> Conductor:
         """Give a conductor with this layer around one agent."""
-        plugins = Plugins.installed()
-        if self.plugin is not None:
+        if self.plugin is None:
+            plugins = Plugins.installed()
+        else:
+            plugins = Plugins.core()
             plugins.add(self.plugin, f"{self.layer} under test")
         text = json.dumps(
             {
