@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .decide import Decision
 from .money import Money
 from .parts import Finish, Outcome, Part, ToolCall, Usage
+from .request import Lens
 
 if TYPE_CHECKING:
     from .run import Run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """An answer, and how it came about.
 
@@ -29,7 +31,6 @@ class Answer:
         cost: what every attempt cost together, or None where a price is unknown.
         attempts: every attempt, oldest first.
         decision: where the request went and why.
-        native: the answer in the host's own form.
     """
 
     id: str
@@ -41,14 +42,21 @@ class Answer:
     cost: Money | None = None
     attempts: tuple[Outcome, ...] = ()
     decision: Decision
-    native: object = field(default=None, repr=False)
+    _parts: Sequence[Part] = field(repr=False)
+    _lens: Lens = field(repr=False)
+
+    @cached_property
+    def native(self) -> object:
+        """The answer in the host's own form, untouched where it came in one piece."""
+        parts = self._parts
+        if len(parts) == 1 and parts[0].native is not None:
+            return parts[0].native
+        return self._lens.join(parts)
 
 
 def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
     """Give the whole answer of a run that is over."""
     answered = [one for one in run.outcomes if one.kind is None and one.visible]
-    lens = run.request.lens
-    whole = parts[0].native if len(parts) == 1 and parts[0].native is not None else None
     return Answer(
         id=run.id,
         text="".join(part.text for part in parts),
@@ -59,7 +67,8 @@ def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
         cost=run.cost,
         attempts=tuple(run.outcomes),
         decision=run.decide(),
-        native=lens.join(parts) if whole is None else whole,
+        _parts=tuple(parts),
+        _lens=run.request.lens,
     )
 
 

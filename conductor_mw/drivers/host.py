@@ -73,7 +73,9 @@ class Settling:
 def _begin(host: Host, attempt: Attempt) -> Running:
     tally = Tally(attempt, host.agents[attempt.agent], host.clock.monotonic())
     speaker = host.speakers[attempt.agent]
-    return Running(speaker.answer(replace(attempt, deadline=tally.deadline)), tally)
+    if tally.deadline != attempt.deadline:
+        attempt = replace(attempt, deadline=tally.deadline)
+    return Running(speaker.answer(attempt), tally)
 
 
 def _now(host: Host, _: Now) -> Instant:
