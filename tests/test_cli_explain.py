@@ -81,7 +81,7 @@ def test_an_agent_that_is_forbidden_is_marked_where_it_would_be_asked() -> None:
     assert "  large  simulated  never for this request\n" in result.stdout
     assert result.stdout.endswith("""\
 never for this request
-  large  the policy says never agents large when tier == 'free'
+  large  the policy says never the agent 'large' when tier == 'free'
 """)
 
 

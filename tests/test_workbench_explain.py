@@ -94,7 +94,7 @@ def test_rescues_are_gathered_by_who_answers() -> None:
 def test_an_agent_that_the_request_must_never_reach_is_marked_in_the_tree() -> None:
     found = explain(load_text(POLICY, env={}), PRO, NOON)
 
-    because = "the policy says never agents spare when tier == 'pro'"
+    because = "the policy says never the agent 'spare' when tier == 'pro'"
     assert found.forbidden == {"spare": because}
     assert found.rescues[1][1].forbidden == because
 
