@@ -122,7 +122,7 @@ class Tally:
             return limit
         return self._started + whole if limit is None else min(limit, self._started + whole)
 
-    def before(self) -> tuple[float, str] | None:
+    def before(self, now: float) -> tuple[float, str] | None:
         """Give the second by which the next part must come, and what to say if it does not."""
         limits = self.agent.timeouts
         found: tuple[float, str] | None = None
@@ -136,7 +136,7 @@ class Tally:
                     found, self._started + limits.first_part, "no first part", limits.first_part
                 )
         elif limits.idle is not None:
-            found = _sooner(found, self._last + limits.idle, "no further part", limits.idle)
+            found = _sooner(found, now + limits.idle, "no further part", limits.idle)
         return found
 
     def part(self, part: Part, now: float) -> None:

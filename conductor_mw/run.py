@@ -220,8 +220,8 @@ async def _route(run: Run) -> AsyncGenerator[Part, None]:
             async for part in parts:
                 yield part
     except Failure as failure:
-        failed = failure
-        raise _primary(run, failure) from None
+        failed = _primary(run, failure)
+        raise failed from failed.__cause__
     except Exception as error:
         failed = error
         _attach(error, run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -16,6 +17,7 @@ from collections.abc import (
 from contextlib import suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from conductor_mw.effects import (
@@ -89,7 +91,7 @@ class AsyncDriver:
         tally, clock = running.tally, self._host.clock
         if tally.outcome is not None:
             return tally.outcome
-        outer, self._before = self._before, tally.before()
+        outer, self._before = self._before, tally.before(clock.monotonic())
         try:
             if self._before is None:
                 part = yield from self.run(running.parts.__anext__())
@@ -106,7 +108,7 @@ class AsyncDriver:
 
     async def _in_time(self, parts: Parts, before: float, problem: str) -> Part:
         left = before - self._host.clock.monotonic()
-        if left <= 0:
+        if left < 0:
             raise TimeoutError(problem)
         limit = asyncio.timeout(left)
         try:
@@ -142,14 +144,15 @@ class AsyncDriver:
         return (yield from _next_item(items).__await__())
 
     def _shut(self, effect: Shut) -> Steps:
-        close = getattr(effect.handle, "aclose", None)
-        if close is not None:
-            yield from close().__await__()
+        # SDKs' async streams (openai, anthropic) call it `close`.
+        close = getattr(effect.handle, "aclose", None) or getattr(effect.handle, "close", None)
+        if close is not None and isinstance(closing := close(), Awaitable):
+            yield from closing.__await__()
 
     def _io(self, effect: Io[Any]) -> Steps:
         if effect.aio is not None:
             return (yield from effect.aio().__await__())
-        return (yield from asyncio.to_thread(effect.sync).__await__())
+        return (yield from asyncio.to_thread(_called, effect.sync).__await__())
 
     def _wait(self, effect: Wait) -> Steps:
         loop = asyncio.get_running_loop()
@@ -266,29 +269,55 @@ class _InContext(Generic[T]):
 
 
 class _Threaded:
-    """Reads a sync iterator for an async caller, each item in a thread."""
+    """Reads a sync iterator for an async caller, each item in a thread, all in one context."""
 
-    def __init__(self, items: Iterator[Any]) -> None:
+    def __init__(self, items: Iterator[Any], context: Context) -> None:
         self._items = items
+        self._context = context
+        self._reading: Future[object] | None = None
 
     def __aiter__(self) -> _Threaded:
         return self
 
     async def __anext__(self) -> Any:
-        item = await asyncio.to_thread(next, self._items, END)
+        self._reading = self._threaded(next, self._items, END)
+        item = await asyncio.shield(self._reading)
         if item is END:
             raise StopAsyncIteration
         return item
 
     async def aclose(self) -> None:
         close = getattr(self._items, "close", None)
-        if close is not None:
-            await asyncio.to_thread(close)
+        if close is None:
+            return
+        reading = self._reading
+        if reading is not None and not reading.done():
+            # A thread cannot be interrupted, and a generator that runs cannot be closed: it is
+            # closed as soon as its item has come, and nobody waits for that.
+            def close_later(_: Future[object]) -> None:
+                with suppress(RuntimeError):  # the loop is ending, and its threads with it
+                    self._threaded(close)
+
+            reading.add_done_callback(close_later)
+            return
+        await self._threaded(close)
+
+    def _threaded(self, function: Callable[..., object], *values: object) -> Future[object]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(None, partial(self._context.run, _called, function, *values))
+
+
+def _called(function: Callable[..., T], *values: object) -> T:
+    try:
+        return function(*values)
+    except StopIteration as error:
+        # A future cannot hold it: on Python 3.11 whoever awaits would wait for ever.
+        raise RuntimeError("a function raised StopIteration") from error
 
 
 async def _opened(effect: Open[Any]) -> object:
     if effect.aio is None:
-        return _Threaded(await asyncio.to_thread(effect.sync))
+        return _Threaded(await asyncio.to_thread(_called, effect.sync), copy_context())
     opened: object = effect.aio()
     if isinstance(opened, Awaitable):
         return await cast("Awaitable[object]", opened)

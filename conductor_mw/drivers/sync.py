@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 from conductor_mw.effects import (
     END,
@@ -15,6 +15,7 @@ from conductor_mw.effects import (
     HostStream,
     Io,
     Next,
+    Notify,
     Open,
     Read,
     Settled,
@@ -45,6 +46,10 @@ def stream(host: Host, flow: Parts) -> Generator[Part, None, None]:
         context.run(driver.run, flow.aclose())
 
 
+# What lets go of something: skipping one of these would leave a stream open or a waiter waiting.
+_ENDS: Final = frozenset((Close, Shut, Notify))
+
+
 class Abandoned(BaseException):
     """A sync branch is no longer needed: it stops at its next effect and closes its layers."""
 
@@ -64,7 +69,7 @@ class SyncDriver:
         try:
             effect = step.send(None)
             while True:
-                if self.abandoned:
+                if self.abandoned and type(effect) not in _ENDS:
                     self.abandoned = False  # once: closing the layers needs effects again
                     effect = step.throw(Abandoned())
                 try:
@@ -94,7 +99,7 @@ class SyncDriver:
         tally, clock = running.tally, self._host.clock
         if tally.outcome is not None:
             return tally.outcome
-        outer, self._before = self._before, tally.before()
+        outer, self._before = self._before, tally.before(clock.monotonic())
         try:
             self._still_time()
             part = self.run(running.parts.__anext__())
@@ -147,9 +152,19 @@ class SyncDriver:
         if effect.latch.subscribe(woken.set):
             return True
         try:
-            return woken.wait(effect.seconds)
+            return self._wake(woken, effect.seconds)
         finally:
             effect.latch.forget(woken.set)
+
+    def _wake(self, woken: threading.Event, seconds: float | None) -> bool:
+        if self._before is None:
+            return woken.wait(seconds)
+        left = max(0.0, self._before[0] - self._host.clock.monotonic())
+        if seconds is not None and seconds <= left:
+            return woken.wait(seconds)
+        if woken.wait(left):
+            return True
+        raise TimeoutError(self._before[1])
 
     def _gather(self, effect: Gather[Any]) -> tuple[Settled[Any], ...]:
         # One thread a branch, not a shared pool: in a pool of fixed size, branches that gather
