@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
     from .layers import Setting
     from .lenses.chat import ChatLens, to_request
+    from .live import Board
     from .money import Money, Price
     from .parts import Finish, Outcome, Part, Parts, ToolCall, Usage
     from .plugins import Plugins
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     from .request import Lens, Message, Request, Weight
     from .rules.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of
     from .run import Run, attempts_of
-    from .signals import Facts, Signal
+    from .signals import AgentState, Facts, Signal
     from .stores.base import Store
 
 _HOMES: Final = {
@@ -99,6 +100,7 @@ _HOMES: Final = {
         "RegisterStore RequestLayer hookimpl"
     ),
     "layers": "Setting",
+    "live": "Board",
     "lenses.chat": "ChatLens to_request",
     "money": "Money Price",
     "parts": "Finish Outcome Part Parts ToolCall Usage",
@@ -107,7 +109,7 @@ _HOMES: Final = {
     "request": "Lens Message Request Weight",
     "rules.types": "BOOL DOUBLE DYN INT STRING Type list_of map_of",
     "run": "Run attempts_of",
-    "signals": "Facts Signal",
+    "signals": "AgentState Facts Signal",
     "stores.base": "Store",
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -121,12 +123,14 @@ __all__ = [
     "STRING",
     "Agent",
     "AgentOptions",
+    "AgentState",
     "Answer",
     "AsyncPartStream",
     "At",
     "Attempt",
     "AttemptLayer",
     "Attempted",
+    "Board",
     "ChatLens",
     "Clock",
     "ColourError",

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import TYPE_CHECKING, Any, Final
 
 from . import drivers
@@ -77,7 +77,8 @@ class Conductor:
             agents: objects of the app that answer for agents, by agent id.
             signals: Python functions that the policy's signals name, by name.
             environment: which of the policy's environments holds; `CONDUCTOR_ENV` by default.
-            env: the process environment to read; the real one by default.
+            env: where the policy's `env:` and `CONDUCTOR_ENV` are read; the process's environment
+                by default. Providers' keys are read from the process's environment at every call.
             plugins: the plugins to use; those installed by default.
             simulate: answer for every unbound agent without calling a model.
             reload_every: look at the policy's files this often, in seconds, and take a new version
@@ -96,10 +97,12 @@ class Conductor:
         self._env = env
         self._simulate = simulate
         self._clock = clock or SystemClock()
-        self._dice = Random(seed)
+        # The system's chance is another one in every process, also after a fork.
+        self._dice = SystemRandom() if seed is None else Random(seed)
         self._board = Board()
         self._stores: dict[str, Store] = {}
         self._lock = threading.Lock()
+        self._store_lock = threading.Lock()
         self._path = None if isinstance(policy, policies.Policy) else Path(policy)
         self._runtime = self._prepared(
             policy if isinstance(policy, policies.Policy) else self._load(Path(policy))
@@ -251,11 +254,18 @@ class Conductor:
         with self._lock:
             fresh = self._load(self._path)
             self._watch.sources = fresh.sources
+            self._watch.error = None
             if fresh.fingerprint == self._runtime.policy.fingerprint:
                 return False
             self._runtime = self._prepared(fresh)
         self._tell("policy_loaded", fingerprint=fresh.fingerprint)
         return True
+
+    def close(self) -> None:
+        """Close the stores of shared state; runs that still go on may fail."""
+        with self._store_lock:
+            while self._stores:
+                self._stores.popitem()[1].close()
 
     @property
     def reload_error(self) -> ConductorError | None:
@@ -331,7 +341,7 @@ class Conductor:
 
     def _facts(self, runtime: Runtime, request: Request) -> Facts:
         policy = runtime.policy
-        return Facts(request, policy.signals, self._clock.now(), self._board, policy.live_signals)
+        return Facts(request, policy.signals, self._clock.now(), runtime.board, policy.live_signals)
 
     def _current(self) -> Runtime:
         if self._watch.due():
@@ -340,8 +350,6 @@ class Conductor:
             except ConductorError as error:
                 self._watch.error = error
                 self._tell("policy_refused", problem=error.problem, where=error.where)
-            else:
-                self._watch.error = None
         return self._runtime
 
     def _load(self, path: Path) -> Policy:
@@ -357,13 +365,14 @@ class Conductor:
     def _prepared(self, policy: Policy) -> Runtime:
         speakers = connect_agents(policy, self._plugins, self._bound, simulate=self._simulate)
         host = drivers.Host(policy.agents, speakers, self._clock, self._dice)
+        board = self._board.successor()
         layers = build_layers(
-            Setting(policy, self._clock, self._board, lambda: self._store(policy.store))
+            Setting(policy, self._clock, board, lambda: self._store(policy.store))
         )
         return Runtime(
             policy,
             host,
-            self._board,
+            board,
             layers.around_request,
             layers.around_attempt,
             self._plugins.observers(),
@@ -371,15 +380,15 @@ class Conductor:
 
     def _store(self, address: str | None) -> Store:
         address = address or _DEFAULT_STORE
-        if address not in self._stores:
-            factory = self._plugins.stores.get(address.partition(":")[0])
-            if factory is None:
-                raise ConductorError(
-                    f"no store for {address!r}",
-                    mend=self._plugins.stores.nearest(address.partition(":")[0]),
-                )
-            self._stores[address] = factory(address)
-        return self._stores[address]
+        with self._store_lock:
+            if address not in self._stores:
+                scheme = address.partition(":")[0]
+                factory = self._plugins.stores.get(scheme)
+                if factory is None:
+                    mend = self._plugins.stores.nearest(scheme)
+                    raise ConductorError(f"no store for {address!r}", mend=mend)
+                self._stores[address] = factory(address)
+            return self._stores[address]
 
     def _tell(self, name: EventName, **data: object) -> None:
         now = self._clock.now()

@@ -52,7 +52,7 @@ def build_layers(setting: Setting) -> Layers:
     requests: list[Any] = []
     attempts: list[Any] = []
     for use in setting.policy.layers:
-        layer = _built(use.options, setting)
+        layer = _built(use.name, use.options, setting)
         around_request = getattr(layer, "around_request", None)
         around_attempt = getattr(layer, "around_attempt", None)
         if around_request is None and around_attempt is None:
@@ -68,6 +68,11 @@ def build_layers(setting: Setting) -> Layers:
     return Layers(tuple(requests), tuple(attempts))
 
 
-def _built(options: Any, setting: Setting) -> object:
+def _built(name: str, options: Any, setting: Setting) -> object:
     build = getattr(options, "build", None)
-    return options if build is None else build(setting)
+    if build is None:
+        return options
+    try:
+        return build(setting)
+    except OSError as error:
+        raise PluginError(f"layer {name!r} cannot be built: {error}") from error

@@ -23,6 +23,12 @@ class Board:
         self._watch_agent: Callable[[str], AgentState] = lambda _: AgentState()
         self._watch_budget: Callable[[], float] = lambda: math.inf
 
+    def successor(self) -> Board:
+        """Give a board for a new policy: the same calls in flight, and nobody watching yet."""
+        board = Board()
+        board._in_flight, board._lock = self._in_flight, self._lock
+        return board
+
     def agent(self, agent: str, /) -> AgentState:
         """Give how the agent with this id is doing."""
         state = self._watch_agent(agent)

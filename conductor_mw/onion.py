@@ -54,8 +54,11 @@ async def _close(opened: list[Parts]) -> None:
     # layer, also where one of them fails to close, and only then the first such error.
     first: BaseException | None = None
     while opened:
+        parts = opened.pop()
+        if getattr(parts, "ag_running", False):
+            continue  # another branch is inside it, and closes it when it stops
         try:
-            await opened.pop().aclose()
+            await parts.aclose()
         except BaseException as error:  # noqa: BLE001 - raised below, after the others closed
             first = first or error
     if first is not None:

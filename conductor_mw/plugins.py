@@ -144,7 +144,7 @@ class Plugins:
         for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
             try:
                 plugin = entry.load()
-            except ModuleNotFoundError as error:
+            except ImportError as error:
                 self._absent[entry.name] = _absent(entry, error)
                 continue
             if entry.dist is not None:
@@ -235,15 +235,15 @@ def _by_position(impl: Any) -> Callable[[Event], None]:
     return lambda _: impl.function()
 
 
-def _absent(entry: EntryPoint, error: ModuleNotFoundError) -> Installed:
+def _absent(entry: EntryPoint, error: ImportError) -> Installed:
+    missing = isinstance(error, ModuleNotFoundError)
+    problem = f"needs {error.name!r}" if missing else f"cannot be imported: {error}"
     if entry.dist is None:
-        return Installed(entry.name, "?", "?", (), f"needs {error.name!r}", "install it")
+        return Installed(entry.name, "?", "?", (), problem, "install it")
     offered = entry.dist.metadata.get_all("Provides-Extra") or []
     extra = f"[{entry.name}]" if entry.name in offered else ""
-    mend = f"pip install '{entry.dist.name}{extra}'"
-    return Installed(
-        entry.name, entry.dist.name, entry.dist.version, (), f"needs {error.name!r}", mend
-    )
+    mend = f"pip install {'' if missing else '--upgrade '}'{entry.dist.name}{extra}'"
+    return Installed(entry.name, entry.dist.name, entry.dist.version, (), problem, mend)
 
 
 def _hook_mend(problem: str) -> str:

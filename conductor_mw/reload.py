@@ -49,7 +49,9 @@ class Watch:
                 return False
             self._next = self._clock.monotonic() + self._every
             seen = _look(self._sources)
-            changed, self._seen = seen != self._seen, seen
+            # After a failure every look tries again: what was wrong may stand in a file that this
+            # watch does not know yet, for example in one that the new version includes.
+            changed, self._seen = seen != self._seen or self.error is not None, seen
             return changed
         finally:
             self._lock.release()

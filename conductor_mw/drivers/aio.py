@@ -36,7 +36,7 @@ from conductor_mw.effects import (
 )
 from conductor_mw.parts import Part, Parts
 
-from .host import AT_ONCE, Host, Running, Settling
+from .host import AT_ONCE, Host, Running, Settling, unhooked
 
 T = TypeVar("T")
 Steps = Generator[Any, Any, Any]
@@ -49,12 +49,12 @@ async def astream(host: Host, flow: Parts) -> AsyncGenerator[Part, None]:
     try:
         while True:
             try:
-                part = await _InContext(context, driver.run(flow.__anext__()))
+                part = await _InContext(context, driver.next_of(flow))
             except StopAsyncIteration:
                 return
             yield part
     finally:
-        await _InContext(context, driver.run(flow.aclose()))
+        await _InContext(context, driver.close_of(flow))
 
 
 class AsyncDriver:
@@ -85,6 +85,14 @@ class AsyncDriver:
                     effect = step.send(found)
         except StopIteration as stop:
             return cast("T", stop.value)
+
+    def next_of(self, flow: Parts) -> Generator[Any, Any, Part]:
+        """Give a flow's next part."""
+        return (yield from self.run(flow.__anext__()))
+
+    def close_of(self, flow: Parts) -> Generator[Any, Any, None]:
+        """Close a flow."""
+        yield from self.run(flow.aclose())
 
     def _next(self, effect: Next) -> Steps:
         running = cast("Running", effect.handle)
@@ -125,8 +133,11 @@ class AsyncDriver:
     def _close(self, effect: Close) -> Steps:
         running = cast("Running", effect.handle)
         cut = running.tally.outcome is None
-        yield from self.run(running.parts.aclose())
-        return running.tally.end(self._host.clock.monotonic(), cut=cut)
+        try:
+            yield from self.run(running.parts.aclose())
+        finally:
+            outcome = running.tally.end(self._host.clock.monotonic(), cut=cut)
+        return outcome
 
     def _sleep(self, effect: Sleep) -> Steps:
         seconds = effect.seconds
@@ -256,14 +267,14 @@ class _InContext(Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         run, steps = self.context.run, self.steps
         try:
-            waiting = run(steps.send, None)
+            waiting = run(unhooked, steps.send, None)
             while True:
                 try:
                     found = yield waiting
                 except BaseException as error:
-                    waiting = run(steps.throw, error)
+                    waiting = run(unhooked, steps.throw, error)
                 else:
-                    waiting = run(steps.send, found)
+                    waiting = run(unhooked, steps.send, found)
         except StopIteration as stop:
             return cast("T", stop.value)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random as Dice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from conductor_mw.agents.base import Agent, Speaker
 from conductor_mw.attempts import Tally
 from conductor_mw.clock import Clock, SystemClock
 from conductor_mw.effects import Attempt, Instant, Notify, Now, Random, Settled
 from conductor_mw.parts import Parts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,20 @@ class Host:
     speakers: Mapping[str, Speaker]
     clock: Clock = field(default_factory=SystemClock)
     dice: Dice = field(default_factory=Dice)
+
+
+def unhooked(run: Callable[..., T], *args: object) -> T:
+    """Run a step so that no event loop takes the generators it begins for its own.
+
+    A loop closes generators that are open when it ends, in any order and without a driver: their
+    effects would go to the loop. Drivers close every generator they open themselves.
+    """
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return run(*args)
+    finally:
+        sys.set_asyncgen_hooks(*before)
 
 
 @dataclass(slots=True, eq=False)

@@ -26,7 +26,7 @@ from conductor_mw.effects import (
 from conductor_mw.errors import ColourError
 from conductor_mw.parts import Outcome, Part, Parts
 
-from .host import AT_ONCE, Host, Running, Settling
+from .host import AT_ONCE, Host, Running, Settling, unhooked
 
 T = TypeVar("T")
 
@@ -38,12 +38,12 @@ def stream(host: Host, flow: Parts) -> Generator[Part, None, None]:
     try:
         while True:
             try:
-                part = context.run(driver.run, flow.__anext__())
+                part = context.run(unhooked, driver.next_of, flow)
             except StopAsyncIteration:
                 return
             yield part
     finally:
-        context.run(driver.run, flow.aclose())
+        context.run(unhooked, driver.close_of, flow)
 
 
 # What lets go of something: skipping one of these would leave a stream open or a waiter waiting.
@@ -81,6 +81,14 @@ class SyncDriver:
         except StopIteration as stop:
             return cast("T", stop.value)
 
+    def next_of(self, flow: Parts) -> Part:
+        """Give a flow's next part."""
+        return self.run(flow.__anext__())
+
+    def close_of(self, flow: Parts) -> None:
+        """Close a flow."""
+        self.run(flow.aclose())
+
     def _perform(self, effect: object) -> object:
         sort = type(effect)
         at_once = AT_ONCE.get(sort)
@@ -103,8 +111,9 @@ class SyncDriver:
         try:
             self._still_time()
             part = self.run(running.parts.__anext__())
+            tally.part(part, clock.monotonic())
             # A blocking call cannot be interrupted: what came too late is dropped here, so that
-            # both colours see the same timeouts.
+            # both colours see the same timeouts. Its tokens count all the same.
             self._still_time()
         except StopAsyncIteration:
             return tally.end(clock.monotonic())
@@ -112,14 +121,16 @@ class SyncDriver:
             return tally.end(clock.monotonic(), error)
         finally:
             self._before = outer
-        tally.part(part, clock.monotonic())
         return part
 
     def _close(self, effect: Close) -> Outcome:
         running = cast("Running", effect.handle)
         cut = running.tally.outcome is None
-        self.run(running.parts.aclose())
-        return running.tally.end(self._host.clock.monotonic(), cut=cut)
+        try:
+            self.run(running.parts.aclose())
+        finally:
+            outcome = running.tally.end(self._host.clock.monotonic(), cut=cut)
+        return outcome
 
     def _sleep(self, effect: Sleep) -> None:
         seconds = effect.seconds
