@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from conductor_mw import (
+    AsyncPartStream,
     Attempted,
     Conductor,
     Failure,
@@ -21,6 +22,7 @@ from conductor_mw import (
     Notify,
     Part,
     Parts,
+    PartStream,
     PolicyError,
     Request,
     Settled,
@@ -157,7 +159,9 @@ def test_an_async_stream_with_only_close_is_closed() -> None:
 
 
 def test_a_stream_that_is_open_when_its_loop_ends_closes_every_layer() -> None:
-    diary, told, kept = Diary(), [], []
+    diary = Diary()
+    told: list[object] = []
+    kept: list[AsyncPartStream] = []
     c = conductor(attempt_layers=diary.attempt_layers, a=Scripted("one ", "two"))
 
     async def leave_open() -> None:
@@ -174,11 +178,12 @@ def test_a_stream_that_is_open_when_its_loop_ends_closes_every_layer() -> None:
 
 def test_a_sync_stream_outlives_the_loop_in_which_it_began() -> None:
     c = conductor(a=Scripted("one ", "two"))
-    kept: list[Any] = []
+    kept: list[PartStream] = []
 
     async def begin() -> str:
         kept.append(c.stream("hello"))
-        return next(kept[0]).text
+        first = next(kept[0])
+        return first.text
 
     texts = [asyncio.run(begin()), *(part.text for part in kept[0])]
 
