@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from .decide import Decision
 from .money import Money
-from .parts import Finish, Outcome, Part, ToolCall, Usage
+from .parts import Finish, Outcome, Part, ToolCall, Usage, joined_tool_calls
 from .request import Lens
 
 if TYPE_CHECKING:
@@ -77,21 +77,6 @@ def _finish(parts: Sequence[Part]) -> Finish:
         if part.finish:
             return part.finish
     return "stop"
-
-
-def joined_tool_calls(parts: Sequence[Part]) -> tuple[ToolCall, ...]:
-    """Give whole tool calls for the pieces that a stream brought."""
-    pieces: dict[int, ToolCall] = {}
-    for part in parts:
-        for call in part.tool_calls:
-            so_far = pieces.get(call.index, ToolCall(call.index))
-            pieces[call.index] = ToolCall(
-                call.index,
-                so_far.id or call.id,
-                so_far.name + call.name,
-                so_far.arguments + call.arguments,
-            )
-    return tuple(pieces[index] for index in sorted(pieces))
 
 
 class PartStream(Iterator[Part]):

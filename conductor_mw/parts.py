@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -73,6 +73,47 @@ class Part:
 
 
 Parts: TypeAlias = AsyncGenerator[Part, None]
+
+
+def joined_tool_calls(parts: Sequence[Part]) -> tuple[ToolCall, ...]:
+    """Give whole tool calls for the pieces that a stream brought, by index.
+
+    A name counts once however often a provider repeats it, and another id under an index that is
+    taken opens another call: some providers number every call 0.
+
+    >>> joined_tool_calls(
+    ...     [
+    ...         Part(tool_calls=(ToolCall(0, "c1", "search", "{"),)),
+    ...         Part(tool_calls=(ToolCall(0, "", "search", "}"),)),
+    ...     ]
+    ... )
+    (ToolCall(index=0, id='c1', name='search', arguments='{}'),)
+    """
+    calls: list[_Call] = []
+    newest: dict[int, _Call] = {}
+    for part in parts:
+        for piece in part.tool_calls:
+            call = newest.get(piece.index)
+            if call is None or (piece.id and call.id and piece.id != call.id):
+                call = newest[piece.index] = _Call(piece.index)
+                calls.append(call)
+            call.id = call.id or piece.id
+            call.name = call.name or piece.name
+            call.arguments.append(piece.arguments)
+    calls.sort(key=lambda call: call.index)
+    return tuple(
+        ToolCall(call.index, call.id, call.name, "".join(call.arguments)) for call in calls
+    )
+
+
+@dataclass(slots=True)
+class _Call:
+    """A tool call while its pieces come in."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

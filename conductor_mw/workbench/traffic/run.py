@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from conductor_mw.answer import joined_tool_calls
 from conductor_mw.clock import Clock, SystemClock
 from conductor_mw.conductor import Conductor
 from conductor_mw.drivers import astream
 from conductor_mw.errors import ConductorError, EvaluationError, Failure, RequestError
 from conductor_mw.failures import classify
 from conductor_mw.money import Money
-from conductor_mw.parts import Finish, Part, Usage
+from conductor_mw.parts import Finish, Part, Usage, joined_tool_calls
 from conductor_mw.policy import Policy
 from conductor_mw.request import Request
 from conductor_mw.run import Run
