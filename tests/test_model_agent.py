@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from conductor_mw import Conductor, Failure, Money, Usage, attempts_of
+from conductor_mw import Conductor, ConductorError, Failure, Money, Usage, attempts_of
+from conductor_mw.errors import PolicyError, RequestError
 from conductor_mw.testing import STREAMS, WAYS, Way, ask
 
 pytest.importorskip("litellm", reason="needs the extra litellm")
@@ -32,7 +33,7 @@ agents:
     base_url: {url}
     api_key: ${{env:TEST_MODEL_KEY}}
     prompt: Be brief.
-    parameters: {{temperature: 0.2}}
+    parameters: {{{parameters}}}
     timeout: {timeout}
     price: {{input: 1, output: 2}}
   - {{id: spare, simulated: spare}}
@@ -133,8 +134,14 @@ def serving(provider: Provider) -> Generator[Provider, None, None]:
         thread.join()
 
 
-def conductor(provider: Provider, *, default: str = "a", timeout: str = "20s") -> Conductor:
-    text = POLICY.format(url=provider.url, default=default, timeout=timeout)
+def conductor(
+    provider: Provider,
+    *,
+    default: str = "a",
+    timeout: str = "20s",
+    parameters: str = "temperature: 0.2",
+) -> Conductor:
+    text = POLICY.format(url=provider.url, default=default, timeout=timeout, parameters=parameters)
     return Conductor.from_text(text)
 
 
@@ -235,9 +242,170 @@ def test_a_key_that_is_not_set_is_a_failure_without_a_call(
 
 @pytest.mark.usefixtures("provider")
 def test_a_provider_that_is_not_there_is_a_connection_failure() -> None:
-    text = POLICY.format(url="http://127.0.0.1:9/v1", default="a", timeout="20s")
+    nobody = Provider()
+    nobody.url = "http://127.0.0.1:9/v1"
 
     with pytest.raises(Exception) as caught:  # noqa: PT011 - the SDK's own
-        Conductor.from_text(text).call("Hello")
+        conductor(nobody).call("Hello")
 
     assert [one.kind for one in attempts_of(caught.value)] in (["connection"], ["server_error"])
+
+
+@pytest.fixture
+def other() -> Iterator[Provider]:
+    """A second provider, which no policy of these tests names."""
+    with serving(Provider()) as provider:
+        yield provider
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api_base",
+        "api_key",
+        "api_version",
+        "base_url",
+        "cache",
+        "caching",
+        "content_policy_fallback_dict",
+        "context_window_fallback_dict",
+        "custom_llm_provider",
+        "deployment_id",
+        "extra_body",
+        "extra_headers",
+        "fallbacks",
+        "headers",
+        "litellm_params",
+        "max_retries",
+        "mock_response",
+        "mock_timeout",
+        "model_alias_map",
+        "model_list",
+        "models",
+        "num_retries",
+        "organization",
+        "proxy_server_request",
+        "retry_policy",
+        "service_tier",
+    ],
+)
+def test_a_request_cannot_lead_a_call_past_the_policy(
+    provider: Provider, other: Provider, name: str, way: Way
+) -> None:
+    elsewhere = {"model": "openai/gpt-4o", "api_base": other.url, "api_key": "sk-x"}
+    values: dict[str, object] = {
+        "api_base": other.url,
+        "base_url": other.url,
+        "fallbacks": [elsewhere],
+        "model_list": [{"model_name": "openai/gpt-4o-mini", "litellm_params": elsewhere}],
+        "custom_llm_provider": "anthropic",
+    }
+
+    with pytest.raises(RequestError) as caught:
+        ask(conductor(provider), "Hello", way=way, **{name: values.get(name, "x")})
+
+    assert caught.value.where == "parameters"
+    assert caught.value.problem == (
+        f"a request may not set {name!r} for the agent 'a', which LiteLLM reaches"
+    )
+    assert (provider.asked, other.asked) == ([], [])
+
+
+def test_a_request_may_set_what_the_policy_sets_too_and_the_policy_wins(
+    provider: Provider,
+) -> None:
+    policy = conductor(provider, parameters="service_tier: default")
+
+    policy.call("Hello", service_tier="priority")
+
+    assert provider.asked[0]["service_tier"] == "default"
+
+
+def test_a_refused_parameter_that_only_shapes_the_answer_belongs_into_the_policy(
+    provider: Provider,
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        conductor(provider).call("Hello", service_tier="priority")
+
+    assert str(caught.value) == (
+        "parameters: a request may not set 'service_tier' for the agent 'a', which LiteLLM "
+        "reaches\n  say it in the policy, below the agent's `parameters:`, or leave "
+        "'service_tier' out"
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_fallbacks_of_the_process_are_refused(
+    provider: Provider, other: Provider, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import litellm  # noqa: PLC0415 - seconds, for these tests alone
+
+    elsewhere = {"model": "openai/gpt-4o", "api_base": other.url, "api_key": "sk-x"}
+    monkeypatch.setattr(litellm, "model_fallbacks", [elsewhere])
+    provider.status = 500
+
+    with pytest.raises(ConductorError) as caught:
+        ask(conductor(provider), "Hello", way=way)
+
+    assert str(caught.value) == (
+        "agent 'a': `litellm.model_fallbacks` of this process would send the call elsewhere\n"
+        "  Unset it, and write the other model as an agent of the policy."
+    )
+    assert (provider.asked, other.asked) == ([], [])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_alias_of_the_process_is_refused(
+    provider: Provider, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import litellm  # noqa: PLC0415 - seconds, for these tests alone
+
+    monkeypatch.setattr(litellm, "model_alias_map", {"openai/gpt-4o-mini": "openai/gpt-4o"})
+
+    with pytest.raises(ConductorError, match=r"`litellm\.model_alias_map` of this process"):
+        ask(conductor(provider), "Hello", way=way)
+
+    assert provider.asked == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_retries_of_the_process_repeat_no_call(
+    provider: Provider, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import litellm  # noqa: PLC0415 - seconds, for these tests alone
+
+    monkeypatch.setattr(litellm, "num_retries", 2)
+    provider.status = 500
+
+    with pytest.raises(Exception, match="scripted"):
+        ask(conductor(provider), "Hello", way=way)
+
+    assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ("fallbacks: [openai/gpt-4o]", "fallbacks"),
+        ("api_base: 'http://127.0.0.1:9'", "api_base"),
+        ("mock_response: hi", "mock_response"),
+        ("num_retries: 3", "num_retries"),
+        ("extra_body: {models: [openai/gpt-4o]}", "extra_body.models"),
+    ],
+)
+def test_a_policy_cannot_let_litellm_past_its_own_rules(
+    provider: Provider, parameters: str, name: str
+) -> None:
+    with pytest.raises(PolicyError) as caught:
+        conductor(provider, parameters=parameters)
+
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.place.line) == ("wrong-value", 8)
+    assert finding.problem.endswith(f"LiteLLM would go past this policy because of {name!r}")
+
+
+def test_a_policy_may_set_what_stays_at_its_provider(provider: Provider) -> None:
+    conductor(provider, parameters="extra_body: {guided_choice: [a]}").call("Hello")
+
+    assert provider.asked[0]["guided_choice"] == ["a"]

@@ -18,11 +18,14 @@ from conductor_mw.errors import ConductorError, Failure
 from conductor_mw.parts import Part
 
 from .base import Agent, AgentOptions, Speaker
+from .parameters import check_request
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
 
 _FROM_ENVIRONMENT: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]{0,127})\}")
+
+_NO_RETRIES: Final[Mapping[str, int]] = {"TimeoutErrorRetries": 0}
 
 
 class ModelOptions(AgentOptions):
@@ -52,7 +55,7 @@ class ModelOptions(AgentOptions):
                 f"agent {agent.id!r} needs LiteLLM to reach {self.model!r}",
                 mend="pip install 'conductor-mw[litellm]', or bind an object to the agent.",
             )
-        return Model(agent.id, self)
+        return Model(agent.id, self, frozenset(agent.parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,13 @@ class Model:
 
     id: str
     options: ModelOptions
+    set_by_policy: frozenset[str] = frozenset()
 
     async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give the model's parts. The provider's own exception is raised where it fails."""
         request, deadline = attempt.request, attempt.deadline
         lens = request.lens
+        self._check_globals(_litellm())
         timeout = None if deadline is None else max(0.001, deadline - (await Now()).monotonic)
         call = self._call(request, timeout)
         if not request.stream:
@@ -83,6 +88,19 @@ class Model:
             async for chunk in chunks:
                 yield lens.read(chunk)
 
+    def _check_globals(self, litellm: Any) -> None:
+        # LiteLLM reads these from its module where a call says nothing, or says "none".
+        if litellm.model_fallbacks:
+            setting = "model_fallbacks"
+        elif self.options.model in (litellm.model_alias_map or {}):
+            setting = "model_alias_map"
+        else:
+            return
+        raise ConductorError(
+            f"agent {self.id!r}: `litellm.{setting}` of this process would send the call elsewhere",
+            mend="Unset it, and write the other model as an agent of the policy.",
+        )
+
     def _call(self, request: Request, timeout: float | None) -> dict[str, Any]:
         native = request.native
         if not isinstance(native, Mapping):
@@ -91,10 +109,15 @@ class Model:
                 f"{type(native).__name__}",
                 mend="Bind the host's own object to the agent.",
             )
-        call: dict[str, Any] = {**cast("Mapping[str, Any]", native), "model": self.options.model}
+        payload = cast("Mapping[str, Any]", native)
+        check_request(payload, self.id, self.set_by_policy)
+        call: dict[str, Any] = {**payload, "model": self.options.model}
         call.pop("stream", None)
-        # Retrying is the policy's business; LiteLLM's own retries would multiply with it.
+        # Retrying is the policy's business; LiteLLM's own retries would multiply with it. Where
+        # `num_retries` is 0, its sync side asks `litellm.num_retries` unless there is a retry
+        # policy, and one without numbers retries nothing.
         call["num_retries"] = call["max_retries"] = 0
+        call["retry_policy"] = _NO_RETRIES
         if timeout is not None:
             call["timeout"] = timeout
         for name in ("base_url", "api_key"):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from conductor_mw.agents.base import RETRIED, Agent, AgentOptions, Retry, Timeouts
+from conductor_mw.agents.parameters import past_the_policy
 from conductor_mw.agents.prices import ListPrice, list_price
 from conductor_mw.money import Price
 from conductor_mw.plugins import AgentOffer
@@ -74,6 +75,8 @@ def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
             "gateways come with the LiteLLM integration; write `via: direct` or leave it out",
         )
     kind, offer = _kind(draft, entry, at)
+    if kind == "model":
+        _check_parameters(draft, entry, at)
     options = None if offer is None else _options(draft, entry, kind, offer, at)
     if options is None or draft.findings.errors > before:
         return None
@@ -116,6 +119,18 @@ def _check_secret(draft: Draft, entry: AgentEntry, at: Loc) -> None:
                 f"the parameter {name!r} may hold a key, and a key must not stand in a policy",
                 "use the agent's `api_key: ${env:NAME}`",
             )
+
+
+def _check_parameters(draft: Draft, entry: AgentEntry, at: Loc) -> None:
+    for name in past_the_policy(entry.parameters):
+        draft.find(
+            (*at, "parameters", *name.split(".")),
+            "wrong-value",
+            f"LiteLLM would go past this policy because of {name!r}",
+            "say it with the agent's own keys: `model:`, `base_url:`, `retry:`, `timeout:`; "
+            "name other models as agents, and a fallback in `routing:`",
+            key=True,
+        )
 
 
 def _texts(parameters: Mapping[str, Any]) -> list[tuple[str, object]]:
