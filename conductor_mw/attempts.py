@@ -35,7 +35,6 @@ class Attempted:
 
     __slots__ = (
         "_ended",
-        "_held",
         "agent",
         "deadline",
         "number",
@@ -64,7 +63,6 @@ class Attempted:
         self.deadline = deadline
         self.visible = visible
         self._ended: list[Outcome] = []
-        self._held: list[Money] = []
 
     @property
     def outcome(self) -> Outcome | None:
@@ -81,15 +79,6 @@ class Attempted:
         other = copy(self)
         other.request = request
         return other
-
-    @property
-    def held(self) -> Money:
-        """What is held back for the calls of this attempt, until they are recorded."""
-        return sum(self._held, Money())
-
-    def hold(self, amount: Money) -> None:
-        """Remember what is held back for a call; copies of the attempt share it."""
-        self._held.append(amount)
 
     def settle(self, outcome: Outcome) -> None:
         """Say how the attempt ended.
@@ -186,11 +175,12 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
     Raises:
         Failure: the agent did not answer, of a known kind; the original error is its cause.
     """
-    attempt.hold(attempt.run.spend_call(attempt.agent, attempt.request))
+    run = attempt.run
+    request, held = run.spend_call(attempt.agent, attempt.request)
     handle = await Attempt(
         attempt.path,
         attempt.agent.id,
-        attempt.request,
+        request,
         attempt.deadline,
         attempt.visible,
         attempt.number,
@@ -200,6 +190,7 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
             yield found
     finally:
         outcome = await Close(handle)
+        run.settle_call(held, outcome)
         attempt.settle(outcome)
     error = outcome.error
     if error is None:

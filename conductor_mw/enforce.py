@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .errors import EvaluationError
 from .parts import Usage
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .policy import Guarantees
     from .request import Request
     from .signals import Facts
+
+
+_CEILINGS: Final = ("max_tokens", "max_completion_tokens")
 
 
 def forbidden_agents(guarantees: Guarantees, facts: Facts) -> Mapping[str, str]:
@@ -46,15 +49,54 @@ def dearest(agent: Agent, request: Request) -> Money | str:
     ceiling = output_ceiling(agent, request)
     if ceiling is None:
         return "its longest answer is unknown (set max_tokens)"
+    answers = _answers(request)
+    if answers is None:
+        return "its number of answers is unknown (n and best_of are whole numbers from 1)"
     # A byte-level tokenizer never makes more tokens than there are bytes.
-    return agent.price.cost(Usage(input_tokens=request.size, output_tokens=ceiling))
+    return agent.price.cost(Usage(input_tokens=request.size, output_tokens=ceiling * answers))
 
 
 def output_ceiling(agent: Agent, request: Request) -> int | None:
-    """Give the most tokens the agent can answer this request with, or None where unknown."""
+    """Give the most tokens that one answer to this request can have, or None where unknown."""
     ceilings = [] if agent.max_output_tokens is None else [agent.max_output_tokens]
-    for name in ("max_tokens", "max_completion_tokens"):
-        value = request.parameters.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    for name in _CEILINGS:
+        value = _whole(request.parameters.get(name))
+        if value is not None:
             ceilings.append(value)
     return min(ceilings, default=None)
+
+
+def bounded(agent: Agent, request: Request) -> Request:
+    """Give the request with its ceiling written into it, so that no answer outgrows its price.
+
+    A smaller `max_tokens` or `max_completion_tokens` of the caller stays as it is.
+    """
+    ceiling = output_ceiling(agent, request)
+    if ceiling is None:
+        return request
+    given = request.parameters
+    named = [name for name in _CEILINGS if given.get(name) is not None] or ["max_tokens"]
+    lowered = {name: ceiling for name in named if _whole(given.get(name)) != ceiling}
+    if not lowered:
+        return request
+    return request.with_native(request.lens.with_parameters(request.native, lowered))
+
+
+def _answers(request: Request) -> int | None:
+    """Give how many answers the request asks for; a provider makes `best_of` to choose `n`."""
+    most = 1
+    for name in ("n", "best_of"):
+        value = request.parameters.get(name)
+        if value is None:
+            continue
+        count = _whole(value)
+        if not count:
+            return None
+        most = max(most, count)
+    return most
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None

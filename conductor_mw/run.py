@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from .attempts import Attempted
 from .decide import Decision, decide
 from .effects import Instant, Now
-from .enforce import dearest, forbidden_agents
+from .enforce import bounded, dearest, forbidden_agents
 from .errors import Failure
 from .events import Event, EventName
 from .flows.base import At
@@ -64,7 +64,7 @@ class Run:
     """
 
     __slots__ = (
-        "_calls", "_forbidden", "_held", "_lock", "_worst_calls", "deadline", "decision", "facts",
+        "_calls", "_forbidden", "_lock", "_taken", "_worst_calls", "deadline", "decision", "facts",
         "id", "outcomes", "request", "runtime", "started",
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ class Run:
         self.decision = decision
         self.outcomes: list[Outcome] = []
         self._calls = 0
-        self._held = _NOTHING
+        self._taken = _NOTHING
         self._worst_calls: int | None = None
         self._forbidden: Mapping[str, str] | None = None
         self._lock = threading.Lock()
@@ -141,14 +141,15 @@ class Run:
         if agent.id in self._forbidden:
             raise _violation(agent, self._forbidden[agent.id])
 
-    def spend_call(self, agent: Agent, request: Request) -> Money:
+    def spend_call(self, agent: Agent, request: Request) -> tuple[Request, Money]:
         """Count a call that is about to be made, or refuse it.
 
         Asked inside every layer, right before something is sent out, so that a layer that asks
         again is counted again.
 
         Returns:
-            What is held back for the call, to be given to `record` when it is over.
+            What is to be sent, its answer no longer than what it was counted for; and what is held
+            back for it, to be given to `settle_call` when it is over.
 
         Raises:
             Failure: of kind `policy_violation`.
@@ -157,37 +158,45 @@ class Run:
         at_most = self.policy.guarantees.at_most
         if self._worst_calls is None:
             self._worst_calls = self.decide().flow.worst_calls
+        worst = _NOTHING
+        if at_most.cost is not None:
+            worst = _known(agent, request, at_most.cost)
+            request = bounded(agent, request)
+        # Branches that run at the same time must not each find the same call or money unspent.
         with self._lock:
-            calls = self._calls = self._calls + 1
-        if at_most.calls is not None and calls > at_most.calls:
-            raise _violation(agent, f"the policy allows at most {at_most.calls} calls")
-        if calls > self._worst_calls:
-            problem = f"its target was compiled to make at most {self._worst_calls} calls"
-            raise _violation(agent, problem)
-        return _NOTHING if at_most.cost is None else self._hold(agent, request, at_most.cost)
+            if at_most.calls is not None and self._calls >= at_most.calls:
+                raise _violation(agent, f"the policy allows at most {at_most.calls} calls")
+            if self._calls >= self._worst_calls:
+                problem = f"its target was compiled to make at most {self._worst_calls} calls"
+                raise _violation(agent, problem)
+            if at_most.cost is not None and self._taken + worst > at_most.cost:
+                problem = (
+                    f"it could cost {worst} after {self._taken}, "
+                    f"and the policy allows at most {at_most.cost}"
+                )
+                raise _violation(agent, problem)
+            self._calls += 1
+            self._taken += worst
+        return request, worst
 
-    def record(self, outcomes: Sequence[Outcome], held: Money = _NOTHING) -> None:
-        """Keep how an attempt ended, and let go of what was held back for it."""
+    def settle_call(self, held: Money, outcome: Outcome) -> None:
+        """Put what a call cost in the place of what was held back for it.
+
+        Only an answer that came to its end and told its tokens is known to have cost less: a call
+        that failed, was cut or told nothing may be billed in full, so what was held stays spent.
+        """
+        ended = outcome.finish not in ("cut", "error") and outcome.usage != Usage()
+        if ended and outcome.cost is not None:
+            with self._lock:
+                self._taken += outcome.cost - held
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep how the calls of an attempt ended."""
         with self._lock:
             self.outcomes.extend(outcomes)
-            self._held -= held
-
-    def _hold(self, agent: Agent, request: Request, limit: Money) -> Money:
-        worst = dearest(agent, request)
-        allowed = f"the policy allows at most {limit}"
-        if isinstance(worst, str):
-            raise _violation(agent, f"{worst} and {allowed}")
-        # Held until the attempt is recorded: branches that run at the same time must not each
-        # find the same money unspent.
-        with self._lock:
-            spent = self.cost
-            if spent is None:
-                raise _violation(agent, f"an earlier call has no known price and {allowed}")
-            taken = spent + self._held
-            if taken + worst > limit:
-                raise _violation(agent, f"it could cost {worst} after {taken}, and {allowed}")
-            self._held += worst
-        return worst
+            for outcome in outcomes:
+                if outcome.by and outcome.cost is not None:
+                    self._taken += outcome.cost  # a layer that answered alone, but not for nothing
 
     async def tell(self, name: EventName, path: str = "", attempt: int = 0, **data: object) -> None:
         """Tell every observer; costs nothing where there is none."""
@@ -201,6 +210,13 @@ class Run:
         )  # fmt: skip
         for observer in observers:
             observer(event)
+
+
+def _known(agent: Agent, request: Request, limit: Money) -> Money:
+    worst = dearest(agent, request)
+    if isinstance(worst, str):
+        raise _violation(agent, f"{worst} and the policy allows at most {limit}")
+    return worst
 
 
 def _violation(agent: Agent, problem: str) -> Failure:

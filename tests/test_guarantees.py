@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from conductor_mw import Attempted, Conductor, Failure, Gather, Part, Parts, attempts_of
+from conductor_mw.parts import Usage
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 from tests.kit import conductor
 
@@ -186,20 +187,21 @@ def test_branches_at_the_same_time_do_not_spend_the_same_money(way: Way) -> None
     kinds: list[str] = []
 
     async def both(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
-        async def branch() -> None:
+        async def second() -> None:
             async for _ in proceed(attempt):
                 pass
 
-        settled = await Gather((branch, branch))
-        kinds.extend(getattr(one.error, "kind", "answered") for one in settled)
+        async for _ in proceed(attempt):
+            (settled,) = await Gather((second,))
+            kinds.append(getattr(settled.error, "kind", "answered"))
         yield Part("done")
 
     text = AT_MOST.format(limit="{dollars: 0.0003}")
-    c = conductor(text, attempt_layers=[both], a=Scripted(0.0, "one"))
+    c = conductor(text, attempt_layers=[both], a=Scripted(Part("one", usage=Usage(10, 5))))
 
     ask(c, "hello", way=way)
 
-    assert sorted(kinds) == ["answered", "policy_violation"]
+    assert set(kinds) == {"policy_violation"}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -246,3 +248,130 @@ def test_seconds_at_most_are_a_deadline(way: Way) -> None:
 
     with pytest.raises(TimeoutError, match="the request's deadline passed"):
         ask(c, "hello", way=way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "agent",
+    [
+        Scripted(TimeoutError("slow")),
+        Scripted(ConnectionError("reset")),
+        Scripted(9.0, "late"),
+    ],
+    ids=["fails", "breaks", "late"],
+)
+def test_a_call_that_told_no_usage_stays_spent_at_its_worst(agent: Scripted, way: Way) -> None:
+    agent.asked.clear()
+    text = AT_MOST.format(limit="{dollars: 0.0006}").replace("retry: 5", "retry: 5, timeout: 2s")
+    c = conductor(text, a=agent)
+
+    with pytest.raises((TimeoutError, ConnectionError)) as caught:
+        ask(c, "hello", way=way)
+
+    assert len(agent.asked) == 2  # $0.000244 each at worst
+    assert attempts_of(caught.value)[-1].kind == "policy_violation"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_told_its_usage_gives_the_rest_back(way: Way) -> None:
+    async def thrice(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
+        for _ in range(2):
+            async for _ in proceed(attempt):
+                pass
+        async for part in proceed(attempt):
+            yield part
+
+    a = Scripted("one")
+    text = AT_MOST.format(limit="{dollars: 0.0003}")
+    c = conductor(text, attempt_layers=[thrice], a=a)
+
+    assert ask(c, "hello", way=way).text == "one"
+    assert len(a.asked) == 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("several", [{"n": 5}, {"best_of": 5}, {"n": 2, "best_of": 5}])
+def test_every_answer_that_is_asked_for_is_counted(several: dict[str, int], way: Way) -> None:
+    a = Scripted("one")
+    c = conductor(AT_MOST.format(limit="{dollars: 0.001}"), a=a)
+
+    with pytest.raises(Failure, match=r"it could cost \$0\.001"):
+        ask(c, "hello", way=way, **several)
+
+    assert a.asked == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number", ["50", 0, -1, True])
+def test_a_number_of_answers_that_is_none_is_not_asked_for(number: object, way: Way) -> None:
+    a = Scripted("one")
+    c = conductor(AT_MOST.format(limit="{dollars: 1}"), a=a)
+
+    with pytest.raises(Failure) as caught:
+        ask(c, "hello", way=way, n=number)
+
+    assert str(caught.value) == (
+        "agent 'a' was not asked: its number of answers is unknown (n and best_of are whole "
+        "numbers from 1) and the policy allows at most $1.00"
+    )
+    assert a.asked == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, {"max_tokens": 100}),
+        ({"max_tokens": None}, {"max_tokens": 100}),
+        ({"max_tokens": 50}, {"max_tokens": 50}),
+        ({"max_tokens": 5000}, {"max_tokens": 100}),
+        ({"max_tokens": "5000"}, {"max_tokens": 100}),
+        ({"max_completion_tokens": 5000}, {"max_completion_tokens": 100}),
+        (
+            {"max_tokens": 50, "max_completion_tokens": 80},
+            {"max_tokens": 50, "max_completion_tokens": 50},
+        ),
+    ],
+)
+def test_the_longest_answer_that_was_counted_is_the_longest_that_may_come(
+    given: dict[str, object], sent: dict[str, object], way: Way
+) -> None:
+    a = Scripted("one")
+    c = conductor(AT_MOST.format(limit="{dollars: 1}"), a=a)
+
+    ask(c, "hello", way=way, **given)
+
+    assert a.asked[0].parameters == sent
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_a_dollar_limit_the_request_stays_as_it_is(way: Way) -> None:
+    a = Scripted("one")
+    c = conductor(AT_MOST.format(limit="{calls: 3}"), a=a)
+
+    ask(c, "hello", way=way)
+
+    assert a.asked[0].parameters == {}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_call_refused_for_its_price_is_not_counted_as_made(way: Way) -> None:
+    async def modest(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
+        try:
+            async for part in proceed(attempt):
+                yield part
+        except Failure:
+            smaller = attempt.request.lens.with_parameters(
+                attempt.request.native, {"max_tokens": 10}
+            )
+            request = attempt.request.with_native(smaller)
+            async for part in proceed(attempt.with_request(request)):
+                yield part
+
+    c = conductor(
+        AT_MOST.format(limit="{dollars: 0.0002, calls: 1}"),
+        attempt_layers=[modest],
+        a=Scripted("one"),
+    )
+
+    assert ask(c, "hello", way=way).text == "one"

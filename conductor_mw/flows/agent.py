@@ -153,5 +153,5 @@ def _record(attempt: Attempted, failure: Failure | None) -> Outcome:
                 visible=attempt.visible,
             )
         )
-    attempt.run.record(recorded, attempt.held)
+    attempt.run.record(recorded)
     return recorded[-1]
