@@ -13,6 +13,7 @@ from threading import Barrier
 import pytest
 
 from conductor_mw import ConductorError, Store
+from conductor_mw.stores.base import SWEEP_EVERY
 from conductor_mw.stores.memory import MemoryStore
 from conductor_mw.stores.sqlite import SqliteStore
 
@@ -264,3 +265,14 @@ def _released(processes: list[subprocess.Popen[str]]) -> list[str]:
         process.stdin.write("go\n")
         process.stdin.flush()
     return [process.communicate(timeout=60)[0] for process in processes]
+
+
+def test_what_has_expired_is_forgotten_for_good(store: Store) -> None:
+    for number in range(SWEEP_EVERY):
+        store.put("state", f"old {number}", b"x", now=0.0, expires=1.0)
+
+    for number in range(SWEEP_EVERY):
+        store.put("state", f"new {number}", b"x", now=2.0)
+
+    # A clock that is set back finds nothing of it any more.
+    assert len(store.keys("state", now=0.0)) == SWEEP_EVERY

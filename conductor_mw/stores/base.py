@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
+
+SWEEP_EVERY: Final = 256
+"""Writes after which a store forgets what has expired; nobody would ever ask for it again."""
 
 
 class Store(Protocol):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from .base import SWEEP_EVERY
+
 
 @dataclass(slots=True)
 class MemoryStore:
@@ -13,6 +15,7 @@ class MemoryStore:
     _rows: dict[tuple[str, str], tuple[bytes, float | None]] = field(
         default_factory=dict[tuple[str, str], tuple[bytes, float | None]]
     )
+    _writes: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -30,9 +33,8 @@ class MemoryStore:
         self, table: str, key: str, value: bytes, *, now: float, expires: float | None = None
     ) -> None:
         """Keep a value, until the UTC second `expires` or for ever."""
-        del now
         with self._lock:
-            self._rows[table, key] = (value, expires)
+            self._write(table, key, value, expires, now)
 
     def swap(
         self,
@@ -48,7 +50,7 @@ class MemoryStore:
         with self._lock:
             if self._live(table, key, now) != before:
                 return False
-            self._rows[table, key] = (after, expires)
+            self._write(table, key, after, expires, now)
             return True
 
     def add(
@@ -57,7 +59,7 @@ class MemoryStore:
         """Add to a whole number, from 0 where there is none, and give the sum."""
         with self._lock:
             total = int(self._live(table, key, now) or b"0") + amount
-            self._rows[table, key] = (str(total).encode(), expires)
+            self._write(table, key, str(total).encode(), expires, now)
             return total
 
     def delete(self, table: str, key: str) -> None:
@@ -79,6 +81,14 @@ class MemoryStore:
         """Forget everything."""
         with self._lock:
             self._rows.clear()
+
+    def _write(self, table: str, key: str, value: bytes, expires: float | None, now: float) -> None:
+        self._rows[table, key] = (value, expires)
+        self._writes += 1
+        if self._writes % SWEEP_EVERY == 0:
+            self._rows = {
+                kept: row for kept, row in self._rows.items() if row[1] is None or row[1] > now
+            }
 
     def _live(self, table: str, key: str, now: float) -> bytes | None:
         value, expires = self._rows.get((table, key), (None, None))

@@ -12,6 +12,8 @@ from typing import Final, cast
 
 from conductor_mw.errors import ConductorError
 
+from .base import SWEEP_EVERY
+
 _BUSY_MS: Final = 5000
 """How long a writer waits for another process's write, in milliseconds."""
 
@@ -30,6 +32,7 @@ class SqliteStore:
         # One connection, used in turns: SQLite lets one write at a time anyway, and a connection
         # for each thread would outlive its thread.
         self._lock = threading.Lock()
+        self._writes = 0
         try:
             # Created here, because SQLite itself would make it readable to everybody.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -61,8 +64,7 @@ class SqliteStore:
         self, table: str, key: str, value: bytes, *, now: float, expires: float | None = None
     ) -> None:
         """Keep a value, until the UTC second `expires` or for ever."""
-        del now
-        with self._writing() as connection:
+        with self._writing(now) as connection:
             _write(connection, table, key, value, expires)
 
     def swap(
@@ -76,7 +78,7 @@ class SqliteStore:
         expires: float | None = None,
     ) -> bool:
         """Put `after` only if the value is `before` still; gives whether it was."""
-        with self._writing() as connection:
+        with self._writing(now) as connection:
             if _value(connection, table, key, now) != before:
                 return False
             _write(connection, table, key, after, expires)
@@ -86,14 +88,14 @@ class SqliteStore:
         self, table: str, key: str, amount: int, *, now: float, expires: float | None = None
     ) -> int:
         """Add to a whole number, from 0 where there is none, and give the sum."""
-        with self._writing() as connection:
+        with self._writing(now) as connection:
             total = int(_value(connection, table, key, now) or b"0") + amount
             _write(connection, table, key, str(total).encode(), expires)
             return total
 
     def delete(self, table: str, key: str) -> None:
         """Forget a value."""
-        with self._writing() as connection:
+        with self._writing(None) as connection:
             connection.execute("delete from state where sort = ? and key = ?", (table, key))
 
     def keys(self, table: str, *, now: float, prefix: str = "") -> tuple[str, ...]:
@@ -117,7 +119,7 @@ class SqliteStore:
             yield self._connected
 
     @contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection, None, None]:
+    def _writing(self, now: float | None) -> Generator[sqlite3.Connection, None, None]:
         with self._connection() as connection:
             # Immediate: the lock is taken before the first read, so nobody writes in between.
             connection.execute("begin immediate")
@@ -126,6 +128,9 @@ class SqliteStore:
             except BaseException:
                 connection.execute("rollback")
                 raise
+            self._writes += 1
+            if now is not None and self._writes % SWEEP_EVERY == 0:
+                connection.execute("delete from state where expires <= ?", (now,))
             connection.execute("commit")
 
 
