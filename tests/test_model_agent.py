@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +60,8 @@ class Provider:
         self.release = threading.Event()
         self.release.set()
         self.url = ""
+        self.endless = False
+        self.left = threading.Event()
 
     def body(self) -> dict[str, Any]:
         if self.status != 200:
@@ -73,6 +79,8 @@ class Provider:
         head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
         for word in ("Good ", "morning."):
             yield head | {"choices": [{"index": 0, "delta": {"content": word}}]}
+        while self.endless:
+            yield head | {"choices": [{"index": 0, "delta": {"content": "!" * 1000}}]}
         yield head | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
         yield head | {"choices": [], "usage": usage}
@@ -110,8 +118,12 @@ def serving(provider: Provider) -> Generator[Provider, None, None]:
             self.send_header("content-type", "text/event-stream" if streams else "application/json")
             self.end_headers()
             if streams:
-                for event in provider.events():
-                    self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+                try:
+                    for event in provider.events():
+                        self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+                except ConnectionError:
+                    provider.left.set()
+                    return
                 self.wfile.write(b"data: [DONE]\n\n")
             else:
                 self.wfile.write(json.dumps(provider.body()).encode())
@@ -129,6 +141,7 @@ def serving(provider: Provider) -> Generator[Provider, None, None]:
         yield provider
     finally:
         provider.release.set()
+        provider.endless = False
         server.shutdown()
         server.server_close()
         thread.join()
@@ -409,3 +422,61 @@ def test_a_policy_may_set_what_stays_at_its_provider(provider: Provider) -> None
     conductor(provider, parameters="extra_body: {guided_choice: [a]}").call("Hello")
 
     assert provider.asked[0]["guided_choice"] == ["a"]
+
+
+def test_a_stream_that_is_left_early_ends_its_connection(provider: Provider) -> None:
+    provider.endless = True
+    stream = conductor(provider).stream("Hello")
+    said = next(iter(stream)).text
+
+    stream.close()
+
+    assert said == "Good "
+    assert provider.left.wait(10)
+
+
+def test_an_async_stream_that_is_left_early_ends_its_connection(provider: Provider) -> None:
+    provider.endless = True
+
+    async def left_early() -> tuple[str, bool]:
+        stream = conductor(provider).astream("Hello")
+        said = (await anext(aiter(stream))).text
+        await stream.aclose()
+        return said, await asyncio.to_thread(provider.left.wait, 10)
+
+    assert asyncio.run(left_early()) == ("Good ", True)
+
+
+FAKE = """
+import threading
+thread = threading.current_thread()
+model_fallbacks = model_alias_map = None
+async def acompletion(**call):
+    assert threading.current_thread() is threading.main_thread()
+    return "Hello from the fake."
+"""
+FIRST_CALL = """
+import asyncio, sys, threading
+from conductor_mw import Conductor
+c = Conductor.from_text("agents: [{id: a, model: x/y}]\\nrouting: {default: a}")
+assert "litellm" not in sys.modules
+print(asyncio.run(c.acall("Hello")).text)
+print(sys.modules["litellm"].thread is threading.main_thread())
+"""
+
+
+def test_the_first_call_imports_litellm_beside_the_event_loop(tmp_path: Path) -> None:
+    (tmp_path / "litellm").mkdir()
+    (tmp_path / "litellm" / "__init__.py").write_text(FAKE)
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+
+    ran = subprocess.run(
+        [sys.executable, "-c", FIRST_CALL],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (ran.stdout.splitlines(), ran.stderr) == (["Hello from the fake.", "False"], "")

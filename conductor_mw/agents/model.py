@@ -70,6 +70,8 @@ class Model:
         """Give the model's parts. The provider's own exception is raised where it fails."""
         request, deadline = attempt.request, attempt.deadline
         lens = request.lens
+        if not _litellm.cache_info().currsize:
+            await Io(_litellm)  # in a thread for async callers: it takes seconds
         self._check_globals(_litellm())
         timeout = None if deadline is None else max(0.001, deadline - (await Now()).monotonic)
         call = self._call(request, timeout)
@@ -81,7 +83,7 @@ class Model:
             return
         call |= {"stream": True, "stream_options": {"include_usage": True}}
         opened: Open[Any] = Open(
-            lambda: cast("Iterator[Any]", _litellm().completion(**call)),
+            lambda: _Chunks(_litellm().completion(**call)),
             aio=lambda: _aopen(call),
         )
         async with await opened as chunks:
@@ -125,6 +127,26 @@ class Model:
             if value is not None:
                 call[name] = _resolved(value, self.id)
         return call
+
+
+class _Chunks:
+    """Reads LiteLLM's sync stream, and closes it: LiteLLM's own wrapper has only `aclose`."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._stream)
+
+    def close(self) -> None:
+        """Close the provider's stream, and with it the connection that is still open."""
+        inner = getattr(self._stream, "completion_stream", None)
+        close = getattr(self._stream, "close", None) or getattr(inner, "close", None)
+        if close is not None:
+            close()
 
 
 async def _aopen(call: dict[str, Any]) -> AsyncIterator[Any]:
