@@ -7,7 +7,7 @@ app's own code, say) is no failure of a kind, is never routed on, and reaches th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -52,6 +52,21 @@ _BY_NAME: Final[Mapping[str, FailureKind]] = {
     "UnsupportedParamsError": "invalid_request",
 }
 
+# Those of requests, aiohttp and the standard library; a status or a timeout is more precise, for
+# example `urllib.error.HTTPError` is a `URLError`. The builtin ConnectionError is meant as well.
+_OF_TRANSPORT: Final = frozenset(
+    {
+        "ConnectionError",
+        "ChunkedEncodingError",
+        "ClientConnectionError",
+        "ClientPayloadError",
+        "ServerDisconnectedError",
+        "URLError",
+        "gaierror",
+        "SSLError",
+    }
+)
+
 # What these raise leaves a graph or a run on purpose. Taking it for a failure would skip a person's
 # approval (langgraph's GraphInterrupt is an ordinary Exception).
 _PASSES: Final = frozenset({"GraphBubbleUp", "GraphInterrupt"})
@@ -89,7 +104,7 @@ def classify(error: BaseException) -> FailureKind | None:
         return None
     kind: FailureKind | None = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
     if kind is None:
-        kind = _by_status(status_of(error)) or _by_builtin(error)
+        kind = _by_status(status_of(error)) or _by_transport(error, names)
     if kind == "invalid_request" and _overflows(error):
         return "context_overflow"
     return kind
@@ -124,7 +139,7 @@ def retry_after_of(error: BaseException, *, now: datetime | None = None) -> floa
         return seconds
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or an offset of forty digits
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -149,10 +164,11 @@ def _by_status(status: int | None) -> FailureKind | None:
     return exact.get(status, "server_error" if status >= _SERVER_ERROR else "invalid_request")
 
 
-def _by_builtin(error: Exception) -> FailureKind | None:
-    if isinstance(error, TimeoutError):
+def _by_transport(error: Exception, names: Iterable[str]) -> FailureKind | None:
+    # urllib wraps what happened.
+    if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
         return "timeout"
-    return "connection" if isinstance(error, ConnectionError) else None
+    return None if _OF_TRANSPORT.isdisjoint(names) else "connection"
 
 
 def _overflows(error: Exception) -> bool:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from datetime import UTC, datetime
+from email.message import Message
 from types import SimpleNamespace
+from urllib.error import HTTPError, URLError
 
 import pytest
 
 from conductor_mw import Failure, FailureKind, Fenced, Suspend, classify
 from conductor_mw.failures import retry_after_of, status_of
+
+# As requests and aiohttp build theirs.
+REQUESTS_CONNECTION: type[Exception] = type("ConnectionError", (OSError,), {})
+REQUESTS_TIMEOUT: type[Exception] = type("Timeout", (OSError,), {})
+CLIENT_CONNECTION: type[Exception] = type("ClientConnectionError", (Exception,), {})
 
 
 def named(name: str, message: str = "", base: type[Exception] = Exception) -> Exception:
@@ -44,6 +53,18 @@ def with_headers(**headers: str) -> Exception:
         (named("ContextWindowExceededError"), "context_overflow"),
         (named("ContentPolicyViolationError"), "refusal"),
         (named("OutputParserException", base=ValueError), "invalid_output"),
+        (named("ConnectionError", base=OSError), "connection"),
+        (named("ChunkedEncodingError", base=OSError), "connection"),
+        (named("ClientConnectionError"), "connection"),
+        (named("ServerDisconnectedError"), "connection"),
+        (named("ClientPayloadError"), "connection"),
+        (URLError("no route"), "connection"),
+        (URLError(TimeoutError("timed out")), "timeout"),
+        (socket.gaierror(8, "unknown host"), "connection"),
+        (ssl.SSLError(1, "certificate verify failed"), "connection"),
+        (HTTPError("http://x", 429, "slow down", Message(), None), "rate_limit"),
+        (type("ServerTimeoutError", (CLIENT_CONNECTION, TimeoutError), {})(), "timeout"),
+        (type("ConnectTimeout", (REQUESTS_CONNECTION, REQUESTS_TIMEOUT), {})(), "timeout"),
         (with_status(429), "rate_limit"),
         (with_status(401), "auth"),
         (with_status(403), "auth"),
@@ -117,6 +138,9 @@ def test_a_subclass_is_more_precise_than_its_base() -> None:
         ({"retry_after": "Sat, 21 Nov 2026 11:00:00 GMT"}, 0.0),
         ({"retry_after": "soon"}, None),
         ({"retry_after": "9" * 400}, None),
+        ({"retry_after": "Sat, 21 Nov 2026 12:00:30 +999999999999999999999"}, None),
+        ({"retry_after": f"Sat, {'9' * 40} Nov 2026 12:00:30 GMT"}, None),
+        ({"retry_after": "Mon, 01 Jan 0001 00:00:00 +2359"}, 0.0),
         ({}, None),
     ],
 )
