@@ -28,7 +28,8 @@ class Answer:
         tool_calls: the tools it wants to call, each whole.
         finish: why it stopped.
         usage: tokens of every attempt, failed ones included.
-        cost: what every attempt cost together, or None where a price is unknown.
+        cost: what every attempt cost together, or None where a price or an attempt's tokens are
+            unknown.
         attempts: every attempt, oldest first.
         decision: where the request went and why.
     """

@@ -14,6 +14,7 @@ from .parts import Finish, Outcome, Part, Usage
 
 if TYPE_CHECKING:
     from .agents.base import Agent
+    from .errors import FailureKind
     from .request import Request
     from .run import Run
 
@@ -91,7 +92,10 @@ class Attempted:
 class Tally:
     """Counts one attempt while a driver carries it out; both drivers count the same way."""
 
-    __slots__ = ("_finish", "_first", "_last", "_started", "_usage", "agent", "attempt", "outcome")
+    __slots__ = (
+        "_finish", "_first", "_last", "_reported", "_started", "_usage", "agent", "attempt",
+        "outcome",
+    )  # fmt: skip
 
     def __init__(self, attempt: Attempt, agent: Agent, now: float) -> None:
         self.attempt = attempt
@@ -101,6 +105,7 @@ class Tally:
         self._first: float | None = None
         self._last = now
         self._usage = _NO_USAGE
+        self._reported = False
         self._finish: Finish = ""
 
     @property
@@ -134,6 +139,7 @@ class Tally:
         if self._first is None and part.speaks:
             self._first = now
         if part.usage is not None:
+            self._reported = True
             self._usage = self.attempt.request.lens.usage_after(self._usage, part.usage)
         if part.finish:
             self._finish = part.finish
@@ -148,9 +154,6 @@ class Tally:
         if isinstance(error, Failure) and isinstance(error.__cause__, Exception):
             error = error.__cause__  # the speaker knew the kind; the caller wants the original
         finish: Finish = "error" if error else "cut" if cut else self._finish or "stop"
-        cost: Money | None = None
-        if agent.price is not None:
-            cost = agent.price.cost(usage)
         self.outcome = Outcome(
             path=self.attempt.path,
             agent=agent.id,
@@ -158,7 +161,7 @@ class Tally:
             kind=kind,
             error=error,
             usage=usage,
-            cost=cost,
+            cost=self._cost(kind, failed=error is not None),
             started=self._started,
             seconds=now - self._started,
             first_part=None if self._first is None else self._first - self._started,
@@ -167,6 +170,14 @@ class Tally:
             retry_after=retry_after,
         )
         return self.outcome
+
+    def _cost(self, kind: FailureKind | None, *, failed: bool) -> Money | None:
+        if self._reported:
+            return None if self.agent.price is None else self.agent.price.cost(self._usage)
+        # An error in the place of an answer is not billed. What we stopped waiting for, or what
+        # broke off, was worked on, and nobody said for how many tokens.
+        unbilled = failed and self._first is None and kind != "timeout"
+        return Money() if unbilled else None
 
 
 async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:

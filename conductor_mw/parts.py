@@ -127,7 +127,8 @@ class Outcome:
         kind: why it failed, or None if it answered.
         error: the original exception, or None.
         usage: tokens, as far as the agent reported them.
-        cost: what it cost, or None where the price is unknown.
+        cost: what it cost, or None where the price is unknown, or where the agent worked and did
+            not report its tokens. An error in the place of an answer costs nothing.
         started: monotonic seconds at which the attempt began.
         seconds: how long it took.
         first_part: seconds until the caller could see something, or None.

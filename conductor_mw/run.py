@@ -107,13 +107,12 @@ class Run:
 
     @property
     def cost(self) -> Money | None:
-        """The cost of every attempt so far, or None where a price is unknown."""
+        """The cost of every attempt so far, or None where one of them is unknown."""
         total = 0
         for outcome in self.outcomes:
-            if outcome.cost is not None:
-                total += outcome.cost.nano
-            elif outcome.usage != Usage():
+            if outcome.cost is None:
                 return None
+            total += outcome.cost.nano
         return Money(total)
 
     def parts(self) -> Parts:
