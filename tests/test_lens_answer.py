@@ -310,3 +310,18 @@ def test_any_json_is_read_or_refused_in_one_of_our_errors(native: Any) -> None:
         assert error.problem  # noqa: PT017 - what is refused may be either
     else:
         assert isinstance(part, Part)
+
+
+def test_calls_without_an_index_stay_apart_by_their_ids() -> None:
+    pieces = [
+        {"id": "c0", "function": {"name": "f0", "arguments": "{"}},
+        {"function": {"arguments": "}"}},
+        {"id": "c1", "function": {"name": "f1", "arguments": "[]"}},
+    ]
+
+    joined: Any = CHAT.join([CHAT.read(chunk({"tool_calls": [piece]})) for piece in pieces])
+
+    assert joined["choices"][0]["message"]["tool_calls"] == [
+        {"id": "c0", "type": "function", "function": {"name": "f0", "arguments": "{}"}},
+        {"id": "c1", "type": "function", "function": {"name": "f1", "arguments": "[]"}},
+    ]

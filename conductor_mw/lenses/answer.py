@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from conductor_mw.errors import Failure, PluginError
-from conductor_mw.parts import Finish, Part, ToolCall, Usage
+from conductor_mw.parts import Finish, Part, ToolCall, Usage, joined_tool_calls
 
 _FINISHES: Final[Mapping[str, Finish]] = {
     "stop": "stop",
@@ -217,21 +217,13 @@ def _string(value: object) -> str:
 
 
 def _join_calls(parts: Sequence[Part]) -> list[dict[str, object]]:
-    ids: dict[int, str] = {}
-    names: dict[int, str] = {}
-    arguments: dict[int, list[str]] = {}
-    for part in parts:
-        for call in part.tool_calls:
-            ids[call.index] = ids.get(call.index) or call.id
-            names[call.index] = names.get(call.index) or call.name
-            arguments.setdefault(call.index, []).append(call.arguments)
     return [
         {
-            "id": ids[index],
+            "id": call.id,
             "type": "function",
-            "function": {"name": names[index], "arguments": "".join(arguments[index])},
+            "function": {"name": call.name, "arguments": call.arguments},
         }
-        for index in sorted(arguments)
+        for call in joined_tool_calls(parts)
     ]
 
 
