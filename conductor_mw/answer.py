@@ -26,7 +26,7 @@ class Answer:
         text: what the agent said.
         agent: the id of the agent that said it.
         tool_calls: the tools it wants to call, each whole.
-        finish: why it stopped.
+        finish: why it stopped; `cut` where the caller stopped reading, empty while it goes on.
         usage: tokens of every attempt, failed ones included.
         cost: what every attempt cost together, or None where a price or an attempt's tokens are
             unknown.
@@ -57,13 +57,13 @@ class Answer:
 
 def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
     """Give the whole answer of a run that is over."""
-    answered = [one for one in run.outcomes if one.kind is None and one.visible]
+    answered = [one for one in run.outcomes if one.error is None and one.visible]
     return Answer(
         id=run.id,
         text="".join(part.text for part in parts),
         agent=answered[-1].agent if answered else "",
         tool_calls=joined_tool_calls(parts),
-        finish=_finish(parts),
+        finish=_finish(run, parts),
         usage=run.usage,
         cost=run.cost,
         attempts=tuple(run.outcomes),
@@ -73,11 +73,14 @@ def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
     )
 
 
-def _finish(parts: Sequence[Part]) -> Finish:
+def _finish(run: Run, parts: Sequence[Part]) -> Finish:
     for part in reversed(parts):
         if part.finish:
             return part.finish
-    return "stop"
+    for outcome in reversed(run.outcomes):
+        if outcome.visible:
+            return outcome.finish
+    return ""
 
 
 class PartStream(Iterator[Part]):

@@ -227,10 +227,10 @@ def _violation(agent: Agent, problem: str) -> Failure:
 async def _route(run: Run) -> AsyncGenerator[Part, None]:
     """Decide, run the target, and name the first failure where nobody answered."""
     await run.tell("run_started", metadata=sorted(run.request.metadata))
-    decision = run.decide()
-    await run.tell("decided", rule=decision.rule, target=decision.target)
     failed: BaseException | None = None
     try:
+        decision = run.decide()
+        await run.tell("decided", rule=decision.rule, target=decision.target)
         async with aclosing(decision.flow.answer(run.request, At(run))) as parts:
             async for part in parts:
                 yield part

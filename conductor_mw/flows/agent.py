@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conductor_mw.agents.base import Agent
@@ -14,7 +14,7 @@ from conductor_mw.effects import Now, Random, Sleep
 from conductor_mw.errors import Failure
 from conductor_mw.money import Money
 from conductor_mw.onion import onion
-from conductor_mw.parts import Outcome, Part
+from conductor_mw.parts import Finish, Outcome, Part
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
@@ -63,6 +63,8 @@ class AskAgent:
             )
             await run.tell("attempt_started", at.path, number, agent=agent.id)
             failure: Failure | None = None
+            fault: Exception | None = None
+            finish: Finish = "cut"
             run.runtime.board.busier(agent.id, 1)
             try:
                 run.refuse_forbidden(agent)
@@ -77,11 +79,15 @@ class AskAgent:
                             while silent:
                                 yield silent.popleft()
                 _refuse_silence(attempt, spoken=spoken)
+                finish = "stop"
             except Failure as error:
-                failure = error
+                failure = fault = error
+            except Exception as error:
+                fault = error
+                raise
             finally:
                 run.runtime.board.busier(agent.id, -1)
-                outcome = _record(attempt, failure)
+                outcome = _record(attempt, fault, finish)
                 await run.tell(
                     "attempt_ended",
                     at.path,
@@ -136,20 +142,32 @@ def _refuse_silence(attempt: Attempted, *, spoken: bool) -> None:
         )
 
 
-def _record(attempt: Attempted, failure: Failure | None) -> Outcome:
-    """Put every call of an attempt among the run's outcomes, and give the last."""
+def _record(attempt: Attempted, fault: Exception | None, finish: Finish) -> Outcome:
+    """Put every call of an attempt among the run's outcomes, and give the last.
+
+    Args:
+        attempt: the attempt, which is over.
+        fault: what ended it, or None.
+        finish: how it ended where no call and no layer said so, and nothing was raised.
+    """
     recorded = list(attempt.outcomes)
-    if not recorded or (failure is not None and recorded[-1].kind is None):
-        # A layer refused before the call (`circuit_open`, `budget`), or its answer after it.
+    kind = fault.kind if isinstance(fault, Failure) else None
+    if recorded and fault is not None and recorded[-1].error is None:
+        # It answered, and its answer was refused: one call, which failed and still has its cost.
+        last = recorded[-1]
+        ended: Finish = "refusal" if last.finish == "refusal" else "error"
+        recorded[-1] = replace(last, kind=kind, error=fault, finish=ended)
+    elif not recorded or (kind is None and fault not in (None, recorded[-1].error)):
+        # A layer refused before the call (`circuit_open`, `budget`), answered alone, or broke.
         recorded.append(
             Outcome(
                 path=attempt.path,
                 agent=attempt.agent.id,
                 number=attempt.number,
-                kind=failure.kind if failure else None,
-                error=failure,
+                kind=kind,
+                error=fault,
                 cost=Money(),
-                finish="error" if failure else "cut",
+                finish="error" if fault else finish,
                 visible=attempt.visible,
             )
         )
