@@ -376,6 +376,7 @@ class Conductor:
             layers.around_request,
             layers.around_attempt,
             self._plugins.observers(),
+            layers.most_calls,
         )
 
     def _store(self, address: str | None) -> Store:

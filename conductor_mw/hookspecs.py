@@ -37,9 +37,14 @@ class AttemptLayer(Protocol):
     def around_attempt(self, attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
         """Answer the attempt, usually by passing on what `proceed(attempt)` yields.
 
-        Call `proceed` never (answer alone), once (look or change), or again. Written once: sync
-        callers, async callers and streams all come through here. In `finally`, `attempt.outcome`
-        holds the final figures, also where the caller stopped reading.
+        Call `proceed` never (answer alone), once (look or change), or again. A layer that may call
+        it again says how often in an integer attribute `extra_calls`, 0 where it is left out: the
+        calls it may add to each attempt. A run makes at most the calls that its target was compiled
+        to make, times `1 + extra_calls` of every layer, because an outer layer that asks again asks
+        the inner ones again; `at_most` holds all the same.
+
+        Written once: sync callers, async callers and streams all come through here. In `finally`,
+        `attempt.outcome` holds the final figures, also where the caller stopped reading.
         """
         ...
 

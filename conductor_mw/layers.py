@@ -37,20 +37,29 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """A policy's layers, as methods to call, outermost first."""
+    """A policy's layers, as methods to call, outermost first.
+
+    Attributes:
+        around_request: around the whole request.
+        around_attempt: around every attempt.
+        most_calls: the most calls that the layers may make of one attempt.
+    """
 
     around_request: Sequence[Around[Run]]
     around_attempt: Sequence[Around[Attempted]]
+    most_calls: int = 1
 
 
 def build_layers(setting: Setting) -> Layers:
     """Give the layers of a policy.
 
     Raises:
-        PluginError: a layer has neither `around_request` nor `around_attempt`.
+        PluginError: a layer has neither `around_request` nor `around_attempt`, or its
+            `extra_calls` is no whole number from 0.
     """
     requests: list[Any] = []
     attempts: list[Any] = []
+    most_calls = 1
     for use in setting.policy.layers:
         layer = _built(use.name, use.options, setting)
         around_request = getattr(layer, "around_request", None)
@@ -65,7 +74,18 @@ def build_layers(setting: Setting) -> Layers:
             requests.append(around_request)
         if around_attempt is not None:
             attempts.append(around_attempt)
-    return Layers(tuple(requests), tuple(attempts))
+            most_calls *= 1 + _extra_calls(use.name, layer)
+    return Layers(tuple(requests), tuple(attempts), most_calls)
+
+
+def _extra_calls(name: str, layer: object) -> int:
+    extra: object = getattr(layer, "extra_calls", 0)
+    if isinstance(extra, int) and not isinstance(extra, bool) and extra >= 0:
+        return extra
+    raise PluginError(
+        f"extra_calls of layer {name!r} is {extra!r}",
+        mend="Write how many calls the layer may add to an attempt, a whole number from 0.",
+    )
 
 
 def _built(name: str, options: Any, setting: Setting) -> object:

@@ -41,6 +41,7 @@ class Runtime:
         attempt_layers: `around_attempt` methods, outermost first.
         observers: every `conductor_event` implementation.
         board: what live signals read.
+        most_calls: the most calls that the layers may make of one attempt.
     """
 
     policy: Policy
@@ -49,6 +50,7 @@ class Runtime:
     request_layers: Sequence[Around[Run]] = ()
     attempt_layers: Sequence[Around[Attempted]] = ()
     observers: Sequence[Callable[[Event], None]] = ()
+    most_calls: int = 1
 
 
 class Run:
@@ -156,7 +158,7 @@ class Run:
         self.refuse_forbidden(agent)
         at_most = self.policy.guarantees.at_most
         if self._worst_calls is None:
-            self._worst_calls = self.decide().flow.worst_calls
+            self._worst_calls = self.decide().flow.worst_calls * self.runtime.most_calls
         worst = _NOTHING
         if at_most.cost is not None:
             worst = _known(agent, request, at_most.cost)

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
-from conductor_mw import Attempted, Conductor, Failure, Gather, Part, Parts, attempts_of
+from conductor_mw import (
+    Attempted,
+    Conductor,
+    Failure,
+    Gather,
+    Part,
+    Parts,
+    PluginError,
+    Plugins,
+    RegisterLayer,
+    attempts_of,
+    hookimpl,
+)
 from conductor_mw.parts import Usage
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 from tests.kit import conductor
@@ -375,3 +389,67 @@ def test_a_call_refused_for_its_price_is_not_counted_as_made(way: Way) -> None:
     )
 
     assert ask(c, "hello", way=way).text == "one"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("calls", "answered"), [(4, 4), (5, 4)])
+def test_layers_may_add_the_calls_that_they_declare(calls: int, answered: int, way: Way) -> None:
+    # The outer layer asks again, and the inner one asks again each time: four calls of one attempt.
+    text = "agents: [{id: a}]\nrouting: {default: a}\nplugins: {outer: {}, inner: {again: %d}}\n"
+    plugins = Plugins.core()
+    plugins.add(Persistence(), "persistence")
+    a = Scripted("one")
+    c = Conductor.from_text(text % (calls - 3), plugins=plugins, agents={"a": a})
+
+    if calls > answered:
+        with pytest.raises(Failure, match="compiled to make at most 4 calls"):
+            ask(c, "hello", way=way)
+    else:
+        assert ask(c, "hello", way=way).text == "one"
+
+    assert len(a.asked) == answered
+
+
+@pytest.mark.parametrize("extra", [-1, True, "2"])
+def test_extra_calls_that_are_no_number_are_refused(extra: object) -> None:
+    class Offer:
+        @hookimpl
+        def conductor_layers(self, register: RegisterLayer) -> None:
+            register("again", type("Again", (Again,), {"extra_calls": extra}), rank=1)
+
+    plugins = Plugins.core()
+    plugins.add(Offer(), "offer")
+
+    with pytest.raises(PluginError) as caught:
+        Conductor.from_text(
+            "agents: [{id: a}]\nrouting: {default: a}\nplugins: {again: {}}\n",
+            plugins=plugins,
+            agents={"a": Scripted("one")},
+        )
+
+    assert caught.value.problem == f"extra_calls of layer 'again' is {extra!r}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """A layer that asks again, and says that it does so once."""
+
+    extra_calls: ClassVar[int] = 1
+
+    again: int = 1
+
+    async def around_attempt(
+        self, attempt: Attempted, proceed: Callable[[Attempted], Parts]
+    ) -> Parts:
+        for _ in range(self.again):
+            async for _ in proceed(attempt):
+                pass
+        async for part in proceed(attempt):
+            yield part
+
+
+class Persistence:
+    @hookimpl
+    def conductor_layers(self, register: RegisterLayer) -> None:
+        register("outer", Again, rank=1)
+        register("inner", Again, rank=2)
