@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from functools import cached_property
 from math import isfinite
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+from uuid import UUID
 
 from .errors import RequestError, nearest
 from .flows.agent import AskAgent
@@ -16,6 +19,13 @@ if TYPE_CHECKING:
     from .policy import Policy
     from .rules import Passed
     from .signals import Facts
+
+
+T = TypeVar("T")
+
+_DEEPEST: Final = 32
+_MOST_VALUES: Final = 10_000
+_SHORT: Final = (date, time, timedelta, Decimal, UUID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +125,14 @@ class Decision:
 
     def _shown(self, name: str) -> object:
         value = self._facts[name]
+        if self._policy.signals[name].content and isinstance(value, Sized):
+            return {"length": len(value)}
         if isinstance(value, Mapping):
             # The app may put anything into metadata; a record keeps what conditions name.
             items = cast("Mapping[object, object]", value).items()
-            return {key: _plain(one) for key, one in items if key in self._named_keys}
-        if self._policy.signals[name].content and isinstance(value, str):
-            return {"length": len(value)}
-        return _plain(value)
+            named = {key: one for key, one in items if key in self._named_keys}
+            return _Plain()(named)
+        return _Plain()(value)
 
 
 class ForcedDecision(Decision):
@@ -174,14 +185,42 @@ def _keys(canonical: object) -> Iterator[str]:
             waiting.extend(inner)
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        items = cast("Mapping[object, object]", value).items()
-        return {str(key): _plain(one) for key, one in items}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in cast("Sequence[object]", value)]
-    if isinstance(value, float) and not isfinite(value):
-        return str(value)  # JSON has no infinity, and a record must be readable everywhere
-    if value is None or isinstance(value, (bool, int, float, str)):
+class _Plain:
+    """Gives values as plain JSON. The app may put anything into metadata, so it has an end."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = _MOST_VALUES
+
+    def __call__(self, value: object, depth: int = 0) -> object:
+        self._left -= 1
+        if not isinstance(value, (Mapping, list, tuple)):
+            return _leaf(value)
+        if depth >= _DEEPEST:
+            return f"(nested deeper than {_DEEPEST})"
+        if isinstance(value, Mapping):
+            items = cast("Mapping[object, object]", value).items()
+            # A key may be a tuple that is nested as well.
+            return {
+                str(self(key, _DEEPEST)): self(one, depth + 1) for key, one in self._some(items)
+            }
+        return [self(one, depth + 1) for one in self._some(cast("Sequence[object]", value))]
+
+    def _some(self, values: Iterable[T]) -> Iterator[T]:
+        for value in values:
+            if self._left <= 0:
+                return
+            yield value
+
+
+def _leaf(value: object) -> object:
+    if value is None or isinstance(value, (bool, int, str)):
         return value
-    return repr(value)[:200]
+    if isinstance(value, float):
+        # JSON has no infinity, and a record must be readable everywhere.
+        return value if isfinite(value) else str(value)
+    if isinstance(value, _SHORT):
+        return repr(value)
+    # What an app's own object says of itself may be long, private or an error.
+    return f"<{type(value).__name__}>"

@@ -227,6 +227,11 @@ def to_request(
         return Request(native, CHAT, stream=stream)
     if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - the caller may not have type-checked
         raise RequestError(f"must be a mapping, not {_kind(metadata)}", where="metadata")
+    for key in metadata:
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+            raise RequestError(
+                f"its keys must be strings, and one is of type {_kind(key)}", where="metadata"
+            )
     return Request(native, CHAT, metadata, stream)
 
 
