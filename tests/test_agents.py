@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 
 import pytest
 
 from conductor_mw import ConductorError, Failure, Part, PolicyError, Request, Usage
+from conductor_mw.errors import ColourError
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask
 from tests.kit import ONE, conductor
 
@@ -91,6 +93,24 @@ def test_a_callable_of_any_shape_answers(shape: Callable[..., object], way: Way)
 @pytest.mark.parametrize("shape", ASYNC_SHAPES)
 def test_an_async_callable_of_any_shape_answers(shape: Callable[..., object], way: Way) -> None:
     assert ask(conductor(a=shape), "hello", way=way).text == "heard hello"
+
+
+@pytest.mark.parametrize("way", ["call", "stream"])
+def test_a_hidden_coroutine_is_refused_to_a_sync_caller_and_ended(way: Way) -> None:
+    begun: list[Coroutine[object, object, str]] = []
+
+    def hidden(request: Request) -> object:
+        begun.append(coroutine(request))
+        return begun[0]
+
+    with pytest.raises(ColourError) as caught:
+        ask(conductor(ONE, a=hidden), "you", way=way)
+
+    assert str(caught.value) == (
+        "agent 'a' is async and was asked by a sync caller\n"
+        "  Call acall or astream, or bind a sync function."
+    )
+    assert inspect.getcoroutinestate(begun[0]) == inspect.CORO_CLOSED
 
 
 @pytest.mark.parametrize("way", WAYS)

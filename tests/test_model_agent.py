@@ -253,6 +253,18 @@ def test_a_key_that_is_not_set_is_a_failure_without_a_call(
     assert provider.asked == []
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_an_address_that_is_not_set_is_no_matter_of_the_key(way: Way) -> None:
+    nowhere = Provider()
+    nowhere.url = "'${env:TEST_ADDRESS_UNSET}'"
+
+    with pytest.raises(Failure) as caught:
+        ask(conductor(nowhere), "Hello", way=way)
+
+    assert caught.value.kind == "invalid_request"
+    assert str(caught.value) == "agent 'a': the environment variable TEST_ADDRESS_UNSET is not set"
+
+
 @pytest.mark.usefixtures("provider")
 def test_a_provider_that_is_not_there_is_a_connection_failure() -> None:
     nobody = Provider()

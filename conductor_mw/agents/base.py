@@ -122,5 +122,5 @@ class AgentOptions(BaseModel, ABC):
         """Give a speaker for this agent.
 
         Raises:
-            PolicyError: the agent cannot be reached from here, for example without its extra.
+            ConductorError: the agent cannot be reached from here, for example without its extra.
         """

@@ -63,7 +63,7 @@ class Bound:
         request = attempt.request
         found: object = await Io(lambda: self.function(request))
         if inspect.isawaitable(found):
-            found = await Io(_refuse(self.id), aio=lambda: cast("Awaitable[Any]", found))
+            found = await Io(_refuse(self.id, found), aio=lambda: cast("Awaitable[Any]", found))
         if isinstance(found, AsyncIterator):
             later = cast("AsyncIterator[Any]", found)
             awaited: Open[Any] = Open(_refuse(self.id), aio=lambda: later)
@@ -106,8 +106,10 @@ async def _called(function: Callable[[Request], Any], request: Request) -> Any:
     return await found if inspect.isawaitable(found) else found
 
 
-def _refuse(agent: str) -> Callable[[], Any]:
+def _refuse(agent: str, begun: object = None) -> Callable[[], Any]:
     def refuse() -> Any:
+        if inspect.iscoroutine(begun):
+            begun.close()  # else Python warns, later and elsewhere, that nobody awaited it
         raise ColourError(
             f"agent {agent!r} is async and was asked by a sync caller",
             mend="Call acall or astream, or bind a sync function.",

@@ -125,7 +125,7 @@ class Model:
         for name in ("base_url", "api_key"):
             value = getattr(self.options, name)
             if value is not None:
-                call[name] = _resolved(value, self.id)
+                call[name] = _resolved(value, self.id, name)
         return call
 
 
@@ -153,14 +153,14 @@ async def _aopen(call: dict[str, Any]) -> AsyncIterator[Any]:
     return cast("AsyncIterator[Any]", await _litellm().acompletion(**call))
 
 
-def _resolved(value: str, agent: str) -> str:
+def _resolved(value: str, agent: str, name: str) -> str:
     found = _FROM_ENVIRONMENT.fullmatch(value)
     if found is None:
         return value
     secret = os.environ.get(found[1])
     if not secret:
         raise Failure(
-            "auth",
+            "auth" if name == "api_key" else "invalid_request",
             f"agent {agent!r}: the environment variable {found[1]} is not set",
             agent=agent,
         )

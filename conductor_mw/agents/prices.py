@@ -54,7 +54,10 @@ def list_price(model: str) -> ListPrice | None:
 
 
 def forget() -> None:
-    """Read the list again when it is next needed."""
+    """Read the list again when it is next needed.
+
+    For a process in which LiteLLM was installed or replaced meanwhile: a notebook, or a test.
+    """
     _table.cache_clear()
 
 
