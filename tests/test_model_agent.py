@@ -492,3 +492,11 @@ def test_the_first_call_imports_litellm_beside_the_event_loop(tmp_path: Path) ->
     )
 
     assert (ran.stdout.splitlines(), ran.stderr) == (["Hello from the fake.", "False"], "")
+
+
+def test_an_app_inside_litellm_may_keep_the_inner_call_out_of_its_log(provider: Provider) -> None:
+    parameters: dict[str, object] = {"no-log": True}
+
+    ask(conductor(provider), "Hello", way="call", **parameters)
+
+    assert "no-log" not in provider.asked[0]

@@ -30,6 +30,7 @@ FROM_REQUESTS: Final = frozenset(
         "min_p",
         "modalities",
         "n",
+        "no-log",  # an app inside LiteLLM logs the outer call, and should not log this one too
         "parallel_tool_calls",
         "prediction",
         "presence_penalty",
