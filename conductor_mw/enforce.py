@@ -52,8 +52,12 @@ def dearest(agent: Agent, request: Request) -> Money | str:
     answers = _answers(request)
     if answers is None:
         return "its number of answers is unknown (n and best_of are whole numbers from 1)"
+    media = request.lens.weight(request.native).media
+    if media and agent.max_media_tokens is None:
+        return "what its media cost is unknown (set max_media_tokens)"
     # A byte-level tokenizer never makes more tokens than there are bytes.
-    return agent.price.cost(Usage(input_tokens=request.size, output_tokens=ceiling * answers))
+    read = request.size + media * (agent.max_media_tokens or 0)
+    return agent.price.cost(Usage(input_tokens=read, output_tokens=ceiling * answers))
 
 
 def output_ceiling(agent: Agent, request: Request) -> int | None:

@@ -256,6 +256,47 @@ def test_the_callers_max_tokens_bounds_the_worst_case(way: Way) -> None:
     assert ask(c, "hello", way=way, target="b", max_tokens=50).text == "one"
 
 
+IMAGE = [
+    {
+        "role": "user",
+        "content": [{"type": "image_url", "image_url": {"url": "https://x.test/i.png"}}],
+    }
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_media_of_unknown_cost_are_not_sent_under_a_dollar_limit(way: Way) -> None:
+    a = Scripted("one")
+    c = conductor(AT_MOST.format(limit="{dollars: 1}"), a=a)
+
+    with pytest.raises(Failure) as caught:
+        ask(c, IMAGE, way=way)
+
+    assert str(caught.value) == (
+        "agent 'a' was not asked: what its media cost is unknown (set max_media_tokens) "
+        "and the policy allows at most $1.00"
+    )
+    assert a.asked == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("dollars", "asked"), [("0.0012", 0), ("0.0015", 1)])
+def test_media_count_at_their_most(dollars: str, asked: int, way: Way) -> None:
+    text = AT_MOST.format(limit=f"{{dollars: {dollars}}}").replace(
+        "max_output_tokens: 100", "max_output_tokens: 100, max_media_tokens: 1000"
+    )
+    a = Scripted("one")
+    c = conductor(text, a=a)
+
+    if asked:
+        ask(c, IMAGE, way=way)
+    else:
+        with pytest.raises(Failure, match="it could cost"):
+            ask(c, IMAGE, way=way)
+
+    assert len(a.asked) == asked
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_seconds_at_most_are_a_deadline(way: Way) -> None:
     c = conductor(AT_MOST.format(limit="{seconds: 2}"), a=Scripted(9.0, "late"))

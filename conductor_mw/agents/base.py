@@ -71,6 +71,7 @@ class Agent:
         parameters: parameters set on every call.
         price: what its tokens cost, or None where unknown.
         max_output_tokens: the most it can answer, or None where unknown.
+        max_media_tokens: the most that one image, sound or file costs it, or None where unknown.
         timeouts: how long it may take.
         retry: how often it is asked again.
         fingerprint: hash of everything that shapes its answers; a cache key uses it.
@@ -85,6 +86,7 @@ class Agent:
     price: Price | None = None
     price_source: str = "unknown"
     max_output_tokens: int | None = None
+    max_media_tokens: int | None = None
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
     fingerprint: str = ""

@@ -91,6 +91,7 @@ def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         parameters=entry.parameters,
         price=price,
         price_source=source,
+        max_media_tokens=entry.max_media_tokens,
         max_output_tokens=entry.max_output_tokens or (listed.max_output_tokens if listed else None),
         timeouts=_timeouts(entry),
         retry=_retry(entry),

@@ -110,6 +110,9 @@ class AgentEntry(Entry):
         None, description="how often it is asked again"
     )
     max_output_tokens: int | None = Field(None, ge=1, description="the most it can answer")
+    max_media_tokens: int | None = Field(
+        None, ge=1, description="the most tokens that one image, sound or file costs it"
+    )
     base_url: str | None = Field(None, description="another address of the provider's API")
     api_key: str | None = Field(None, description="`${env:NAME}`; never the key itself")
     via: str | None = Field(None, description="`direct`, the only way there is so far")

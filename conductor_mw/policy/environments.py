@@ -10,7 +10,7 @@ from conductor_mw.policy.tree import Series, Sources, Table
 from conductor_mw.policy.validation import shown
 
 _COMMON: Final = frozenset(AgentEntry.model_fields)
-_OF_THE_MODEL: Final = ("price", "max_output_tokens", "base_url", "api_key")
+_OF_THE_MODEL: Final = ("price", "max_output_tokens", "max_media_tokens", "base_url", "api_key")
 """What belongs to the model that answers; another model does not inherit it."""
 
 

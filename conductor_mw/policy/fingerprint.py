@@ -43,6 +43,7 @@ def agent_fingerprint(agent: Agent) -> str:
             "prompt": agent.prompt,
             "parameters": agent.parameters,
             "max_output_tokens": agent.max_output_tokens,
+            "max_media_tokens": agent.max_media_tokens,
         }
     )
 

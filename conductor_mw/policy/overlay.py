@@ -257,7 +257,12 @@ def _longest(below: Any, over: Any) -> str:
     return ""
 
 
-_NARROWS: Final = {"timeout": _timeout, "retry": _retry, "max_output_tokens": _longest}
+_NARROWS: Final = {
+    "timeout": _timeout,
+    "retry": _retry,
+    "max_output_tokens": _longest,
+    "max_media_tokens": _longest,
+}
 
 
 def _shorter(after: Any, before: Any) -> bool:
