@@ -114,13 +114,20 @@ class ChatLens:
         for at, message in enumerate(messages):
             _role(message, at)
             content = _field(message, "content")
-            text, kinds = (content, ()) if isinstance(content, str) else _read(content, at)
-            size += utf8_length(text)
-            media += len(kinds)
-            for where, call in _calls(message, at):
-                size += utf8_length(flat_text(call, where))
-        for where, tool in _tools(native):
-            size += utf8_length(flat_text(tool, where))
+            if type(content) is str:
+                size += len(content) if content.isascii() else utf8_length(content)
+            else:
+                text, kinds = _read(content, at)
+                size += utf8_length(text)
+                media += len(kinds)
+            # Most messages call nothing, and this runs for every decision that counts tokens.
+            if not _plain(message):
+                for where, call in _calls(message, at):
+                    size += utf8_length(flat_text(call, where))
+        payload = _payload(native)
+        if "tools" in payload or "functions" in payload:
+            for where, tool in _tools(native):
+                size += utf8_length(flat_text(tool, where))
         return Weight(size, len(messages), media)
 
     def with_system(self, native: object, prompt: str) -> object:
@@ -257,6 +264,11 @@ def _field(message: object, name: str) -> object:
     if type(message) is dict or isinstance(message, Mapping):
         return cast("Mapping[str, object]", message).get(name)
     return getattr(message, name, None)
+
+
+def _plain(message: object) -> bool:
+    """Whether a message is a mapping that calls no tool."""
+    return type(message) is dict and "tool_calls" not in message and "function_call" not in message
 
 
 def _role(message: object, position: int) -> str:
