@@ -28,17 +28,19 @@ class Message:
 
 
 class Weight(NamedTuple):
-    """How heavy a request is, for estimating its tokens.
+    """How heavy a request is; what is counted often is counted here, in one walk.
 
     Attributes:
         size: UTF-8 bytes of every text that `Lens.pieces` gives.
         messages: how many messages there are.
         media: how many images, sounds and files they hold.
+        turns: how many of the messages are the user's.
     """
 
     size: int
     messages: int
     media: int
+    turns: int
 
 
 class Lens(Protocol):
@@ -73,7 +75,7 @@ class Lens(Protocol):
         ...
 
     def weight(self, native: object) -> Weight:
-        """Give the request's weight; every decision that reads `input.tokens` asks for it."""
+        """Give the request's weight; `input.tokens` and `input.turns` ask for it."""
         ...
 
     def with_system(self, native: object, prompt: str) -> object:

@@ -110,9 +110,9 @@ class ChatLens:
     def weight(self, native: object) -> Weight:
         """Give the request's weight, in one walk over the messages."""
         messages = _messages(native)
-        size = media = 0
+        size = media = turns = 0
         for at, message in enumerate(messages):
-            _role(message, at)
+            turns += _role(message, at) == "user"
             content = _field(message, "content")
             if type(content) is str:
                 size += len(content) if content.isascii() else utf8_length(content)
@@ -128,7 +128,7 @@ class ChatLens:
         if "tools" in payload or "functions" in payload:
             for where, tool in _tools(native):
                 size += utf8_length(flat_text(tool, where))
-        return Weight(size, len(messages), media)
+        return Weight(size, len(messages), media, turns)
 
     def with_system(self, native: object, prompt: str) -> object:
         """Give a payload that this prompt leads; the app's own system message stays after it."""

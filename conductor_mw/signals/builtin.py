@@ -134,7 +134,7 @@ def _of_agent(agent: str) -> tuple[Signal, ...]:
 
 
 def _turns(facts: Facts) -> int:
-    return sum(message.role == "user" for message in facts.request.messages)
+    return facts.request.lens.weight(facts.request.native).turns
 
 
 def _chars(facts: Facts) -> int:

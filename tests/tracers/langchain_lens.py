@@ -115,8 +115,12 @@ class LangChainLens:
 
     def weight(self, native: object) -> Weight:
         messages = self.messages(native)
-        media = sum(len(message.media) for message in messages)
-        return Weight(sum(len(text.encode()) for text in self.pieces(native)), len(messages), media)
+        return Weight(
+            sum(len(text.encode()) for text in self.pieces(native)),
+            len(messages),
+            sum(len(message.media) for message in messages),
+            sum(message.role == "user" for message in messages),
+        )
 
     def usage_after(self, so_far: Usage, report: Usage) -> Usage:
         return so_far + report  # LangChain's chunks report what they add
