@@ -61,7 +61,7 @@ class _Broken(AgentOptions):
 
     def connect(self, agent: Agent) -> Any:
         """Refuse."""
-        raise NotImplementedError(agent.id)
+        raise AssertionError(f"a refused policy asked for {agent.id!r}")
 
 
 def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:

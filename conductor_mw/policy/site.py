@@ -228,7 +228,7 @@ class _Nobody:
 
     def answer(self, request: object, at: object) -> NoReturn:
         """Refuse."""
-        raise NotImplementedError
+        raise AssertionError("a refused policy was run")
 
 
 _STAND_IN: Final = cast("Flow", _Nobody())
