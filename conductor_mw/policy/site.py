@@ -228,7 +228,7 @@ class _Nobody:
 
     def answer(self, request: object, at: object) -> NoReturn:
         """Refuse."""
-        raise AssertionError("a refused policy was run")
+        raise AssertionError(f"a refused policy was run: {request!r} at {at!r}")
 
 
 _STAND_IN: Final = cast("Flow", _Nobody())
