@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING, Any, Final
@@ -14,13 +13,14 @@ from . import plugins as plugin_registry
 from . import policy as policies
 from .answer import Answer, AsyncPartStream, PartStream, answer_of
 from .clock import Clock, SystemClock
+from .commitment import Commitments
 from .connect import connect_agents
 from .decide import Decision, ForcedDecision, decide
-from .errors import ConductorError, RequestError
+from .errors import ConductorError
 from .events import Event, EventName
 from .layers import Setting, build_layers
-from .lenses.chat import to_request
 from .live import Board
+from .prompt import Prompt, request_of
 from .reload import Watch
 from .request import Request
 from .run import Run, Runtime
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from .plugins import Plugins
     from .policy import Policy
     from .stores.base import Store
-
-Prompt = str | Sequence[Mapping[str, Any]] | Request
-"""A text, OpenAI-style messages, or a request that an integration made."""
 
 _DEFAULT_STORE: Final = "memory://"
 
@@ -69,6 +66,7 @@ class Conductor:
         reload_every: float | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
+        commitment_key: bytes | None = None,
     ) -> None:
         """Load a policy and connect its agents.
 
@@ -85,6 +83,8 @@ class Conductor:
                 when it is good. An app that gives nothing calls `reload()` itself.
             clock: what time it is; the computer's clock by default.
             seed: makes chance repeatable.
+            commitment_key: a secret; with it decisions and events carry an HMAC of the user's text
+                beside its length, without it the length only.
 
         Raises:
             PolicyError: the policy cannot be used as written.
@@ -100,6 +100,7 @@ class Conductor:
         # The system's chance is another one in every process, also after a fork.
         self._dice = SystemRandom() if seed is None else Random(seed)
         self._board = Board()
+        self._commitments = Commitments(commitment_key)
         self._stores: dict[str, Store] = {}
         self._lock = threading.Lock()
         self._store_lock = threading.Lock()
@@ -156,8 +157,8 @@ class Conductor:
             EvaluationError: a condition could not be evaluated.
         """
         runtime = self._current()
-        request = self._request(prompt, metadata, tools, parameters, stream=False)
-        return decide(runtime.policy, self._facts(runtime, request))
+        request = request_of(prompt, metadata, tools, parameters, stream=False)
+        return decide(runtime.policy, self._facts(runtime, request), self._commitments)
 
     def call(
         self,
@@ -299,7 +300,9 @@ class Conductor:
             facts,
             started,
             deadline=None if shortest is None else started.monotonic + shortest,
-            decision=None if target is None else ForcedDecision(runtime.policy, facts, target),
+            decision=None
+            if target is None
+            else ForcedDecision(runtime.policy, facts, target, self._commitments),
         )
 
     def _begin(
@@ -313,31 +316,8 @@ class Conductor:
         target: str | None,
         stream: bool,
     ) -> Run:
-        request = self._request(prompt, metadata, tools, parameters, stream=stream)
+        request = request_of(prompt, metadata, tools, parameters, stream=stream)
         return self.begin(request, deadline=deadline, target=target)
-
-    def _request(
-        self,
-        prompt: Prompt,
-        metadata: Mapping[str, object] | None,
-        tools: Sequence[Mapping[str, Any]] | None,
-        parameters: Mapping[str, object],
-        *,
-        stream: bool,
-    ) -> Request:
-        if isinstance(prompt, Request):
-            beside = [
-                *(["metadata"] if metadata else []), *(["tools"] if tools else []), *parameters,
-            ]  # fmt: skip
-            if beside:
-                raise RequestError(
-                    "a Request carries its own metadata, tools and parameters",
-                    mend=f"Put {', '.join(beside)} into the Request.",
-                )
-            return prompt if prompt.stream == stream else replace(prompt, stream=stream)
-        return to_request(
-            prompt, metadata=metadata or {}, tools=tools, stream=stream, parameters=parameters
-        )
 
     def _facts(self, runtime: Runtime, request: Request) -> Facts:
         policy = runtime.policy
@@ -377,6 +357,7 @@ class Conductor:
             layers.around_attempt,
             self._plugins.observers(),
             layers.most_calls,
+            self._commitments,
         )
 
     def _store(self, address: str | None) -> Store:

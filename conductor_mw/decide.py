@@ -11,6 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 from uuid import UUID
 
+from .commitment import LENGTHS_ONLY, Commitments
 from .errors import RequestError, nearest
 from .flows.agent import AskAgent
 
@@ -47,8 +48,11 @@ class Decision:
         fingerprint: the policy that decided.
     """
 
-    def __init__(self, policy: Policy, facts: Facts, index: int) -> None:
+    def __init__(
+        self, policy: Policy, facts: Facts, index: int, commitments: Commitments = LENGTHS_ONLY
+    ) -> None:
         self._policy = policy
+        self._commitments = commitments
         self._facts = facts
         self._index = index
         self.fingerprint = policy.fingerprint
@@ -126,6 +130,8 @@ class Decision:
     def _shown(self, name: str) -> object:
         value = self._facts[name]
         if self._policy.signals[name].content and isinstance(value, Sized):
+            if isinstance(value, str):
+                return self._commitments.stand_for(value)
             return {"length": len(value)}
         if isinstance(value, Mapping):
             # The app may put anything into metadata; a record keeps what conditions name.
@@ -138,8 +144,10 @@ class Decision:
 class ForcedDecision(Decision):
     """The record of a request whose caller named the target. Guarantees hold all the same."""
 
-    def __init__(self, policy: Policy, facts: Facts, target: str) -> None:
-        super().__init__(policy, facts, -1)
+    def __init__(
+        self, policy: Policy, facts: Facts, target: str, commitments: Commitments = LENGTHS_ONLY
+    ) -> None:
+        super().__init__(policy, facts, -1, commitments)
         self.target = target
         if target in policy.agents:
             self._flow: Flow = AskAgent(policy.agents[target])
@@ -164,13 +172,18 @@ class ForcedDecision(Decision):
         return ()
 
 
-def decide(policy: Policy, facts: Facts) -> Decision:
+def decide(policy: Policy, facts: Facts, commitments: Commitments = LENGTHS_ONLY) -> Decision:
     """Give the decision of a policy about a request.
+
+    Args:
+        policy: the compiled policy.
+        facts: the request's signals.
+        commitments: make what the decision's record holds instead of the user's text.
 
     Raises:
         EvaluationError: a condition could not be evaluated and its rule says `on_error: fail`.
     """
-    return Decision(policy, facts, policy.table.first(facts))
+    return Decision(policy, facts, policy.table.first(facts), commitments)
 
 
 def _keys(canonical: object) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from .attempts import Attempted
+from .commitment import LENGTHS_ONLY, Commitments
 from .decide import Decision, decide
 from .effects import Instant, Now
 from .enforce import bounded, dearest, forbidden_agents
@@ -42,6 +43,7 @@ class Runtime:
         observers: every `conductor_event` implementation.
         board: what live signals read.
         most_calls: the most calls that the layers may make of one attempt.
+        commitments: make what events and decisions hold instead of the user's text.
     """
 
     policy: Policy
@@ -51,6 +53,7 @@ class Runtime:
     attempt_layers: Sequence[Around[Attempted]] = ()
     observers: Sequence[Callable[[Event], None]] = ()
     most_calls: int = 1
+    commitments: Commitments = LENGTHS_ONLY
 
 
 class Run:
@@ -124,7 +127,7 @@ class Run:
     def decide(self) -> Decision:
         """Decide, once; later calls give the same decision."""
         if self.decision is None:
-            self.decision = decide(self.policy, self.facts)
+            self.decision = decide(self.policy, self.facts, self.runtime.commitments)
         return self.decision
 
     def refuse_forbidden(self, agent: Agent) -> None:
@@ -228,7 +231,9 @@ def _violation(agent: Agent, problem: str) -> Failure:
 
 async def _route(run: Run) -> AsyncGenerator[Part, None]:
     """Decide, run the target, and name the first failure where nobody answered."""
-    await run.tell("run_started", metadata=sorted(run.request.metadata))
+    if run.runtime.observers:
+        text = run.runtime.commitments.stand_for(run.request.text)
+        await run.tell("run_started", metadata=sorted(run.request.metadata), text=text)
     failed: BaseException | None = None
     try:
         decision = run.decide()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 from conductor_mw import (
     Conductor,
     ConductorError,
+    Event,
     Money,
     Part,
+    Plugins,
     PolicyError,
     Request,
     RequestError,
     Usage,
+    hookimpl,
 )
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask
 from tests.kit import conductor
@@ -56,6 +60,31 @@ def test_a_decision_is_plain_json_without_the_users_text(shop: Conductor) -> Non
     assert json.loads(json.dumps(record)) == record
     assert "secret" not in json.dumps(record)
     assert sorted(record) == ["fingerprint", "passed_over", "rule", "signals", "target"]
+
+
+def test_with_a_key_a_decision_and_events_commit_to_the_text() -> None:
+    events: list[Event] = []
+
+    class Observer:
+        @hookimpl
+        def conductor_event(self, event: Event) -> None:
+            events.append(event)
+
+    plugins = Plugins.core()
+    plugins.add(Observer(), "observer")
+    one, same, other = (
+        Conductor.from_text(POLICY, commitment_key=key, plugins=plugins)
+        for key in (b"a key", b"a key", b"another")
+    )
+
+    records = [c.decide("secret?").signals["input.text"] for c in (one, same, other)]
+    one.call("secret?")
+
+    expected = hmac.new(b"a key", b"secret?", "sha256").hexdigest()
+    assert records[0] == records[1] == {"length": 7, "commitment": expected}
+    assert records[2] != records[0]
+    assert events[0].data["text"] == records[0]
+    assert "secret" not in repr(events)
 
 
 def test_a_decision_holds_only_the_metadata_that_conditions_name() -> None:

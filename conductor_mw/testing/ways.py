@@ -8,8 +8,9 @@ from contextlib import aclosing, closing
 from typing import Any, Final, Literal
 
 from conductor_mw.answer import Answer
-from conductor_mw.conductor import Conductor, Prompt
+from conductor_mw.conductor import Conductor
 from conductor_mw.parts import Part
+from conductor_mw.prompt import Prompt
 
 Colour = Literal["sync", "async"]
 Way = Literal["call", "acall", "stream", "astream"]
