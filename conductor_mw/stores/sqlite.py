@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from .base import SWEEP_EVERY
 
 _BUSY_MS: Final = 5000
 """How long a writer waits for another process's write, in milliseconds."""
+
+_AGAIN_MS: Final = 20
+"""How long between two tries where SQLite itself does not wait."""
 
 _SCHEMA: Final = """
 create table if not exists state (
@@ -43,7 +47,7 @@ class SqliteStore:
             raise _unusable(path, error) from error
         try:
             with self._connection() as connection:
-                connection.execute("pragma journal_mode = wal")
+                _write_ahead(connection)
                 connection.execute("pragma synchronous = full")
                 connection.execute(_SCHEMA)
         except sqlite3.Error as error:
@@ -132,6 +136,19 @@ class SqliteStore:
             if now is not None and self._writes % SWEEP_EVERY == 0:
                 connection.execute("delete from state where expires <= ?", (now,))
             connection.execute("commit")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # SQLite does not wait its busy time for this one: of two processes that open a new file at the
+    # same moment, the second is refused at once. So it is asked again, for as long.
+    for _ in range(_BUSY_MS // _AGAIN_MS):
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError:
+            time.sleep(_AGAIN_MS / 1000)
+        else:
+            return
+    connection.execute("pragma journal_mode = wal")
 
 
 def _unusable(path: Path, error: Exception) -> ConductorError:
