@@ -93,7 +93,7 @@ class Tally:
     """Counts one attempt while a driver carries it out; both drivers count the same way."""
 
     __slots__ = (
-        "_finish", "_first", "_last", "_reported", "_started", "_usage", "agent", "attempt",
+        "_finish", "_first", "_reported", "_started", "_usage", "agent", "attempt",
         "outcome",
     )  # fmt: skip
 
@@ -103,7 +103,6 @@ class Tally:
         self.outcome: Outcome | None = None
         self._started = now
         self._first: float | None = None
-        self._last = now
         self._usage = _NO_USAGE
         self._reported = False
         self._finish: Finish = ""
@@ -135,7 +134,6 @@ class Tally:
 
     def part(self, part: Part, now: float) -> None:
         """Count a part."""
-        self._last = now
         if self._first is None and part.speaks:
             self._first = now
         if part.usage is not None:

@@ -244,7 +244,7 @@ async def _route(run: Run) -> AsyncGenerator[Part, None]:
     except Failure as failure:
         failed = _primary(run, failure)
         raise failed from failed.__cause__
-    except Exception as error:
+    except Exception as error:  # only to attach the attempts; it goes on as it was raised
         failed = error
         _attach(error, run)
         raise

@@ -84,7 +84,7 @@ class Commands(click.Group):
                 stream.reconfigure(errors="replace")
         try:
             result = super().main(args, *more, **options)
-        except Exception as error:
+        except Exception as error:  # told in one line, and the exit code says that it failed
             if os.environ.get(TRACEBACK):
                 raise
             sys.exit(_told(error))

@@ -82,7 +82,7 @@ class AskAgent:
                 finish = "stop"
             except Failure as error:
                 failure = fault = error
-            except Exception as error:
+            except Exception as error:  # only to record it; it goes on as it was raised
                 fault = error
                 raise
             finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -102,17 +101,3 @@ class Site(Protocol):
     def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:
         """Refuse the policy: raise a `PolicyError` that points at this place."""
         ...
-
-
-def leaves(flow: Flow) -> Iterator[Flow]:
-    """Give every node without children below a flow, each once however often it is shared."""
-    seen: set[int] = set()
-    waiting = [flow]
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if not node.children:
-            yield node
-        waiting.extend(child for _, child in reversed(node.children))

@@ -103,8 +103,6 @@ METHODS: Final = ("contains", "startsWith", "endsWith", "matches")
 MACROS: Final = ("all", "exists", "exists_one", "filter", "map")
 """Methods of a list or map that name a variable and read their argument once for each element."""
 
-NEGATED: Final = {"!": (_one_of("bool"), BOOL)}
-
 OUTSIDE: Final = {
     "uint": "uint",
     "bytes": "bytes",

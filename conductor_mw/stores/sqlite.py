@@ -129,7 +129,7 @@ class SqliteStore:
             connection.execute("begin immediate")
             try:
                 yield connection
-            except BaseException:
+            except BaseException:  # raised again, once nothing is half written
                 connection.execute("rollback")
                 raise
             self._writes += 1

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from conductor_mw.errors import Finding, Place, PolicyError
+from conductor_mw.errors import Finding, Place
 from conductor_mw.policy import Policy, Rule
 from conductor_mw.rules.analyse import always_true, never_true, shadowed
-
-from .load import load
 
 _MANY_CALLS: Final = 12
 """More calls than this for one request are hardly meant: retries and fallbacks multiply."""
@@ -40,19 +38,6 @@ def check(policy: Policy) -> tuple[Finding, ...]:
         *_calls(policy),
     ]
     return tuple(sorted(found))
-
-
-def check_file(path: str) -> tuple[Finding, ...]:
-    """Give what is wrong with a policy file, whether or not it compiles.
-
-    Raises:
-        ConductorError: the file cannot be read.
-    """
-    try:
-        policy = load(path)
-    except PolicyError as error:
-        return error.findings
-    return check(policy)
 
 
 def _compiler(policy: Policy, *, has_catch_all: bool) -> Iterator[Finding]:

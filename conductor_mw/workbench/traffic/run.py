@@ -126,7 +126,7 @@ class Stage:
                         part = await anext(parts)
                     except StopAsyncIteration:
                         break
-                    except Exception as raised:
+                    except Exception as raised:  # the summary counts it as a failed request
                         if _ends_everything(raised):
                             raise
                         error = raised
