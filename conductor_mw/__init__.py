@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .events import Event
     from .failures import classify
     from .flows.base import At, Flow, FlowOptions, Site, Target
+    from .gates import Gate, Verdict
     from .hookspecs import (
         AttemptLayer,
         RegisterAgent,
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
         RequestLayer,
         hookimpl,
     )
-    from .layers import Setting
     from .lenses.chat import ChatLens, to_request
     from .live import Board
     from .money import Money, Price
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from .request import Lens, Message, Request, Weight
     from .rules.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of
     from .run import Run, attempts_of
+    from .setting import Setting
     from .signals import AgentState, Facts, Signal
     from .stores.base import Store
 
@@ -95,11 +96,11 @@ _HOMES: Final = {
     "events": "Event",
     "failures": "classify",
     "flows.base": "At Flow FlowOptions Site Target",
+    "gates": "Gate Verdict",
     "hookspecs": (
         "AttemptLayer RegisterAgent RegisterFlow RegisterLayer RegisterSignal "
         "RegisterStore RequestLayer hookimpl"
     ),
-    "layers": "Setting",
     "live": "Board",
     "lenses.chat": "ChatLens to_request",
     "money": "Money Price",
@@ -109,6 +110,7 @@ _HOMES: Final = {
     "request": "Lens Message Request Weight",
     "rules.types": "BOOL DOUBLE DYN INT STRING Type list_of map_of",
     "run": "Run attempts_of",
+    "setting": "Setting",
     "signals": "AgentState Facts Signal",
     "stores.base": "Store",
 }
@@ -149,6 +151,7 @@ __all__ = [
     "Finish",
     "Flow",
     "FlowOptions",
+    "Gate",
     "Gather",
     "HostStream",
     "Instant",
@@ -197,6 +200,7 @@ __all__ = [
     "Type",
     "Unwind",
     "Usage",
+    "Verdict",
     "Wait",
     "Weight",
     "attempts_of",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .effects import Attempt, Close, Next
+from .effects import NO_TERMS, Attempt, Close, Next
 from .errors import Failure
 from .failures import classify, retry_after_of
 from .money import Money
-from .parts import Finish, Outcome, Part, Usage
+from .parts import Finish, Outcome, Part, Purpose, Usage
 
 if TYPE_CHECKING:
     from .agents.base import Agent
@@ -32,6 +33,8 @@ class Attempted:
         request: what is asked, the agent's prompt and parameters included.
         deadline: monotonic second at which it must be over, or None.
         visible: False where the caller must not see the answer while it streams.
+        purpose: what the answer is for: the caller's `answer`, a `candidate`, a `judge` ...
+        terms: what the step says beside the request; see `Attempt`.
     """
 
     __slots__ = (
@@ -40,8 +43,10 @@ class Attempted:
         "deadline",
         "number",
         "path",
+        "purpose",
         "request",
         "run",
+        "terms",
         "visible",
     )
 
@@ -55,6 +60,8 @@ class Attempted:
         *,
         deadline: float | None,
         visible: bool,
+        purpose: Purpose = "answer",
+        terms: Mapping[str, object] = NO_TERMS,
     ) -> None:
         self.run = run
         self.path = path
@@ -63,6 +70,8 @@ class Attempted:
         self.request = request
         self.deadline = deadline
         self.visible = visible
+        self.purpose: Purpose = purpose
+        self.terms = terms
         self._ended: list[Outcome] = []
 
     @property
@@ -193,12 +202,16 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
         attempt.deadline,
         attempt.visible,
         attempt.number,
+        run.id,
+        attempt.terms,
     )
     try:
         while type(found := await Next(handle)) is Part:
             yield found
     finally:
         outcome = await Close(handle)
+        if attempt.purpose != "answer":
+            outcome = replace(outcome, purpose=attempt.purpose)
         run.settle_call(held, outcome)
         attempt.settle(outcome)
     error = outcome.error

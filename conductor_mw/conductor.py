@@ -18,15 +18,17 @@ from .connect import connect_agents
 from .decide import Decision, ForcedDecision, decide
 from .errors import ConductorError
 from .events import Event, EventName
-from .layers import Setting, build_layers
+from .layers import build_layers
 from .live import Board
 from .prompt import Prompt, request_of
 from .reload import Watch
 from .request import Request
 from .run import Run, Runtime
+from .setting import Setting
 from .signals import Facts
 
 if TYPE_CHECKING:
+    from .gates import Approvals
     from .plugins import Plugins
     from .policy import Policy
     from .stores.base import Store
@@ -67,6 +69,7 @@ class Conductor:
         clock: Clock | None = None,
         seed: int | None = None,
         commitment_key: bytes | None = None,
+        approvals: Approvals | None = None,
     ) -> None:
         """Load a policy and connect its agents.
 
@@ -85,6 +88,7 @@ class Conductor:
             seed: makes chance repeatable.
             commitment_key: a secret; with it decisions and events carry an HMAC of the user's text
                 beside its length, without it the length only.
+            approvals: asks people in the app's own way; the queue of the policy's store otherwise.
 
         Raises:
             PolicyError: the policy cannot be used as written.
@@ -101,6 +105,7 @@ class Conductor:
         self._dice = SystemRandom() if seed is None else Random(seed)
         self._board = Board()
         self._commitments = Commitments(commitment_key)
+        self._approvals = approvals
         self._stores: dict[str, Store] = {}
         self._lock = threading.Lock()
         self._store_lock = threading.Lock()
@@ -343,12 +348,13 @@ class Conductor:
         )
 
     def _prepared(self, policy: Policy) -> Runtime:
-        speakers = connect_agents(policy, self._plugins, self._bound, simulate=self._simulate)
-        host = drivers.Host(policy.agents, speakers, self._clock, self._dice)
         board = self._board.successor()
-        layers = build_layers(
-            Setting(policy, self._clock, board, lambda: self._store(policy.store))
+        setting = Setting(
+            policy, self._clock, board, lambda: self._store(policy.store), self._approvals
         )
+        speakers = connect_agents(setting, self._plugins, self._bound, simulate=self._simulate)
+        host = drivers.Host(policy.agents, speakers, self._clock, self._dice)
+        layers = build_layers(setting)
         return Runtime(
             policy,
             host,

@@ -14,16 +14,16 @@ from .parts import Parts
 if TYPE_CHECKING:
     from .effects import Attempt
     from .plugins import Plugins
-    from .policy import Policy
+    from .setting import Setting
 
 
 def connect_agents(
-    policy: Policy, plugins: Plugins, bound: Mapping[str, object], *, simulate: bool = False
+    setting: Setting, plugins: Plugins, bound: Mapping[str, object], *, simulate: bool = False
 ) -> Mapping[str, Speaker]:
     """Give a speaker for each agent.
 
     Args:
-        policy: the compiled policy.
+        setting: the compiled policy and what surrounds it.
         plugins: knows the kinds of agents.
         bound: the host app's objects, by agent id.
         simulate: whether every agent that is not bound is simulated instead of called.
@@ -31,6 +31,7 @@ def connect_agents(
     Raises:
         ConductorError: an object is bound to an unknown agent, or no kind knows such objects.
     """
+    policy = setting.policy
     for name in bound:
         if name not in policy.agents:
             raise ConductorError(
@@ -39,20 +40,25 @@ def connect_agents(
                 mend=nearest(name, policy.agents),
             )
     return {
-        agent.id: _speaker(agent, plugins, bound, simulate=simulate)
+        agent.id: _speaker(agent, setting, plugins, bound, simulate=simulate)
         for agent in policy.agents.values()
     }
 
 
 def _speaker(
-    agent: Agent, plugins: Plugins, bound: Mapping[str, object], *, simulate: bool
+    agent: Agent,
+    setting: Setting,
+    plugins: Plugins,
+    bound: Mapping[str, object],
+    *,
+    simulate: bool,
 ) -> Speaker:
     if agent.id in bound:
         return _adapted(agent, plugins, bound[agent.id])
     if simulate and agent.kind != "simulated":
-        return SimulatedOptions().connect(agent)
+        return SimulatedOptions().connect(agent, setting)
     # Later, so that a policy can be checked and explained where its models cannot be reached.
-    return _Unconnected(agent)
+    return _Unconnected(agent, setting)
 
 
 def _adapted(agent: Agent, plugins: Plugins, bound: object) -> Speaker:
@@ -73,9 +79,10 @@ class _Unconnected:
     """Connects at the first call."""
 
     agent: Agent
+    setting: Setting
     speaker: Speaker | None = field(default=None)
 
     def answer(self, attempt: Attempt) -> Parts:
         if self.speaker is None:
-            self.speaker = self.agent.options.connect(self.agent)
+            self.speaker = self.agent.options.connect(self.agent, self.setting)
         return self.speaker.answer(attempt)

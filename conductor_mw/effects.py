@@ -8,15 +8,26 @@ Effects are data: comparable, printable, and therefore recordable.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Mapping,
+)
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 from .parts import Outcome, Part
 from .request import Request
 
 T = TypeVar("T")
+
+NO_TERMS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class Effect(Generic[T]):
@@ -39,6 +50,9 @@ class Attempt(Effect[object]):
         deadline: monotonic second at which the attempt must be over, or None.
         visible: False where the caller must not see the answer while it streams.
         number: 1 for the first try, 2 for the first retry.
+        run: the id of the run; with `path` it names the call for ever.
+        terms: what the step says beside the request, for agents that take it: a person's choices
+            and deadline, for example.
     """
 
     path: str
@@ -47,6 +61,8 @@ class Attempt(Effect[object]):
     deadline: float | None = None
     visible: bool = True
     number: int = 1
+    run: str = ""
+    terms: Mapping[str, object] = field(default_factory=lambda: NO_TERMS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .clock import Clock
 from .errors import PluginError
-from .live import Board
 
 if TYPE_CHECKING:
     from .attempts import Attempted
     from .onion import Around
-    from .policy import Policy
     from .run import Run
-    from .stores.base import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a layer may need when it is built, once for each policy that names it.
-
-    Attributes:
-        policy: the compiled policy.
-        clock: what time it is.
-        board: where live signals are told.
-        store: gives the store that the policy names, or one in memory.
-    """
-
-    policy: Policy
-    clock: Clock
-    board: Board
-    store: Callable[[], Store]
+    from .setting import Setting
 
 
 @dataclass(frozen=True, slots=True)

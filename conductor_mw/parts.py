@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from .errors import FailureKind
     from .money import Money
 
 Finish = Literal["", "stop", "length", "tool_calls", "refusal", "cut", "error"]
+Purpose = Literal[
+    "answer", "step", "candidate", "merge", "judge", "score", "signal", "summary", "undo", "shadow"
+]
+"""What an attempt's answer is for. Only an `answer` may be what the caller sees."""
+
+
+class Origin(NamedTuple):
+    """Who said something: the agent, and its step's stable place in the flow."""
+
+    agent: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What scorers and conditions found of an answer.
+
+    Attributes:
+        score: from 0 to 1, the lowest of `scores`; None where nothing scored it.
+        accepted: whether it met its `accept:`; None where there is none.
+        scores: every score by the name of its scorer.
+    """
+
+    score: float | None = None
+    accepted: bool | None = None
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +82,9 @@ class Part:
         finish: why the agent stopped, on the part that says so.
         native: the host's own chunk or answer, untouched.
         media: the kinds of what else was added, for example `("image",)`.
+        logprobs: log-probabilities of the tokens that were added, where the provider tells them.
+        origin: who says this and what follows, on the first part of an agent that speaks.
+        rating: what was found of the whole answer, on its last part.
     """
 
     text: str = ""
@@ -65,6 +94,9 @@ class Part:
     finish: Finish = ""
     native: object = None
     media: tuple[str, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    origin: Origin | None = None
+    rating: Rating | None = None
 
     @property
     def speaks(self) -> bool:
@@ -134,6 +166,7 @@ class Outcome:
         first_part: seconds until the caller could see something, or None.
         finish: why the agent stopped; `cut` where the caller stopped reading.
         visible: whether the caller may see this answer.
+        purpose: what the answer was for.
         by: the layer that answered instead of the agent, or an empty string.
         retry_after: seconds that the provider asked to wait, or None.
     """
@@ -150,5 +183,6 @@ class Outcome:
     first_part: float | None = None
     finish: Finish = ""
     visible: bool = True
+    purpose: Purpose = "answer"
     by: str = ""
     retry_after: float | None = None

@@ -20,12 +20,14 @@ from .live import Board
 from .money import Money
 from .onion import Around, onion
 from .parts import Outcome, Part, Parts, Usage
+from .signals.beside import Beside
 
 if TYPE_CHECKING:
     from .agents.base import Agent
     from .drivers import Host
     from .policy import Policy
     from .request import Request
+    from .rules import Expression
     from .signals import Facts
 
 _NOTHING = Money()
@@ -202,6 +204,25 @@ class Run:
                 if outcome.by and outcome.cost is not None:
                     self._taken += outcome.cost  # a layer that answered alone, but not for nothing
 
+    def outcomes_below(self, path: str) -> tuple[Outcome, ...]:
+        """Give the attempts so far of a step and of everything below it, oldest first."""
+        below = path + "/"
+        return tuple(one for one in self.outcomes if one.path == path or one.path.startswith(below))
+
+    async def evaluate(self, expression: Expression, known: Mapping[str, object], at: At) -> object:
+        """Give an expression's value over the request's signals and what steps gave.
+
+        Args:
+            expression: the compiled expression.
+            known: what holds beside the signals, by name.
+            at: where it is asked for.
+
+        Raises:
+            EvaluationError: it has no value.
+        """
+        del at
+        return expression.evaluate(Beside(self.facts, known) if known else self.facts)
+
     async def tell(self, name: EventName, path: str = "", attempt: int = 0, **data: object) -> None:
         """Tell every observer; costs nothing where there is none."""
         observers = self.runtime.observers
@@ -238,7 +259,9 @@ async def _route(run: Run) -> AsyncGenerator[Part, None]:
     try:
         decision = run.decide()
         await run.tell("decided", rule=decision.rule, target=decision.target)
-        async with aclosing(decision.flow.answer(run.request, At(run))) as parts:
+        async with aclosing(
+            decision.flow.answer(run.request, At(run, deadline=run.deadline))
+        ) as parts:
             async for part in parts:
                 yield part
     except Failure as failure:

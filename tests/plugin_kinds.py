@@ -15,6 +15,7 @@ from conductor_mw import (
     FlowOptions,
     Part,
     Request,
+    Setting,
     Site,
     Speaker,
     Target,
@@ -58,8 +59,8 @@ class Echo(AgentOptions):
 
     times: int = 1
 
-    def connect(self, agent: Agent) -> Speaker:
-        del agent
+    def connect(self, agent: Agent, setting: Setting) -> Speaker:
+        del agent, setting
         return EchoSpeaker(self.times)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conductor_mw.effects import Attempt
     from conductor_mw.money import Price
     from conductor_mw.parts import Parts
+    from conductor_mw.setting import Setting
 
 RETRIED: Final[frozenset[FailureKind]] = frozenset(
     {"timeout", "connection", "rate_limit", "server_error"}
@@ -120,8 +121,12 @@ class AgentOptions(BaseModel, ABC):
         return value
 
     @abstractmethod
-    def connect(self, agent: Agent) -> Speaker:
+    def connect(self, agent: Agent, setting: Setting) -> Speaker:
         """Give a speaker for this agent.
+
+        Args:
+            agent: the agent as the policy describes it.
+            setting: the policy, the clock and the store, for speakers that need them.
 
         Raises:
             ConductorError: the agent cannot be reached from here, for example without its extra.

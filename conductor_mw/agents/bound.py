@@ -21,13 +21,15 @@ from .base import Agent, AgentOptions, Speaker
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
+    from conductor_mw.setting import Setting
 
 
 class BoundOptions(AgentOptions):
     """An agent for which the app binds an object: `Conductor(..., agents={"id": object})`."""
 
-    def connect(self, agent: Agent) -> Speaker:
+    def connect(self, agent: Agent, setting: Setting) -> Speaker:
         """Refuse: an agent of this kind speaks only through what the app binds."""
+        del setting
         raise ConductorError(
             f"agent {agent.id!r} has neither a model nor anything else that could answer",
             mend=f"Write `model:` below it, or bind an object: "

@@ -22,6 +22,7 @@ from .parameters import check_request
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
+    from conductor_mw.setting import Setting
 
 _FROM_ENVIRONMENT: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]{0,127})\}")
 
@@ -44,12 +45,13 @@ class ModelOptions(AgentOptions):
         """`model: name` is the usual form."""
         return {"model": value} if isinstance(value, str) else value
 
-    def connect(self, agent: Agent) -> Speaker:
+    def connect(self, agent: Agent, setting: Setting) -> Speaker:
         """Give a speaker that calls LiteLLM.
 
         Raises:
             ConductorError: LiteLLM is not installed.
         """
+        del setting
         if find_spec("litellm") is None:
             raise ConductorError(
                 f"agent {agent.id!r} needs LiteLLM to reach {self.model!r}",

@@ -23,6 +23,7 @@ from .base import Agent, AgentOptions, Speaker
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
+    from conductor_mw.setting import Setting
 
 BYTES_PER_TOKEN = 4
 """A round figure for English (OpenAI's help centre gives the same); enough for a simulation."""
@@ -59,8 +60,9 @@ class SimulatedOptions(AgentOptions):
             raise ValueError("the shares of errors add up to more than 1")
         return self
 
-    def connect(self, agent: Agent) -> Speaker:
+    def connect(self, agent: Agent, setting: Setting) -> Speaker:
         """Give a speaker for this agent."""
+        del setting
         return Simulated(agent.id, self)
 
 

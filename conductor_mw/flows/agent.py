@@ -14,7 +14,7 @@ from conductor_mw.effects import Now, Random, Sleep
 from conductor_mw.errors import Failure
 from conductor_mw.money import Money
 from conductor_mw.onion import onion
-from conductor_mw.parts import Finish, Outcome, Part
+from conductor_mw.parts import Finish, Origin, Outcome, Part
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
@@ -59,8 +59,9 @@ class AskAgent:
             spoken = False
             silent: deque[Part] = deque()
             attempt = Attempted(
-                run, at.path, agent, number, request, deadline=run.deadline, visible=at.visible
-            )
+                run, at.path, agent, number, request, deadline=at.deadline, visible=at.visible,
+                purpose=at.purpose, terms=at.terms,
+            )  # fmt: skip
             await run.tell("attempt_started", at.path, number, agent=agent.id)
             failure: Failure | None = None
             fault: Exception | None = None
@@ -73,11 +74,15 @@ class AskAgent:
                     async for part in parts:
                         # What says nothing yet (a role, an id) waits for what does: should this
                         # try fail, the next one's answer must not begin with it.
-                        silent.append(part)
-                        if spoken or part.speaks:
+                        if spoken:
+                            yield part
+                        elif part.speaks:
                             spoken = True
                             while silent:
                                 yield silent.popleft()
+                            yield replace(part, origin=Origin(agent.id, at.path))
+                        else:
+                            silent.append(part)
                 _refuse_silence(attempt, spoken=spoken)
                 finish = "stop"
             except Failure as error:
@@ -115,7 +120,7 @@ class AskAgent:
             if failure.retry_after > retry.longest:
                 return False
             wait = max(wait, failure.retry_after)
-        deadline = at.run.deadline
+        deadline = at.deadline
         if deadline is not None and (await Now()).monotonic + wait >= deadline:
             return False
         await at.run.tell("retry", at.path, number, kind=failure.kind, wait=wait)
@@ -169,6 +174,7 @@ def _record(attempt: Attempted, fault: Exception | None, finish: Finish) -> Outc
                 cost=Money(),
                 finish="error" if fault else finish,
                 visible=attempt.visible,
+                purpose=attempt.purpose,
             )
         )
     attempt.run.record(recorded)

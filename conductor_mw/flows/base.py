@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
+
+from conductor_mw.effects import NO_TERMS
+from conductor_mw.errors import FailureKind
+from conductor_mw.parts import Purpose
 
 if TYPE_CHECKING:
     from conductor_mw.parts import Parts
     from conductor_mw.request import Request
-    from conductor_mw.rules import Expression
+    from conductor_mw.rules import Expression, Type
     from conductor_mw.run import Run
+    from conductor_mw.scorers.base import Scorer
+
+    from .template import Template
 
 Target = str | dict[str, Any]
 """What may stand where an agent's name may stand: an id, or a flow written in place."""
+
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+_STICKY: Final[frozenset[Purpose]] = frozenset(("shadow", "undo", "signal"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +39,78 @@ class At:
         run: the run; it counts calls, keeps outcomes and tells events.
         path: stable words of definition positions, for example `careful/fallback/1`.
         visible: False where the caller must not see the answer while it streams.
+        purpose: what the answer is for.
+        deadline: monotonic second at which the node must be over, or None.
+        known: what earlier steps gave, by the names that conditions read, for example
+            `steps.draft.text`.
+        rescued: the kinds of failure for which somebody above stands ready.
+        terms: what the step says beside the request; see `Attempt`.
+        shelf: where steps put what they gave, for a loop that reads it; None outside a loop.
     """
 
     run: Run
     path: str = ""
     visible: bool = True
+    purpose: Purpose = "answer"
+    deadline: float | None = None
+    known: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+    rescued: frozenset[FailureKind] = frozenset()
+    terms: Mapping[str, object] = field(default_factory=lambda: NO_TERMS)
+    shelf: dict[str, object] | None = None
 
     def into(self, step: str) -> At:
         """Give the place of a child."""
-        return At(self.run, f"{self.path}/{step}" if self.path else step, self.visible)
+        return At(
+            self.run,
+            f"{self.path}/{step}" if self.path else step,
+            self.visible,
+            self.purpose,
+            self.deadline,
+            self.known,
+            self.rescued,
+            self.terms,
+            self.shelf,
+        )
 
-    def hidden(self) -> At:
-        """Give the same place for an answer that the caller must not see streaming."""
-        return At(self.run, self.path, visible=False)
+    def hidden(self, purpose: Purpose) -> At:
+        """Give the same place for an answer that the caller must not see streaming.
+
+        What a shadow, an undo or a signal asks stays that, however deep it is.
+        """
+        kept = self.purpose if self.purpose in _STICKY else purpose
+        return replace(self, visible=False, purpose=kept)
+
+    def knowing(self, facts: Mapping[str, object]) -> At:
+        """Give the same place where conditions and templates may read these facts as well."""
+        return replace(self, known={**self.known, **facts})
+
+    def rescuing(self, kinds: Collection[FailureKind]) -> At:
+        """Give the same place below somebody who stands ready for these kinds of failure."""
+        return replace(self, rescued=self.rescued.union(kinds))
+
+    def within(self, seconds: float | None, now: float) -> At:
+        """Give the same place with a deadline that is not later than `seconds` from `now`."""
+        if seconds is None:
+            return self
+        limit = now + seconds
+        return replace(self, deadline=limit if self.deadline is None else min(limit, self.deadline))
+
+    async def evaluate(
+        self, expression: Expression, more: Mapping[str, object] | None = None
+    ) -> object:
+        """Give the value of an expression here: over the request's signals and what is known.
+
+        Signals that somebody must be asked for are asked for now.
+
+        Args:
+            expression: the compiled expression.
+            more: facts that hold for this evaluation only, for example `answer.score`.
+
+        Raises:
+            EvaluationError: it has no value.
+        """
+        known = {**self.known, **more} if more else self.known
+        return await self.run.evaluate(expression, known, self)
 
 
 class Flow(Protocol):
@@ -96,6 +168,32 @@ class Site(Protocol):
 
     def value(self, text: str, *where: str | int) -> Expression:
         """Compile an expression of any type over the request's signals."""
+        ...
+
+    def template(self, text: str, *where: str | int) -> Template:
+        """Compile a text with places for values."""
+        ...
+
+    def scorer(self, spec: object, *where: str | int) -> Scorer:
+        """Compile what stands below `score:`: one way to score an answer, or a list of several."""
+        ...
+
+    def within(self, names: Mapping[str, Type], *, loops: bool = False) -> Self:
+        """Give the same site where conditions and templates may read further facts.
+
+        Flows written in place may read them too; a flow with a name may not, since it can be used
+        elsewhere.
+
+        Args:
+            names: the facts with their types, for example `answer.score` or `steps.draft.text`.
+            loops: whether what is compiled runs again, so that a step may read a later one's
+                answer of the time before.
+        """
+        ...
+
+    @property
+    def loops(self) -> bool:
+        """Whether what is compiled here runs again, with what it gave the time before."""
         ...
 
     def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:

@@ -19,6 +19,7 @@ from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.fingerprint import agent_fingerprint
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import NO_KEY, SECRET, shown, validate
+from conductor_mw.setting import Setting
 
 BOUND: Final = "bound"
 _SECRET_KEY: Final = re.compile(r"\$\{env:[A-Za-z_][A-Za-z0-9_]{0,127}\}")
@@ -59,8 +60,9 @@ def compile_agents(draft: Draft) -> dict[str, Agent]:
 class _Broken(AgentOptions):
     """Stands in for options that could not be read; never leaves a refused policy."""
 
-    def connect(self, agent: Agent) -> Any:
+    def connect(self, agent: Agent, setting: Setting) -> Any:
         """Refuse."""
+        del setting
         raise AssertionError(f"a refused policy asked for {agent.id!r}")
 
 

@@ -78,7 +78,9 @@ def compile_policy(
         guarantees=guarantees,
         layers=layers,
         signals=MappingProxyType(signals),
-        live_signals=frozenset(name for name in draft.reads if signals[name].live),
+        live_signals=frozenset(
+            name for name in draft.reads if name in signals and signals[name].live
+        ),
         scope=draft.scope,
         deadline=min(
             (one for one in (routes.deadline, guarantees.at_most.seconds) if one is not None),

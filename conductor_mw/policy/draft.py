@@ -50,8 +50,8 @@ class Draft:
     declared: dict[str, object] = field(default_factory=dict[str, object])
     reads: set[str] = field(default_factory=set[str])
     _words: int = 0
-    _compiled: dict[tuple[str, Type], Expression] = field(
-        default_factory=dict[tuple[str, Type], Expression]
+    _compiled: dict[tuple[str, Type, int], Expression] = field(
+        default_factory=dict[tuple[str, Type, int], Expression]
     )
 
     def find(
@@ -79,20 +79,38 @@ class Draft:
         place = self.positions.place(at, key=key)
         self.findings.add(place, code, f"{path(shown)}{problem}", mend, severity)
 
-    def expression(self, text: str, at: Loc, wanted: Type = BOOL) -> Expression | None:
-        """Compile an expression, or give None with a finding added."""
+    def expression(
+        self,
+        text: str,
+        at: Loc,
+        wanted: Type = BOOL,
+        scope: Scope | None = None,
+        part_of: tuple[str, int] | None = None,
+    ) -> Expression | None:
+        """Compile an expression, or give None with a finding added.
+
+        Args:
+            text: the expression.
+            at: where it stands.
+            wanted: the type that it must give.
+            scope: what it may read; the request's signals where left out.
+            part_of: the longer text that it was taken from, and where in it it begins.
+        """
         if not self._affordable(text, at) or self.findings.enough:
             return None
-        known = self._compiled.get((text, wanted))
+        # Sites keep the scopes that they pass alive, so that an id means one scope.
+        key = (text, wanted, 0 if scope is None else id(scope))
+        known = self._compiled.get(key)
         if known is not None:
             return known
         try:
-            found = compile_expression(text, wanted, self.scope)
+            found = compile_expression(text, wanted, self.scope if scope is None else scope)
         except ConditionError as error:
-            place = self.positions.inside(at, text, error.offset)
+            whole, begin = part_of or (text, 0)
+            place = self.positions.inside(at, whole, begin + error.offset)
             self.findings.add(place, "condition", f"{path(at)}{error.problem}", error.mend)
             return None
-        self._compiled[text, wanted] = found
+        self._compiled[key] = found
         self.reads.update(found.reads)
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, cast
 
 from conductor_mw.agents.base import Agent
@@ -11,19 +11,37 @@ from conductor_mw.errors import Finding, PolicyError
 from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import Flow, FlowOptions, Target
 from conductor_mw.flows.named import Named
+from conductor_mw.flows.template import Template, pieces
 from conductor_mw.policy import later
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.skeleton import BROKEN
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import path, shown, validate
-from conductor_mw.rules import Expression
+from conductor_mw.rules import Expression, Scope
 from conductor_mw.rules.types import BOOL, DYN, Type
+from conductor_mw.scorers.base import Scorer
 
 MAX_CHAIN: Final = 32
 """Named flows below one another; each is a level of generators at run time."""
 MAX_CALLS: Final = 1_000
 """Calls that one request may cost at worst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a flow may read beside the request's signals.
+
+    Attributes:
+        names: the facts with their types.
+        loops: whether it runs again, with what it gave the time before.
+    """
+
+    names: Mapping[str, Type] = field(default_factory=dict[str, Type])
+    loops: bool = False
+
+
+REQUEST_ONLY: Final = Reading()
 
 
 class Flows:
@@ -40,6 +58,7 @@ class Flows:
         self.used: set[str] = set()
         self._heights: dict[str, int] = {}
         self._open: list[str] = []
+        self._scopes: dict[tuple[tuple[str, Type], ...], Scope] = {}
         self._check_names()
 
     def compile_all(self) -> None:
@@ -48,15 +67,21 @@ class Flows:
             if name not in self.named:
                 self._compile(name)
 
-    def target(self, target: Target, at: Loc) -> Flow:
+    def target(self, target: Target, at: Loc, reading: Reading = REQUEST_ONLY) -> Flow:
         """Compile whatever stands where an agent's name may stand.
 
         A target that is wrong gives a finding and a flow that stands in for it, so that one reading
         finds every mistake.
+
+        Args:
+            target: an id, or a flow written in place.
+            at: where it stands.
+            reading: what a flow written in place may read; a flow with a name may be used elsewhere
+                and reads the request's signals only.
         """
         if isinstance(target, str):
             return self._by_name(target, at)
-        return self._inline(target, at)
+        return self._inline(target, at, reading)
 
     def _by_name(self, name: str, at: Loc) -> Flow:  # noqa: PLR0911 - one for each way to fail
         if name == BROKEN:
@@ -112,7 +137,18 @@ class Flows:
         self._open.pop()
         self.named[name] = Named(name, flow, min(flow.worst_calls, MAX_CALLS))
 
-    def _inline(self, mapping: dict[str, Any], at: Loc) -> Flow:  # noqa: PLR0911 - as above
+    def scope(self, names: Mapping[str, Type]) -> Scope:
+        """Give the scope of the request's signals and these names; one object for the same ones."""
+        key = tuple(names.items())
+        if key not in self._scopes:
+            base = self.draft.scope
+            absent = {name: why for name, why in base.absent.items() if name not in _first(names)}
+            self._scopes[key] = Scope({**base.facts, **names}, base.eager, absent)
+        return self._scopes[key]
+
+    def _inline(  # noqa: PLR0911 - as above
+        self, mapping: dict[str, Any], at: Loc, reading: Reading = REQUEST_ONLY
+    ) -> Flow:
         offers = self.draft.plugins.flows
         keys = [key for key in mapping if key in offers.names]
         if not keys:
@@ -137,7 +173,7 @@ class Flows:
         if options is None:
             return _STAND_IN
         try:
-            flow = options.build(_Site(self, at))
+            flow = options.build(_Site(self, at, reading))
         except _Told:
             return _STAND_IN
         except PolicyError as error:
@@ -186,10 +222,11 @@ class _Site:
 
     flows: Flows
     at: Loc
+    reading: Reading
 
     def step(self, target: Target, *where: str | int) -> Flow:
         """Compile a child."""
-        return self.flows.target(target, (*self.at, *where))
+        return self.flows.target(target, (*self.at, *where), self.reading)
 
     def condition(self, text: str, *where: str | int) -> Expression:
         """Compile a boolean condition."""
@@ -199,19 +236,61 @@ class _Site:
         """Compile an expression of any type."""
         return self._expression(text, DYN, where)
 
+    def template(self, text: str, *where: str | int) -> Template:
+        """Compile a text with places for values."""
+        try:
+            found = pieces(text)
+        except ValueError as error:
+            self.refuse(str(error), *where)
+        return Template(
+            text,
+            tuple(
+                piece
+                if isinstance(piece, str)
+                else (self._expression(piece.name, DYN, where, (text, piece.start)), piece.json)
+                for piece in found
+            ),
+        )
+
+    def scorer(self, spec: object, *where: str | int) -> Scorer:
+        """Compile what stands below `score:`."""
+        raise NotImplementedError
+
+    def within(self, names: Mapping[str, Type], *, loops: bool = False) -> _Site:
+        """Give the same site where conditions and templates may read further facts."""
+        known = {**self.reading.names, **names}
+        return _Site(self.flows, self.at, Reading(known, loops or self.reading.loops))
+
+    @property
+    def loops(self) -> bool:
+        """Whether what is compiled here runs again, with what it gave the time before."""
+        return self.reading.loops
+
     def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:
         """Refuse the policy."""
         at = (*self.at, *where)
         place = self.flows.draft.positions.place(at)
         raise PolicyError([Finding(place, "flow", f"{path(at)}{problem}", mend)])
 
-    def _expression(self, text: str, wanted: Type, where: tuple[str | int, ...]) -> Expression:
+    def _expression(
+        self,
+        text: str,
+        wanted: Type,
+        where: tuple[str | int, ...],
+        part_of: tuple[str, int] | None = None,
+    ) -> Expression:
         draft = self.flows.draft
-        found = draft.expression(text, (*self.at, *where), wanted)
+        names = self.reading.names
+        scope = self.flows.scope(names) if names else None
+        found = draft.expression(text, (*self.at, *where), wanted, scope, part_of)
         if found is None:
             raise _Told
         found.prepare()  # now, and not when the first request waits for it
         return found
+
+
+def _first(names: Mapping[str, Type]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
 
 
 class _Told(Exception):

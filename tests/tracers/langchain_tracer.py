@@ -37,6 +37,7 @@ from conductor_mw import (
     Plugins,
     RegisterAgent,
     Request,
+    Setting,
     Speaker,
     hookimpl,
 )
@@ -47,7 +48,8 @@ from .langchain_lens import LENS, Payload, Shape
 class LangChainOptions(AgentOptions):
     """An agent that the app binds a chat model to."""
 
-    def connect(self, agent: Agent) -> Speaker:
+    def connect(self, agent: Agent, setting: Setting) -> Speaker:
+        del setting
         raise ConductorError(f"bind a chat model to agent {agent.id!r}")
 
 

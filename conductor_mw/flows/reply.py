@@ -1,0 +1,205 @@
+"""A whole answer of a step, as conditions, scorers, judges and templates read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import exp
+from typing import TYPE_CHECKING, Final, cast
+
+from conductor_mw.effects import Now
+from conductor_mw.errors import Failure
+from conductor_mw.parts import Finish, Part, Rating, joined_tool_calls
+from conductor_mw.rules.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conductor_mw.parts import Outcome
+    from conductor_mw.request import Request
+
+    from .base import At, Flow
+
+FIELDS: Final[Mapping[str, Type]] = {
+    "text": STRING,
+    "score": DOUBLE,
+    "scores": map_of(STRING, DOUBLE),
+    "accepted": BOOL,
+    "success": BOOL,
+    "ran": BOOL,
+    "failure": STRING,
+    "finish": STRING,
+    "agent": STRING,
+    "chars": INT,
+    "tokens": INT,
+    "cost": DOUBLE,
+    "seconds": DOUBLE,
+    "confidence": DOUBLE,
+    "tool_calls": list_of(STRING),
+    "output": DYN,
+}
+"""What a condition may read of an answer: `answer.text`, `steps["draft"].score` ...
+
+`score`, `cost`, `confidence` and `output` have no value where nothing gave one; reading them then
+fails as any missing signal does.
+"""
+_MAX_JSON: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a step answered, or how it failed.
+
+    Attributes:
+        path: the step's stable place in the flow.
+        parts: every part of the answer, in order; empty where the step failed or did not run.
+        failure: why it did not answer, or None.
+        outcomes: the attempts that it took.
+        seconds: how long it took.
+        ran: False for a step that was passed over.
+    """
+
+    path: str = ""
+    parts: Sequence[Part] = ()
+    failure: Failure | None = None
+    outcomes: Sequence[Outcome] = ()
+    seconds: float = 0.0
+    ran: bool = True
+    rated: Rating | None = field(default=None, repr=False)
+
+    @cached_property
+    def text(self) -> str:
+        """The text that was said."""
+        return "".join(part.text for part in self.parts)
+
+    @property
+    def finish(self) -> Finish:
+        """Why the agent stopped."""
+        for part in reversed(self.parts):
+            if part.finish:
+                return part.finish
+        return ""
+
+    @property
+    def agent(self) -> str:
+        """The id of the agent that said it, or an empty string."""
+        return next((part.origin.agent for part in reversed(self.parts) if part.origin), "")
+
+    @property
+    def rating(self) -> Rating:
+        """What was found of the answer so far."""
+        if self.rated is not None:
+            return self.rated
+        return next((part.rating for part in reversed(self.parts) if part.rating), Rating())
+
+    @cached_property
+    def output(self) -> object:
+        """The answer as JSON, or None where it is no JSON."""
+        return parsed(self.text)
+
+    @property
+    def confidence(self) -> float | None:
+        """The geometric mean of the tokens' probabilities, where the provider tells them."""
+        logprobs = [one for part in self.parts for one in part.logprobs]
+        return min(1.0, exp(sum(logprobs) / len(logprobs))) if logprobs else None
+
+    @property
+    def dollars(self) -> float | None:
+        """What its attempts cost, or None where one of them is unknown."""
+        costs = [outcome.cost for outcome in self.outcomes]
+        return None if None in costs else sum(cost.dollars for cost in costs if cost is not None)
+
+    def with_rating(self, rating: Rating) -> Reply:
+        """Give the same reply with what was found of it, also for whoever reads its parts."""
+        return replace(self, parts=rated(self.parts, rating), rated=rating)
+
+    def facts(self, name: str, shape: Mapping[str, Type] | None = None) -> dict[str, object]:
+        """Give what conditions and templates may read of it, by full name.
+
+        Args:
+            name: what the names begin with, for example `answer` or `steps.draft`.
+            shape: the declared fields of its output with their types.
+        """
+        rating = self.rating
+        values: dict[str, object] = {
+            "text": self.text,
+            "score": rating.score,
+            "scores": dict(rating.scores),
+            "accepted": rating.accepted is not False and self.failure is None and self.ran,
+            "success": self.ran and self.failure is None,
+            "ran": self.ran,
+            "failure": "" if self.failure is None else self.failure.kind,
+            "finish": self.finish,
+            "agent": self.agent,
+            "chars": len(self.text),
+            "tokens": sum(outcome.usage.output_tokens for outcome in self.outcomes),
+            "cost": self.dollars,
+            "seconds": self.seconds,
+            "confidence": self.confidence,
+            "tool_calls": [call.name for call in joined_tool_calls(self.parts)],
+        }
+        output = self.output
+        if output is not None:
+            values["output"] = output
+        if isinstance(output, dict):
+            fields = cast("dict[str, object]", output)
+            values |= {key: fields[key] for key in shape or {} if key in fields}
+        return {f"{name}.{key}": value for key, value in values.items() if value is not None}
+
+
+def parsed(text: str) -> object:
+    r"""Give the JSON that a text is, also inside one Markdown fence; None where it is none.
+
+    >>> parsed('```json\n{"a": 1}\n```'), parsed("hello")
+    ({'a': 1}, None)
+    """
+    text = text.strip()
+    if text.startswith("```") and text.endswith("```") and "\n" in text:
+        text = text[text.index("\n") : -3]
+    if len(text) > _MAX_JSON:
+        return None
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def rated(parts: Sequence[Part], rating: Rating) -> Sequence[Part]:
+    """Give the parts with a rating on the last of them."""
+    return [*parts[:-1], replace(parts[-1], rating=rating)] if parts else parts
+
+
+async def collect(flow: Flow, request: Request, at: At) -> Reply:
+    """Give the whole answer of a flow. Raises `Failure` where it did not answer."""
+    reply = await attempt(flow, request, at)
+    if reply.failure is not None:
+        raise reply.failure
+    return reply
+
+
+async def attempt(flow: Flow, request: Request, at: At) -> Reply:
+    """Give the whole answer of a flow, or how it failed.
+
+    Args:
+        flow: whom to ask.
+        request: what is asked.
+        at: where; its attempts are recorded below this path.
+    """
+    begun = (await Now()).monotonic
+    parts: list[Part] = []
+    failure: Failure | None = None
+    try:
+        async with aclosing(flow.answer(request, at)) as answering:
+            parts.extend([part async for part in answering])
+    except Failure as error:
+        failure = error
+        parts = []
+    outcomes = at.run.outcomes_below(at.path)
+    return Reply(at.path, parts, failure, outcomes, (await Now()).monotonic - begun)
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
