@@ -130,7 +130,12 @@ def retry_after_of(error: BaseException, *, now: datetime | None = None) -> floa
     headers = getattr(getattr(error, "response", None), "headers", None)
     if not isinstance(headers, Mapping):
         return None
-    found = {str(key).lower(): str(value) for key, value in headers.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - a foreign SDK's mapping
+    return retry_after_in({str(key): str(value) for key, value in headers.items()}, now=now)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - a foreign SDK's mapping
+
+
+def retry_after_in(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Give the seconds that the headers of an answer ask to wait, or None."""
+    found = {key.lower(): value for key, value in headers.items()}
     if milliseconds := _number(found.get("retry-after-ms", "")):
         return milliseconds / 1000
     text = found.get("retry-after", "")

@@ -77,9 +77,9 @@ class Schema:
 
     def problems(self, value: object) -> tuple[str, ...]:
         """Say what is wrong with a value, in short sentences; nothing where it fits."""
-        unfit = _unfit(value)
-        if unfit:
-            return (unfit,)
+        odd = unfit(value)
+        if odd:
+            return (odd,)
         try:
             with counting():
                 found: Iterator[Any] = self._validator.iter_errors(value)
@@ -205,7 +205,7 @@ def _subschemas(at: str, schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _subschemas(f"{at}/{keyword}", inner)
 
 
-def _unfit(value: object) -> str:
+def unfit(value: object) -> str:
     """Say why a value is not JSON that others can read, or give an empty string."""
     level: list[object] = [value]
     for _ in range(MAX_DEPTH + 1):

@@ -17,6 +17,7 @@ MAX_AGENTS: Final = 1_000
 MAX_FLOWS: Final = 2_000
 MAX_SIGNALS: Final = 1_000
 MAX_GUARANTEES: Final = 1_000
+MAX_ADDRESSES: Final = 1_000
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
 OnError = Literal["fail", "skip", "match"]
@@ -197,6 +198,11 @@ class PolicyFile(Entry):
     )
     env: list[str] = Field(
         default_factory=list[str], description="environment variables that conditions may read"
+    )
+    addresses: list[str] = Field(
+        default_factory=list[str],
+        max_length=MAX_ADDRESSES,
+        description="where workers may be, for example https://score.example.com; loopback always",
     )
     signals: dict[str, SignalEntry] = Field(
         default_factory=dict[str, SignalEntry],
