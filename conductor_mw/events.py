@@ -15,6 +15,7 @@ EventName = Literal[
     "attempt_ended",
     "retry",
     "fallback",
+    "escalated",
     "run_ended",
     "policy_loaded",
     "policy_refused",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from conductor_mw.hookspecs import RegisterFlow, hookimpl
 
 from .balance import BalanceOptions
+from .cascade import CascadeOptions
 from .choose import ChooseOptions
 from .fallback import FallbackOptions
 
@@ -13,5 +14,6 @@ from .fallback import FallbackOptions
 def conductor_flows(register: RegisterFlow) -> None:
     """Offer the core's strategies."""
     register("balance", BalanceOptions)
+    register("cascade", CascadeOptions)
     register("choose", ChooseOptions)
     register("fallback", FallbackOptions)

@@ -17,7 +17,6 @@ AGENT_KEYS: Final = {
     "cache": "it comes with the cache plugin",
 }
 FLOW_KEYS: Final = {
-    "cascade": "it comes with scorers; use `fallback:` or `choose:`",
     "pick": "it comes later; use `choose:` over `agents.<id>.*`",
     "parallel": "it comes later",
     "consensus": "it comes later",
