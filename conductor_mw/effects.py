@@ -208,6 +208,17 @@ class Gather(Effect["tuple[Settled[T], ...]"], Generic[T]):
     deadline: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Spawn(Effect[bool]):
+    """Begin work that nobody waits for; gives False where too much of it is under way already.
+
+    The work outlives the run. It has no deadline but its own, and what it raises reaches a log and
+    nobody else, so it tells its own failures.
+    """
+
+    work: Callable[[], Coroutine[Any, Any, None]]
+
+
 @dataclass(slots=True, eq=False)
 class Latch:
     """A door that opens once, for waiters of both colours.

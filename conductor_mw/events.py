@@ -16,6 +16,8 @@ EventName = Literal[
     "retry",
     "fallback",
     "escalated",
+    "shadow_compared",
+    "shadow_dropped",
     "run_ended",
     "policy_loaded",
     "policy_refused",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .attempts import Attempted
 from .commitment import LENGTHS_ONLY, Commitments
 from .decide import Decision, decide
-from .effects import Instant, Now
+from .effects import Instant, Now, Spawn
 from .enforce import bounded, dearest, forbidden_agents
 from .errors import Failure
 from .events import Event, EventName
@@ -71,8 +71,8 @@ class Run:
     """
 
     __slots__ = (
-        "_calls", "_forbidden", "_lock", "_taken", "_worst_calls", "deadline", "decision", "facts",
-        "id", "outcomes", "request", "runtime", "started",
+        "_calls", "_forbidden", "_lock", "_shadows", "_taken", "_worst_calls", "deadline",
+        "decision", "facts", "id", "outcomes", "request", "runtime", "started",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,7 @@ class Run:
         self.decision = decision
         self.outcomes: list[Outcome] = []
         self._calls = 0
+        self._shadows: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._taken = _NOTHING
         self._worst_calls: int | None = None
         self._forbidden: Mapping[str, str] | None = None
@@ -204,6 +205,17 @@ class Run:
                 if outcome.by and outcome.cost is not None:
                     self._taken += outcome.cost  # a layer that answered alone, but not for nothing
 
+    def leave(self, shadow: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Keep work that begins when the run has ended, and that nobody waits for."""
+        with self._lock:
+            self._shadows.append(shadow)
+
+    async def begin_shadows(self) -> None:
+        """Begin what was left behind; what is too much at once is told and forgotten."""
+        while self._shadows:
+            if not await Spawn(self._shadows.pop(0)):
+                await self.tell("shadow_dropped")
+
     def outcomes_below(self, path: str) -> tuple[Outcome, ...]:
         """Give the attempts so far of a step and of everything below it, oldest first."""
         below = path + "/"
@@ -256,6 +268,7 @@ async def _route(run: Run) -> AsyncGenerator[Part, None]:
         text = run.runtime.commitments.stand_for(run.request.text)
         await run.tell("run_started", metadata=sorted(run.request.metadata), text=text)
     failed: BaseException | None = None
+    whole = False
     try:
         decision = run.decide()
         await run.tell("decided", rule=decision.rule, target=decision.target)
@@ -264,6 +277,7 @@ async def _route(run: Run) -> AsyncGenerator[Part, None]:
         ) as parts:
             async for part in parts:
                 yield part
+        whole = True
     except Failure as failure:
         failed = _primary(run, failure)
         raise failed from failed.__cause__
@@ -273,6 +287,8 @@ async def _route(run: Run) -> AsyncGenerator[Part, None]:
         raise
     finally:
         await run.tell("run_ended", attempts=len(run.outcomes), failed=failed is not None)
+        if whole or failed is not None:  # a caller who stopped reading stopped everything
+            await run.begin_shadows()
 
 
 def _primary(run: Run, failure: Failure) -> BaseException:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 
 from conductor_mw.effects import (
     END,
@@ -32,29 +32,33 @@ from conductor_mw.effects import (
     Settled,
     Shut,
     Sleep,
+    Spawn,
     Wait,
 )
 from conductor_mw.parts import Part, Parts
 
+from .background import tell_fault
 from .host import AT_ONCE, Host, Running, Settling, unhooked
 
 T = TypeVar("T")
+_UNDER_WAY: Final[set[asyncio.Task[None]]] = set()  # a loop holds its tasks weakly
 Steps = Generator[Any, Any, Any]
 
 
 async def astream(host: Host, flow: Parts) -> AsyncGenerator[Part, None]:
     """Yield the parts of a flow on the running event loop."""
-    context = copy_context()
+    run: Callable[..., Any] = copy_context().run
+    within = partial(run, unhooked)
     driver = AsyncDriver(host)
     try:
         while True:
             try:
-                part = await _InContext(context, driver.next_of(flow))
+                part = await _Steps(within, driver.next_of(flow))
             except StopAsyncIteration:
                 return
             yield part
     finally:
-        await _InContext(context, driver.close_of(flow))
+        await _Steps(within, driver.close_of(flow))
 
 
 class AsyncDriver:
@@ -219,13 +223,32 @@ class AsyncDriver:
                 await asyncio.wait(waiting)
         return settled.result
 
+    def _spawn(self, effect: Spawn) -> Steps:
+        background = self._host.background
+        if not background.enter():
+            return False
+        task = asyncio.get_running_loop().create_task(
+            self._detached(effect.work), context=copy_context()
+        )
+        _UNDER_WAY.add(task)
+        task.add_done_callback(_UNDER_WAY.discard)
+        task.add_done_callback(lambda _: background.leave())
+        yield from ()
+        return True
+
+    async def _detached(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await _Steps(unhooked, AsyncDriver(self._host).run(work()))
+        except Exception as error:
+            tell_fault(error)
+
     async def _branch(
         self, index: int, make: Callable[[], Coroutine[Any, Any, Any]]
     ) -> Settled[Any]:
         driver = AsyncDriver(self._host)
         driver._before = self._before
         try:
-            return Settled(index, await _Awaitable(driver.run(make())))
+            return Settled(index, await _Steps(unhooked, driver.run(make())))
         except asyncio.CancelledError as error:
             current = asyncio.current_task()
             if current is not None and current.cancelling():
@@ -244,6 +267,7 @@ class AsyncDriver:
         Io: _io,
         Wait: _wait,
         Gather: _gather,
+        Spawn: _spawn,
     }
 
 
@@ -258,23 +282,23 @@ class _Awaitable(Generic[T]):
 
 
 @dataclass(slots=True)
-class _InContext(Generic[T]):
-    """Awaits steps so that each of them happens in one context."""
+class _Steps(Generic[T]):
+    """Awaits steps, each of them carried out by `run`: in one context, without the loop's hooks."""
 
-    context: Context
+    run: Callable[..., Any]
     steps: Generator[Any, Any, T]
 
     def __await__(self) -> Generator[Any, Any, T]:
-        run, steps = self.context.run, self.steps
+        run, steps = self.run, self.steps
         try:
-            waiting = run(unhooked, steps.send, None)
+            waiting = run(steps.send, None)
             while True:
                 try:
                     found = yield waiting
                 except BaseException as error:
-                    waiting = run(unhooked, steps.throw, error)
+                    waiting = run(steps.throw, error)
                 else:
-                    waiting = run(unhooked, steps.send, found)
+                    waiting = run(steps.send, found)
         except StopIteration as stop:
             return cast("T", stop.value)
 

@@ -14,6 +14,8 @@ from conductor_mw.clock import Clock, SystemClock
 from conductor_mw.effects import Attempt, Instant, Notify, Now, Random, Settled
 from conductor_mw.parts import Parts
 
+from .background import Background
+
 T = TypeVar("T")
 
 
@@ -26,12 +28,14 @@ class Host:
         speakers: who speaks for each agent, by id.
         clock: what time it is and how to wait.
         dice: where randomness comes from; seed it for a repeatable run.
+        background: the work that nobody waits for.
     """
 
     agents: Mapping[str, Agent]
     speakers: Mapping[str, Speaker]
     clock: Clock = field(default_factory=SystemClock)
     dice: Dice = field(default_factory=Dice)
+    background: Background = field(default_factory=Background)
 
 
 def unhooked(run: Callable[..., T], *args: object) -> T:

@@ -21,11 +21,13 @@ from conductor_mw.effects import (
     Settled,
     Shut,
     Sleep,
+    Spawn,
     Wait,
 )
 from conductor_mw.errors import ColourError
 from conductor_mw.parts import Outcome, Part, Parts
 
+from .background import tell_fault
 from .host import AT_ONCE, Host, Running, Settling, unhooked
 
 T = TypeVar("T")
@@ -198,6 +200,23 @@ class SyncDriver:
                 driver.abandoned = settled.open(index)
         return settled.result
 
+    def _spawn(self, effect: Spawn) -> bool:
+        background = self._host.background
+        if not background.enter():
+            return False
+        # A daemon: what nobody waits for must not keep the process from ending.
+        work = (copy_context().run, SyncDriver(self._host)._detached, effect.work)
+        threading.Thread(target=work[0], args=work[1:], daemon=True).start()
+        return True
+
+    def _detached(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            self.run(work())
+        except BaseException as error:
+            tell_fault(error)
+        finally:
+            self._host.background.leave()
+
     def _branch(
         self,
         index: int,
@@ -222,4 +241,5 @@ class SyncDriver:
         Io: _io,
         Wait: _wait,
         Gather: _gather,
+        Spawn: _spawn,
     }
