@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from .errors import EvaluationError
+from .money import FREE, Money
 from .parts import Usage
 
 if TYPE_CHECKING:
     from .agents.base import Agent
-    from .money import Money
     from .policy import Guarantees
     from .request import Request
     from .signals import Facts
@@ -46,6 +46,8 @@ def dearest(agent: Agent, request: Request) -> Money | str:
     """
     if agent.price is None:
         return "its price is unknown"
+    if agent.price == FREE:
+        return Money()
     ceiling = output_ceiling(agent, request)
     if ceiling is None:
         return "its longest answer is unknown (set max_tokens)"

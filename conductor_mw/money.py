@@ -88,6 +88,10 @@ class Price:
         return Money(-(-pico // PICO_PER_NANO))
 
 
+FREE: Final = Price(0, 0)
+"""What somebody takes who is not paid by the token."""
+
+
 def _pico(dollars_per_million: float) -> int:
     exact = Decimal(str(dollars_per_million)) * 1_000_000
     return int(exact.to_integral_value(rounding=ROUND_CEILING))

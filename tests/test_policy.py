@@ -377,9 +377,8 @@ guarantees:
             "1:18: agents.0: no key 'modl'\n  did you mean 'model'?",
         ),
         (
-            "agents: [{id: a, human: {queue: leads}}]\nrouting: {default: a}",
-            ("1:18: agents.0: no key 'human' yet\n"
-            "  people come with durable flows; bind a function to the agent's id"),
+            "agents: [{id: a, human: {queue: leads, choices: [reject]}}]\nrouting: {default: a}",
+            "1:25: agents.0.human: nobody could say yes: add the choice 'approve'",
         ),
         (
             "agents: [{id: a, simulated: x, via: edge}]\nrouting: {default: a}",

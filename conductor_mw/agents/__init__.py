@@ -5,6 +5,7 @@ from __future__ import annotations
 from conductor_mw.hookspecs import RegisterAgent, hookimpl
 
 from .bound import BoundOptions, adapt
+from .human import HumanOptions
 from .model import ModelOptions
 from .simulated import SimulatedOptions
 
@@ -13,5 +14,6 @@ from .simulated import SimulatedOptions
 def conductor_agents(register: RegisterAgent) -> None:
     """Offer the core's kinds of agents."""
     register("bound", BoundOptions, adapt=adapt)
+    register("human", HumanOptions)
     register("model", ModelOptions)
     register("simulated", SimulatedOptions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -114,6 +114,9 @@ class AgentOptions(BaseModel, ABC):
     """What a policy writes below an agent's kind, for example below `simulated:`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    free: ClassVar[bool] = False
+    """Whether asking costs nothing, so that the price is known where the policy states none."""
 
     @classmethod
     def from_value(cls, value: Any) -> Any:

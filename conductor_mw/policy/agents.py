@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from conductor_mw.agents.base import RETRIED, Agent, AgentOptions, Retry, Timeouts
 from conductor_mw.agents.parameters import past_the_policy
 from conductor_mw.agents.prices import ListPrice, list_price
-from conductor_mw.money import Price
+from conductor_mw.money import FREE, Price
 from conductor_mw.plugins import AgentOffer
 from conductor_mw.policy import later
 from conductor_mw.policy.document import AgentEntry, RetryEntry, TimeoutEntry
@@ -84,6 +84,8 @@ def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         return None
     listed = _listed(kind, options)
     price, source = _price(entry, listed)
+    if price is None and options.free:
+        price, source = FREE, "free"
     agent = Agent(
         id=entry.id,
         kind=kind,

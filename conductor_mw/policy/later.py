@@ -13,7 +13,6 @@ AGENT_KEYS: Final = {
     "score": "it comes with cascades",
     "replicas": "they come with the LiteLLM integration; use `balance:` over several agents",
     "worker": "workers come with durable flows; bind a function to the agent's id",
-    "human": "people come with durable flows; bind a function to the agent's id",
     "cache": "it comes with the cache plugin",
 }
 FLOW_KEYS: Final = {

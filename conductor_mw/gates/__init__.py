@@ -1,0 +1,34 @@
+"""A gate: a question to people, kept as a record that any process can decide."""
+
+from .book import Decided, Gates, Listing, Status, moment, told
+from .gate import (
+    CALLER,
+    DEADLINE,
+    LARGEST_TEXT,
+    MOST_PEOPLE,
+    Approvals,
+    Choice,
+    Gate,
+    OnTimeout,
+    State,
+    Verdict,
+)
+
+__all__ = [
+    "CALLER",
+    "DEADLINE",
+    "LARGEST_TEXT",
+    "MOST_PEOPLE",
+    "Approvals",
+    "Choice",
+    "Decided",
+    "Gate",
+    "Gates",
+    "Listing",
+    "OnTimeout",
+    "State",
+    "Status",
+    "Verdict",
+    "moment",
+    "told",
+]
