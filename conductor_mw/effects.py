@@ -17,6 +17,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from contextvars import Context
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -217,6 +218,22 @@ class Spawn(Effect[bool]):
     """
 
     work: Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Within(Effect[T], Generic[T]):
+    """Carry out a step in a context of its own.
+
+    A flow that begins an answer in a branch and reads on outside it keeps the answer in one context
+    this way: what a layer set there, it finds again.
+
+    Attributes:
+        context: the context; nobody else may be inside it at the same time.
+        step: makes the coroutine of the step; it may await effects.
+    """
+
+    context: Context
+    step: Callable[[], Coroutine[Any, Any, T]]
 
 
 @dataclass(slots=True, eq=False)

@@ -34,6 +34,7 @@ from conductor_mw.effects import (
     Sleep,
     Spawn,
     Wait,
+    Within,
 )
 from conductor_mw.parts import Part, Parts
 
@@ -223,6 +224,10 @@ class AsyncDriver:
                 await asyncio.wait(waiting)
         return settled.result
 
+    def _within(self, effect: Within[Any]) -> Steps:
+        steps = self.run(effect.step())
+        return (yield from _Steps(effect.context.run, steps).__await__())
+
     def _spawn(self, effect: Spawn) -> Steps:
         background = self._host.background
         if not background.enter():
@@ -268,6 +273,7 @@ class AsyncDriver:
         Wait: _wait,
         Gather: _gather,
         Spawn: _spawn,
+        Within: _within,
     }
 
 

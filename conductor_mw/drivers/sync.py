@@ -23,6 +23,7 @@ from conductor_mw.effects import (
     Sleep,
     Spawn,
     Wait,
+    Within,
 )
 from conductor_mw.errors import ColourError
 from conductor_mw.parts import Outcome, Part, Parts
@@ -49,7 +50,8 @@ def stream(host: Host, flow: Parts) -> Generator[Part, None, None]:
 
 
 # What lets go of something: skipping one of these would leave a stream open or a waiter waiting.
-_ENDS: Final = frozenset((Close, Shut, Notify))
+# What is inside `Within` is asked effect by effect.
+_ENDS: Final = frozenset((Close, Shut, Notify, Within))
 
 
 class Abandoned(BaseException):
@@ -200,6 +202,9 @@ class SyncDriver:
                 driver.abandoned = settled.open(index)
         return settled.result
 
+    def _within(self, effect: Within[Any]) -> object:
+        return effect.context.run(self.run, effect.step())
+
     def _spawn(self, effect: Spawn) -> bool:
         background = self._host.background
         if not background.enter():
@@ -242,4 +247,5 @@ class SyncDriver:
         Wait: _wait,
         Gather: _gather,
         Spawn: _spawn,
+        Within: _within,
     }

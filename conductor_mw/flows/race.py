@@ -1,0 +1,121 @@
+"""Answers that begin at the same time; the first that speaks goes on, the others are closed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Sequence
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conductor_mw.effects import Settled, Within
+from conductor_mw.errors import Failure
+from conductor_mw.parts import Part
+
+if TYPE_CHECKING:
+    from conductor_mw.parts import Parts
+    from conductor_mw.request import Request
+
+    from .base import At, Flow
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One answer of a race. Every step of it happens in one context, also after it has won.
+
+    Attributes:
+        index: its position in the definition.
+        parts: its answer.
+        begun: what it gave until it spoke, its first word included.
+        over: whether that was all.
+    """
+
+    index: int
+    parts: Parts
+    begun: list[Part] = field(default_factory=list[Part])
+    over: bool = False
+    context: Context = field(default_factory=copy_context)
+
+    async def begin(self) -> None:
+        """Read until the caller would see something, or until it is over."""
+        while not self.over and not (self.begun and self.begun[-1].speaks):
+            part = await Within(self.context, self._next)
+            if part is not None:
+                self.begun.append(part)
+
+    async def rest(self) -> AsyncGenerator[Part, None]:
+        """Give the whole answer, what was read included."""
+        for part in self.begun:
+            yield part
+        while not self.over:
+            part = await Within(self.context, self._next)
+            if part is not None:
+                yield part
+
+    async def close(self) -> None:
+        """End the answer, whether or not it was read."""
+        await Within(self.context, self.parts.aclose)
+
+    async def _next(self) -> Part | None:
+        part = await anext(self.parts, None)
+        self.over = part is None
+        return part
+
+
+class Race:
+    """Keeps the first answer that speaks open, and no other.
+
+    Branches run in tasks or in threads, and one that is no longer needed may still speak before it
+    notices. Whoever speaks claims the race; whoever comes too late closes its own answer in its own
+    branch, where nobody else is inside it.
+    """
+
+    def __init__(self) -> None:
+        self.winner: Lane | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    async def enter(self, index: int, flow: Flow, request: Request, at: At) -> bool:
+        """Begin an answer; gives whether it was the first to speak.
+
+        Raises:
+            Failure: it failed before it spoke.
+        """
+        lane = Lane(index, flow.answer(request, at))
+        won = False
+        try:
+            await lane.begin()
+            won = self._claim(lane)
+        finally:
+            if not won:
+                await lane.close()
+        return won
+
+    async def close(self) -> None:
+        """Let nobody claim the race any more, and end the answer that won."""
+        with self._lock:
+            self._closed = True
+        if self.winner is not None:
+            await self.winner.close()
+
+    def _claim(self, lane: Lane) -> bool:
+        with self._lock:
+            if self._closed or self.winner is not None:
+                return False
+            self.winner = lane
+            return True
+
+
+def raise_faults(settled: Sequence[Settled[object]]) -> None:
+    """Raise what a branch raised that is no failure of an agent: flows never catch that."""
+    for one in settled:
+        if one.error is not None and not isinstance(one.error, Failure):
+            raise one.error
+
+
+def first_failure(settled: Sequence[Settled[object]]) -> Failure:
+    """Give the failure of the first branch that failed, in the order of definition."""
+    for one in settled:
+        if isinstance(one.error, Failure):
+            return one.error
+    return Failure("timeout", "no branch answered in time")
