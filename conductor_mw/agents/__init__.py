@@ -8,6 +8,7 @@ from .bound import BoundOptions, adapt
 from .human import HumanOptions
 from .model import ModelOptions
 from .simulated import SimulatedOptions
+from .worker import WorkerOptions
 
 
 @hookimpl
@@ -17,3 +18,4 @@ def conductor_agents(register: RegisterAgent) -> None:
     register("human", HumanOptions)
     register("model", ModelOptions)
     register("simulated", SimulatedOptions)
+    register("worker", WorkerOptions)

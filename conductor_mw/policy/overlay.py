@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from conductor_mw.durations import seconds
@@ -55,7 +56,7 @@ class _Join:
         before, after = self.base[key], self.over[key]
         if before is None or after is None:
             self.whole[key] = before if after is None else after
-        elif key in ("agents", "guarantees", "order", "env"):
+        elif key in ("agents", "guarantees", "order", "env", "addresses"):
             self.whole[key] = _chained(before, after)
         elif key in ("signals", "flows", "plugins"):
             self.whole[key] = self.united(key, before, after)
@@ -127,6 +128,9 @@ class _Overlay(_Join):
         if "order" in self.over and self.base.get("plugins"):
             problem = "the order of plugins belongs to the file that names them"
             self.refuse(self.over, "order", "order", problem, "remove it")
+        if self.over.get("addresses") and not self.base.get("addresses"):
+            # Without any, workers of the file below are on this computer only.
+            self._check_listed("addresses", (), self.over["addresses"])
         if "agents" in self.over and not self.base.get("agents"):
             for agent in self.over.series("agents"):
                 self._check_labels(Table(), agent)
@@ -137,17 +141,20 @@ class _Overlay(_Join):
         before, after = self.base[key], self.over[key]
         if key == "agents" and before and after:
             self.whole[key] = self._agents(before, after)
-        elif key == "env" and before and after:
-            for position, name in enumerate(after):
-                if name not in before:
-                    place = self.sources.place(after.marks[position])
-                    problem = f"env: the file below does not allow {shown(name)}"
-                    self.findings.add(place, "overlay", problem, Nearest(name, before))
+        elif key in ("env", "addresses") and before and after is not None:
+            self._check_listed(key, before, after)
             self.whole[key] = after
         elif key == "mode":
             self.whole[key] = after
         else:
             super().key(key)
+
+    def _check_listed(self, key: str, before: Collection[str], after: Series) -> None:
+        for position, name in enumerate(after):
+            if name not in before:
+                place = self.sources.place(after.marks[position])
+                problem = f"{key}: the file below does not allow {shown(name)}"
+                self.findings.add(place, "overlay", problem, Nearest(name, before))
 
     def routing_key(self, both: Table, key: str, before: Table, after: Table) -> None:
         """Narrow `default` or `deadline`."""
