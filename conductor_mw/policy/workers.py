@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Final, cast
+
+from conductor_mw.agents.base import Agent, Timeouts
 from conductor_mw.agents.worker import WorkerOptions
 from conductor_mw.errors import ConductorError
 from conductor_mw.json_schema import compile_schema
+from conductor_mw.money import FREE
 from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.fingerprint import agent_fingerprint
 from conductor_mw.policy.tree import Loc
+from conductor_mw.policy.validation import shown, validate
 from conductor_mw.workers.addresses import Address, address_of, allows, listed
+
+KIND: Final = "worker"
+_NO_LIMIT: Final = Timeouts()
 
 
 def compile_addresses(draft: Draft) -> tuple[str, ...]:
@@ -19,6 +30,47 @@ def compile_addresses(draft: Draft) -> tuple[str, ...]:
         except ConductorError as error:
             draft.find(("addresses", position), "wrong-address", error.problem, error.mend)
     return tuple(sorted(found))
+
+
+def compile_worker(
+    draft: Draft,
+    name: str,
+    value: object,
+    at: Loc,
+    *,
+    labels: Collection[str] = (),
+    timeouts: Timeouts = _NO_LIMIT,
+) -> Agent | None:
+    """Give the agent of a worker that stands elsewhere than below `agents:`.
+
+    Args:
+        draft: takes in the findings.
+        name: what the agent is called.
+        value: what is written behind `worker:`, a URL or a mapping.
+        at: where that stands.
+        labels: the words that guarantees speak about.
+        timeouts: how long it may take.
+    """
+    before = draft.findings.errors
+    given = cast("object", WorkerOptions.from_value(value))
+    if not isinstance(given, dict):
+        draft.find(at, "wrong-type", f"must be an address or a mapping, not {shown(value)}")
+        return None
+    options = validate(WorkerOptions, given, draft.positions, draft.findings, at)
+    if options is not None:
+        check_worker(draft, options, at)
+    if options is None or draft.findings.errors > before:
+        return None
+    agent = Agent(
+        id=name,
+        kind=KIND,
+        options=options,
+        labels=frozenset(labels),
+        price=FREE,
+        price_source="free",
+        timeouts=timeouts,
+    )
+    return replace(agent, fingerprint=agent_fingerprint(agent))
 
 
 def check_worker(draft: Draft, options: WorkerOptions, at: Loc) -> None:
