@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -21,6 +22,7 @@ RETRIED: Final[frozenset[FailureKind]] = frozenset(
     {"timeout", "connection", "rate_limit", "server_error"}
 )
 """The failures that a retry on the same agent may mend."""
+NO_PARAMETERS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,48 @@ class Retry:
         on: the kinds of failure that are tried again.
         wait: seconds.
         longest: seconds; a Retry-After beyond it ends the retries.
+        parameters: what each further try sets beside the agent's parameters, the second try first;
+            the last of them holds for all tries after it.
     """
 
     times: int = 0
     on: frozenset[FailureKind] = RETRIED
     wait: float = 0.5
     longest: float = 8.0
+    parameters: tuple[Mapping[str, object], ...] = ()
+
+    def parameters_of(self, number: int) -> Mapping[str, object]:
+        """Give what try `number` sets; nothing for the first try, which is number 1."""
+        if number < 2 or not self.parameters:
+            return NO_PARAMETERS
+        return self.parameters[min(number - 2, len(self.parameters) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One of several deployments or keys of an agent's model.
+
+    Attributes:
+        name: its name in outcomes and events, or its position in the policy, from 0.
+        options: the agent's options with what is this replica's own.
+        weight: its share of the calls, relative to the others.
+    """
+
+    name: str
+    options: AgentOptions
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """What happens to a conversation that does not fit into the agent's context window.
+
+    Attributes:
+        summarise: the id of the agent that sums up what is left out; empty where it is only left
+            out.
+    """
+
+    summarise: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +113,12 @@ class Agent:
         max_media_tokens: the most that one image, sound or file costs it, or None where unknown.
         timeouts: how long it may take.
         retry: how often it is asked again.
+        capabilities: what it can and what it cannot; what is not named is unknown and allowed.
+        context_window: the most tokens that it can be sent, or None where unknown.
+        quality: how good its answers are, from 0 to 1, as the policy says; None where it does not.
+        declared: of these three, what the policy itself says: that is part of its meaning.
+        replicas: its deployments or keys, where it has several.
+        overflow: what happens to a conversation that is too long for it, or None.
         fingerprint: hash of everything that shapes its answers; a cache key uses it.
     """
 
@@ -90,7 +134,18 @@ class Agent:
     max_media_tokens: int | None = None
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
+    capabilities: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    context_window: int | None = None
+    quality: float | None = None
+    declared: Mapping[str, object] = field(default_factory=dict[str, object])
+    replicas: tuple[Replica, ...] = ()
+    overflow: Overflow | None = None
     fingerprint: str = ""
+
+    @property
+    def worst_calls(self) -> int:
+        """The most calls that one answer can cost: retries, and each replica once at once."""
+        return 1 + self.retry.times + max(0, len(self.replicas) - 1)
 
 
 class Speaker(Protocol):

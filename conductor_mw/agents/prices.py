@@ -1,21 +1,27 @@
-"""List prices and answer limits of models, from LiteLLM's table, without importing LiteLLM."""
+"""What LiteLLM's table says of models, prices and abilities, read without importing LiteLLM."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from conductor_mw.money import Price
 
 _TABLE: Final = "model_prices_and_context_window_backup.json"
 _PICO: Final = 10**12
+_ABILITIES: Final = {
+    "tools": "supports_function_calling",
+    "vision": "supports_vision",
+    "audio": "supports_audio_input",
+    "json": "supports_response_schema",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +32,15 @@ class ListPrice:
         price: pico-dollars per token, or None where the list has none.
         max_output_tokens: the most it can answer, or None where the list does not say.
         source: which list, for example `litellm 1.109.1`.
+        context_window: the most tokens that it can be sent, or None where the list does not say.
+        capabilities: what it can and cannot, as far as the list says.
     """
 
     price: Price | None
     max_output_tokens: int | None
     source: str
+    context_window: int | None = None
+    capabilities: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
 
 def list_price(model: str) -> ListPrice | None:
@@ -45,12 +55,13 @@ def list_price(model: str) -> ListPrice | None:
         # The list has most of OpenAI's and Anthropic's models without the provider.
         provider, _, name = model.partition("/")
         found = table.get(name)
-        if found is not None and found[3] != provider:
+        if found is not None and found.row[3] != provider:
             found = None
     if found is None:
         return None
-    price = None if found[0] is None or found[1] is None else Price(found[0], found[1], found[2])
-    return ListPrice(price, found[4], source)
+    given, made, cached, _, longest = found.row
+    price = None if given is None or made is None else Price(given, made, cached)
+    return ListPrice(price, longest, source, found.window, found.abilities)
 
 
 def forget() -> None:
@@ -64,9 +75,17 @@ def forget() -> None:
 _Row = tuple[int | None, int | None, int | None, str, int | None]
 
 
+class _Listed(NamedTuple):
+    """A model of the list."""
+
+    row: _Row
+    window: int | None
+    abilities: Mapping[str, bool]
+
+
 @cache
-def _table() -> tuple[Mapping[str, _Row], str]:
-    """Read the list once a process; 3 MB of JSON become the five columns that matter."""
+def _table() -> tuple[Mapping[str, _Listed], str]:
+    """Read the list once a process; 3 MB of JSON become the few columns that matter."""
     spec = find_spec("litellm")
     if spec is None or spec.origin is None:
         return {}, "unknown"
@@ -77,19 +96,39 @@ def _table() -> tuple[Mapping[str, _Row], str]:
         number = version("litellm")
     except (OSError, ValueError, PackageNotFoundError):
         return {}, "unknown"
-    return {name: row(entry) for name, entry in listed.items()}, f"litellm {number}"
+    known = {
+        name: _Listed(row(entry), _tokens(entry.get("max_input_tokens")), abilities(entry))
+        for name, entry in listed.items()
+    }
+    return known, f"litellm {number}"
 
 
 def row(entry: Mapping[str, Any]) -> _Row:
     """Give a model's columns: prices in, out and cached, its provider, its longest answer."""
-    longest = entry.get("max_output_tokens", entry.get("max_tokens"))
     return (
         _pico(entry.get("input_cost_per_token")),
         _pico(entry.get("output_cost_per_token")),
         _pico(entry.get("cache_read_input_token_cost")),
         str(entry.get("litellm_provider", "")),
-        longest if isinstance(longest, int) and longest > 0 else None,
+        _tokens(entry.get("max_output_tokens", entry.get("max_tokens"))),
     )
+
+
+def abilities(entry: Mapping[str, Any]) -> Mapping[str, bool]:
+    """Give what a model can and cannot; what the list leaves out is unknown.
+
+    >>> abilities({"supports_vision": False, "supports_response_schema": False})
+    {'vision': False}
+    """
+    found = {name: entry.get(key) for name, key in _ABILITIES.items()}
+    if found["json"] is False:
+        # It says that a model takes no schema; it may well answer in JSON.
+        del found["json"]
+    return {name: can for name, can in found.items() if isinstance(can, bool)}
+
+
+def _tokens(count: object) -> int | None:
+    return count if isinstance(count, int) and count > 0 else None
 
 
 def _pico(dollars: object) -> int | None:

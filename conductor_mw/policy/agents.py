@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from conductor_mw.agents.base import RETRIED, Agent, AgentOptions, Retry, Timeouts
+from conductor_mw.agents.base import RETRIED, Agent, AgentOptions, Overflow, Retry, Timeouts
 from conductor_mw.agents.parameters import past_the_policy
 from conductor_mw.agents.prices import ListPrice, list_price
+from conductor_mw.agents.worker import WorkerOptions
 from conductor_mw.money import FREE, Price
 from conductor_mw.plugins import AgentOffer
 from conductor_mw.policy import later
-from conductor_mw.policy.document import AgentEntry, RetryEntry, TimeoutEntry
+from conductor_mw.policy.abilities import capabilities, declared
+from conductor_mw.policy.access import check_access
+from conductor_mw.policy.document import AgentEntry, OverflowEntry, RetryEntry, TimeoutEntry
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
 from conductor_mw.policy.fingerprint import agent_fingerprint
+from conductor_mw.policy.replicas import compile_replicas
 from conductor_mw.policy.tree import Loc
-from conductor_mw.policy.validation import NO_KEY, SECRET, shown, validate
+from conductor_mw.policy.validation import shown, validate
+from conductor_mw.policy.workers import check_worker
 from conductor_mw.setting import Setting
 
 BOUND: Final = "bound"
-_SECRET_KEY: Final = re.compile(r"\$\{env:[A-Za-z_][A-Za-z0-9_]{0,127}\}")
-_ADDRESS: Final = re.compile(r"https?://[^@\s]*")
 _PASSED_ON: Final = ("base_url", "api_key")
 _COMMON: Final = frozenset(AgentEntry.model_fields)
 
@@ -44,7 +46,7 @@ def compile_agents(draft: Draft) -> dict[str, Agent]:
             )
             continue
         first[entry.id] = position
-        agent = _agent(draft, entry, at)
+        agent = compile_agent(draft, entry, at)
         # A broken agent stays known, so that its rules do not seem to name nobody.
         agents[entry.id] = agent or Agent(entry.id, BOUND, _Broken())
     for name in sorted(set(draft.bound) - set(agents)):
@@ -66,9 +68,12 @@ class _Broken(AgentOptions):
         raise AssertionError(f"a refused policy asked for {agent.id!r}")
 
 
-def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
+def compile_agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
+    """Give the agent that stands at `at`, or None with a finding added."""
     before = draft.findings.errors
-    _check_secret(draft, entry, at)
+    accessible = check_access(draft, entry.base_url, entry.api_key, at)
+    for where, parameters in _parameters(entry, at):
+        _check_secrets(draft, parameters, where)
     if entry.via not in (None, "direct"):
         draft.find(
             (*at, "via"),
@@ -78,8 +83,16 @@ def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         )
     kind, offer = _kind(draft, entry, at)
     if kind == "model":
-        _check_parameters(draft, entry, at)
-    options = None if offer is None else _options(draft, entry, kind, offer, at)
+        for where, parameters in _parameters(entry, at):
+            _check_parameters(draft, parameters, where)
+    given = None if offer is None else _given(draft, entry, kind, offer, at, passes=accessible)
+    if offer is None or given is None:
+        return None
+    below = at if kind == BOUND else (*at, kind)
+    options = validate(offer.options, given, draft.positions, draft.findings, below)
+    replicas = compile_replicas(draft, entry, kind, offer.options, given, at)
+    if isinstance(options, WorkerOptions):
+        check_worker(draft, options, (*at, kind))
     if options is None or draft.findings.errors > before:
         return None
     listed = _listed(kind, options)
@@ -99,37 +112,40 @@ def _agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         max_output_tokens=entry.max_output_tokens or (listed.max_output_tokens if listed else None),
         timeouts=_timeouts(entry),
         retry=_retry(entry),
+        capabilities=capabilities(entry, listed),
+        context_window=entry.context_window or (listed.context_window if listed else None),
+        quality=entry.quality,
+        declared=declared(entry),
+        replicas=replicas,
+        overflow=_overflow(entry),
     )
     return replace(agent, fingerprint=agent_fingerprint(agent))
 
 
-def _check_secret(draft: Draft, entry: AgentEntry, at: Loc) -> None:
-    if entry.api_key is not None and not _SECRET_KEY.fullmatch(entry.api_key):
-        draft.find((*at, SECRET), "secret-in-file", *NO_KEY)
-    address = entry.base_url or "https://"
-    if not _SECRET_KEY.fullmatch(address) and not _ADDRESS.fullmatch(address):
-        # Not repeated: a password may stand before the '@' that is refused here.
-        draft.find(
-            (*at, "base_url"),
-            "wrong-value",
-            "this is no address without user and password",
-            "write https://host/path or ${env:NAME}",
-        )
-    for name, text in _texts(entry.parameters):
+def _parameters(entry: AgentEntry, at: Loc) -> Iterator[tuple[Loc, dict[str, Any]]]:
+    """Yield every place in which an agent sets parameters, with what stands there."""
+    yield (*at, "parameters"), entry.parameters
+    if isinstance(entry.retry, RetryEntry):
+        for position, parameters in enumerate(entry.retry.with_):
+            yield (*at, "retry", "with", position), parameters
+
+
+def _check_secrets(draft: Draft, parameters: Mapping[str, Any], at: Loc) -> None:
+    for name, text in _texts(parameters):
         if name in ("api_key", "authorization", "api-key", "x-api-key"):
             del text  # never shown: it may be a key
             draft.find(
-                (*at, "parameters"),
+                at,
                 "secret-in-file",
                 f"the parameter {name!r} may hold a key, and a key must not stand in a policy",
                 "use the agent's `api_key: ${env:NAME}`",
             )
 
 
-def _check_parameters(draft: Draft, entry: AgentEntry, at: Loc) -> None:
-    for name in past_the_policy(entry.parameters):
+def _check_parameters(draft: Draft, parameters: Mapping[str, Any], at: Loc) -> None:
+    for name in past_the_policy(parameters):
         draft.find(
-            (*at, "parameters", *name.split(".")),
+            (*at, *name.split(".")),
             "wrong-value",
             f"LiteLLM would go past this policy because of {name!r}",
             "say it with the agent's own keys: `model:`, `base_url:`, `retry:`, `timeout:`; "
@@ -176,9 +192,13 @@ def _kind(draft: Draft, entry: AgentEntry, at: Loc) -> tuple[str, AgentOffer | N
     return kind, draft.plugins.agents.get(kind)
 
 
-def _options(
-    draft: Draft, entry: AgentEntry, kind: str, offer: AgentOffer, at: Loc
-) -> AgentOptions | None:
+def _given(
+    draft: Draft, entry: AgentEntry, kind: str, offer: AgentOffer, at: Loc, *, passes: bool
+) -> dict[str, object] | None:
+    """Give the options of an agent's kind as the policy writes them.
+
+    With `passes`, its address and its key are among them; else they were refused already.
+    """
     value: object = None if kind == BOUND else (entry.model_extra or {})[kind]
     mapping: object = {} if kind == BOUND else offer.options.from_value(value)
     where = at if kind == BOUND else (*at, kind)
@@ -199,9 +219,9 @@ def _options(
                 "it belongs to agents with `model:`",
                 key=True,
             )
-        elif _SECRET_KEY.fullmatch(entry.api_key or "${env:NAME}"):  # else it was refused already
+        elif passes:
             given_options = {**given_options, name: given}
-    return validate(offer.options, given_options, draft.positions, draft.findings, where)
+    return given_options
 
 
 def _listed(kind: str, options: AgentOptions) -> ListPrice | None:
@@ -236,5 +256,12 @@ def _retry(entry: AgentEntry) -> Retry:
             RETRIED if stated.on is None else frozenset(stated.on),
             usual.wait if stated.wait is None else stated.wait,
             usual.longest if stated.longest is None else stated.longest,
+            tuple(stated.with_),
         )
     return Retry(times=entry.retry or 0)
+
+
+def _overflow(entry: AgentEntry) -> Overflow | None:
+    if isinstance(entry.on_overflow, OverflowEntry):
+        return Overflow(entry.on_overflow.summarise)
+    return None if entry.on_overflow is None else Overflow()

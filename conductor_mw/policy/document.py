@@ -55,11 +55,23 @@ class SignalEntry(Entry):
     )
     expr: str | None = Field(None, description="an expression over other signals")
     function: str | None = Field(None, description="a Python function that the app binds by name")
+    ask: str | None = Field(
+        None,
+        description="an agent or a flow that is asked for it, when a rule that reads it is reached",
+    )
+    prompt: str | None = Field(None, description="with `ask`: the question, in your words")
+    worker: Any = Field(None, description="an address, or a worker's options; asked as `ask` is")
+    labels: list[Id] = Field(
+        default_factory=list[str], description="with `worker`: its labels, for guarantees"
+    )
+    timeout: Duration | None = Field(None, description="with `worker`: how long it may take")
     type: str | None = Field(None, description="its type, for example `string` or `list<string>`")
     one_of: list[str | int | float | bool] | None = Field(
         None, min_length=1, description="the only values it may have"
     )
-    default: Any = Field(None, description="its value where metadata has none")
+    default: Any = Field(
+        None, description="its value where metadata has none, or where nobody asked gave one"
+    )
     doc: str = Field("", description="one sentence for people")
 
 
@@ -90,6 +102,41 @@ class RetryEntry(Entry):
     )
     wait: Duration | None = Field(None, description="the first wait; it doubles with every try")
     longest: Duration | None = Field(None, description="the longest wait")
+    with_: list[dict[str, Any]] = Field(
+        default_factory=list[dict[str, Any]],
+        alias="with",
+        max_length=20,
+        description="parameters of the second try, the third ...; the last of them holds on",
+    )
+
+
+class CapabilitiesEntry(Entry):
+    """What an agent can; what is left out is taken from LiteLLM's list, or unknown and allowed."""
+
+    tools: bool | None = Field(None, description="whether it calls tools")
+    vision: bool | None = Field(None, description="whether it reads images")
+    audio: bool | None = Field(None, description="whether it listens to sounds")
+    json_: bool | None = Field(
+        None, alias="json", description="whether it keeps to a `response_format` of JSON"
+    )
+
+
+class ReplicaEntry(Entry):
+    """One deployment or key of an agent's model; what it leaves out is the agent's."""
+
+    name: Id | None = Field(None, description="its name in records; its position without one")
+    base_url: str | None = Field(None, description="another address of the provider's API")
+    api_key: str | None = Field(None, description="`${env:NAME}`; never the key itself")
+    model: str | None = Field(
+        None, min_length=1, max_length=200, description="what this deployment calls the model"
+    )
+    weight: float = Field(1.0, gt=0, le=1e6, description="its share of the calls")
+
+
+class OverflowEntry(Entry):
+    """What happens to a conversation that is too long for an agent."""
+
+    summarise: Id = Field(description="the agent that sums up what is left out")
 
 
 class AgentEntry(Entry):
@@ -113,6 +160,17 @@ class AgentEntry(Entry):
     max_output_tokens: int | None = Field(None, ge=1, description="the most it can answer")
     max_media_tokens: int | None = Field(
         None, ge=1, description="the most tokens that one image, sound or file costs it"
+    )
+    capabilities: CapabilitiesEntry | None = Field(
+        None, description="what it can; a request that needs more is not sent to it"
+    )
+    context_window: int | None = Field(None, ge=1, description="the most tokens it can be sent")
+    quality: float | None = Field(None, ge=0, le=1, description="how good its answers are")
+    on_overflow: Literal["trim"] | OverflowEntry | None = Field(
+        None, description="`trim` leaves out the oldest turns of a conversation that is too long"
+    )
+    replicas: list[ReplicaEntry] | None = Field(
+        None, min_length=1, max_length=100, description="several deployments or keys of one model"
     )
     base_url: str | None = Field(None, description="another address of the provider's API")
     api_key: str | None = Field(None, description="`${env:NAME}`; never the key itself")
@@ -173,6 +231,21 @@ class GuaranteeEntry(Entry):
     at_most: AtMostEntry | None = None
 
 
+class RolloutEntry(Entry):
+    """A new version of this policy that answers a share of the traffic."""
+
+    policy: str = Field(min_length=1, description="the file of the new version, beside this one")
+    percent: float = Field(gt=0, le=100, description="its share of the requests")
+    by: str | None = Field(
+        None, description="an expression; equal values stay with one version, else chance decides"
+    )
+    back_when: str | None = Field(
+        None,
+        description="a condition over `rollout.*` and `current.*` (runs, error_rate, "
+        "unaccepted_rate, p95_ms, mean_dollars); once it holds, the new version gets nothing more",
+    )
+
+
 class EnvironmentEntry(Entry):
     """What one environment replaces. Guarantees and rules stay as they are."""
 
@@ -203,6 +276,9 @@ class PolicyFile(Entry):
         default_factory=list[str],
         max_length=MAX_ADDRESSES,
         description="where workers may be, for example https://score.example.com; loopback always",
+    )
+    rollout: RolloutEntry | None = Field(
+        None, description="a new version that answers a share of the traffic"
     )
     signals: dict[str, SignalEntry] = Field(
         default_factory=dict[str, SignalEntry],

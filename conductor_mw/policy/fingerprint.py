@@ -35,17 +35,20 @@ def digest(meaning: object) -> str:
 
 def agent_fingerprint(agent: Agent) -> str:
     """Give the hash of everything that shapes an agent's answers; prices and labels do not."""
-    return digest(
-        {
-            "id": agent.id,
-            "kind": agent.kind,
-            "options": options_meaning(agent.options),
-            "prompt": agent.prompt,
-            "parameters": agent.parameters,
-            "max_output_tokens": agent.max_output_tokens,
-            "max_media_tokens": agent.max_media_tokens,
-        }
-    )
+    meaning: dict[str, object] = {
+        "id": agent.id,
+        "kind": agent.kind,
+        "options": options_meaning(agent.options),
+        "prompt": agent.prompt,
+        "parameters": agent.parameters,
+        "max_output_tokens": agent.max_output_tokens,
+        "max_media_tokens": agent.max_media_tokens,
+    }
+    if agent.replicas:
+        meaning["replicas"] = [
+            [one.name, options_meaning(one.options), one.weight] for one in agent.replicas
+        ]
+    return digest(meaning)
 
 
 def policy_fingerprint(
@@ -94,6 +97,7 @@ def policy_fingerprint(
             "env": sorted(set(env)),
             "measures": list(measures),
             "store": policy.store,
+            **({"addresses": list(policy.addresses)} if policy.addresses else {}),
         }
     )
 
@@ -105,11 +109,19 @@ def _inside(flow: Flow) -> object:
 
 def _agent(agent: Agent) -> list[object]:
     times, retry = agent.timeouts, agent.retry
+    # What came later stands here only where a policy says it, so that older policies keep their
+    # fingerprints.
+    said: dict[str, object] = dict(agent.declared)
+    if retry.parameters:
+        said["retry_with"] = list(retry.parameters)
+    if agent.overflow is not None:
+        said["on_overflow"] = agent.overflow.summarise
     return [
         agent.fingerprint,
         sorted(agent.labels),
         [times.whole, times.first_part, times.idle],
         [retry.times, sorted(retry.on), retry.wait, retry.longest],
+        *([said] if said else []),
     ]
 
 

@@ -6,13 +6,10 @@ from typing import Final
 
 TOP_KEYS: Final = {
     "gateways": "gateways come with the LiteLLM integration",
-    "rollout": "deploy the new policy as a whole",
 }
 AGENT_KEYS: Final = {
     "accept": "it comes with cascades",
     "score": "it comes with cascades",
-    "replicas": "they come with the LiteLLM integration; use `balance:` over several agents",
-    "worker": "workers come with durable flows; bind a function to the agent's id",
     "cache": "it comes with the cache plugin",
 }
 FLOW_KEYS: Final = {
