@@ -175,6 +175,7 @@ class Tally:
             finish=finish,
             visible=self.attempt.visible,
             retry_after=retry_after,
+            replica=self.attempt.replica,
         )
         return self.outcome
 
@@ -193,23 +194,30 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
     Raises:
         Failure: the agent did not answer, of a known kind; the original error is its cause.
     """
-    run = attempt.run
-    request, held = run.spend_call(attempt.agent, attempt.request)
+    run, agent = attempt.run, attempt.agent
+    pool = run.runtime.board.pool(agent) if agent.replicas else None
+    replica = await pool.choose() if pool else ""
+    request, held = run.spend_call(agent, attempt.request)
     handle = await Attempt(
         attempt.path,
-        attempt.agent.id,
+        agent.id,
         request,
         attempt.deadline,
         attempt.visible,
         attempt.number,
         run.id,
         attempt.terms,
+        replica,
     )
+    if pool:
+        pool.begin(replica)
     try:
         while type(found := await Next(handle)) is Part:
             yield found
     finally:
         outcome = await Close(handle)
+        if pool:
+            pool.end(replica, outcome)
         if attempt.purpose != "answer":
             outcome = replace(outcome, purpose=attempt.purpose)
         run.settle_call(held, outcome)
@@ -221,8 +229,8 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
         raise error
     raise Failure(
         outcome.kind,
-        f"agent {attempt.agent.id!r}: {error}",
-        agent=attempt.agent.id,
+        f"agent {agent.id!r}: {error}",
+        agent=agent.id,
         retry_after=outcome.retry_after,
     ) from error
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .agents.base import Agent, Speaker
+from .agents.replicas import connect
 from .agents.simulated import SimulatedOptions
 from .errors import ConductorError, nearest
 from .parts import Parts
@@ -54,14 +55,19 @@ def _speaker(
     simulate: bool,
 ) -> Speaker:
     if agent.id in bound:
-        return _adapted(agent, plugins, bound[agent.id])
+        return adapted(agent, plugins, bound[agent.id])
     if simulate and agent.kind != "simulated":
         return SimulatedOptions().connect(agent, setting)
     # Later, so that a policy can be checked and explained where its models cannot be reached.
     return _Unconnected(agent, setting)
 
 
-def _adapted(agent: Agent, plugins: Plugins, bound: object) -> Speaker:
+def adapted(agent: Agent, plugins: Plugins, bound: object) -> Speaker:
+    """Give a speaker that speaks through an object of the host app.
+
+    Raises:
+        ConductorError: no kind of agent knows such objects.
+    """
     offers = plugins.agents.items()
     # The core's own adapter takes any callable, so the others are asked first.
     for _, offer in sorted(offers, key=lambda item: item[0] == "bound"):
@@ -84,5 +90,5 @@ class _Unconnected:
 
     def answer(self, attempt: Attempt) -> Parts:
         if self.speaker is None:
-            self.speaker = self.agent.options.connect(self.agent, self.setting)
+            self.speaker = connect(self.agent, self.setting)
         return self.speaker.answer(attempt)

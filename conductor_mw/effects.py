@@ -54,6 +54,7 @@ class Attempt(Effect[object]):
         run: the id of the run; with `path` it names the call for ever.
         terms: what the step says beside the request, for agents that take it: a person's choices
             and deadline, for example.
+        replica: which of the agent's replicas answers; empty where it has none.
     """
 
     path: str
@@ -64,6 +65,7 @@ class Attempt(Effect[object]):
     number: int = 1
     run: str = ""
     terms: Mapping[str, object] = field(default_factory=lambda: NO_TERMS)
+    replica: str = ""
 
 
 @dataclass(frozen=True, slots=True)

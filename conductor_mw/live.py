@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from .agents.base import Agent
+from .agents.replicas import Pool
 from .signals.registry import AgentState
 
 
@@ -22,9 +24,10 @@ class Board:
         self._lock = threading.Lock()
         self._watch_agent: Callable[[str], AgentState] = lambda _: AgentState()
         self._watch_budget: Callable[[], float] = lambda: math.inf
+        self._pools: dict[str, Pool] = {}
 
     def successor(self) -> Board:
-        """Give a board for a new policy: the same calls in flight, and nobody watching yet."""
+        """Give a board for a new policy: the same calls in flight; nobody watches, none rests."""
         board = Board()
         board._in_flight, board._lock = self._in_flight, self._lock
         return board
@@ -50,3 +53,8 @@ class Board:
         """Count a call that begins (1) or ends (-1)."""
         with self._lock:
             self._in_flight[agent] = self._in_flight.get(agent, 0) + calls
+
+    def pool(self, agent: Agent) -> Pool:
+        """Give the replicas of an agent while they are used."""
+        with self._lock:
+            return self._pools.setdefault(agent.id, Pool(agent))

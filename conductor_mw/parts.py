@@ -169,6 +169,7 @@ class Outcome:
         purpose: what the answer was for.
         by: the layer that answered instead of the agent, or an empty string.
         retry_after: seconds that the provider asked to wait, or None.
+        replica: which of the agent's replicas was called; empty where it has none.
     """
 
     path: str
@@ -186,3 +187,4 @@ class Outcome:
     purpose: Purpose = "answer"
     by: str = ""
     retry_after: float | None = None
+    replica: str = ""

@@ -1,20 +1,19 @@
-"""Ask one agent: prompt and parameters put on, guarantees checked, layers around, retries after."""
+"""Ask one agent: its prompt and parameters put on, and again where a failure may pass."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conductor_mw.agents.base import Agent
-from conductor_mw.attempts import Attempted, ask
+from conductor_mw.agents.replicas import RESTING
 from conductor_mw.effects import Now, Random, Sleep
 from conductor_mw.errors import Failure
-from conductor_mw.money import Money
-from conductor_mw.onion import onion
-from conductor_mw.parts import Finish, Origin, Outcome, Part
+from conductor_mw.parts import Part
+
+from .trying import Try
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
@@ -40,8 +39,8 @@ class AskAgent:
 
     @property
     def worst_calls(self) -> int:
-        """The first call and its retries."""
-        return 1 + self.agent.retry.times
+        """The first call, its retries, and the other replicas."""
+        return self.agent.worst_calls
 
     @property
     def canonical(self) -> object:
@@ -50,82 +49,39 @@ class AskAgent:
 
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the agent's parts. Raises `Failure` when its last try failed."""
-        run, agent = at.run, self.agent
-        at = at.into(agent.id)
-        request = dress(request, agent)
-        number = 0
+        at = at.into(self.agent.id)
+        again = _Again(self.agent, at, dress(request, self.agent))
+        whole = self._looks_for_refusals(at)
         while True:
-            number += 1
-            spoken = False
-            silent: deque[Part] = deque()
-            attempt = Attempted(
-                run, at.path, agent, number, request, deadline=at.deadline, visible=at.visible,
-                purpose=at.purpose, terms=at.terms,
-            )  # fmt: skip
-            await run.tell("attempt_started", at.path, number, agent=agent.id)
-            failure: Failure | None = None
-            fault: Exception | None = None
-            finish: Finish = "cut"
-            run.runtime.board.busier(agent.id, 1)
+            trying = Try(self.agent, at, again.number, again.request, whole=whole)
+            await trying.begin()
             try:
-                run.refuse_forbidden(agent)
-                parts = onion(run.runtime.attempt_layers, ask, attempt)
-                async with aclosing(parts):
+                async with aclosing(trying.parts()) as parts:
                     async for part in parts:
-                        # What says nothing yet (a role, an id) waits for what does: should this
-                        # try fail, the next one's answer must not begin with it.
-                        if spoken:
+                        if trying.spoken:
                             yield part
-                        elif part.speaks:
-                            spoken = True
-                            while silent:
-                                yield silent.popleft()
-                            yield replace(part, origin=Origin(agent.id, at.path))
                         else:
-                            silent.append(part)
-                _refuse_silence(attempt, spoken=spoken)
-                finish = "stop"
-            except Failure as error:
-                failure = fault = error
-            except Exception as error:  # only to record it; it goes on as it was raised
-                fault = error
+                            for said in trying.hear(part):
+                                yield said
+                trying.finish()
+            except Failure as failure:
+                trying.fail(failure)
+            except Exception as fault:  # only to record it; it goes on as it was raised
+                trying.fail(fault)
                 raise
             finally:
-                run.runtime.board.busier(agent.id, -1)
-                outcome = _record(attempt, fault, finish)
-                await run.tell(
-                    "attempt_ended",
-                    at.path,
-                    number,
-                    agent=agent.id,
-                    kind=outcome.kind,
-                    finish=outcome.finish,
-                    seconds=outcome.seconds,
-                    by=outcome.by,
-                )
-            if failure is None:
-                for part in silent:
-                    yield part
+                await trying.end()
+            if trying.failure is None:
+                for said in trying.rest():
+                    yield said
                 return
-            if spoken or not await self._again(failure, number, at):
-                raise failure
+            if trying.spoken or not await again.wait(trying.failure, trying.replica):
+                raise trying.failure
 
-    async def _again(self, failure: Failure, number: int, at: At) -> bool:
-        """Wait for the next try; gives False where there is none."""
+    def _looks_for_refusals(self, at: At) -> bool:
+        # Only a whole answer tells, so an answer is held back only where somebody acts upon it.
         retry = self.agent.retry
-        if number > retry.times or failure.kind not in retry.on:
-            return False
-        wait = await Random() * min(retry.longest, retry.wait * 2 ** (number - 1))
-        if failure.retry_after is not None:
-            if failure.retry_after > retry.longest:
-                return False
-            wait = max(wait, failure.retry_after)
-        deadline = at.deadline
-        if deadline is not None and (await Now()).monotonic + wait >= deadline:
-            return False
-        await at.run.tell("retry", at.path, number, kind=failure.kind, wait=wait)
-        await Sleep(wait)
-        return True
+        return "refusal" in at.rescued or (retry.times > 0 and "refusal" in retry.on)
 
 
 def dress(request: Request, agent: Agent) -> Request:
@@ -138,44 +94,59 @@ def dress(request: Request, agent: Agent) -> Request:
     return request if native is request.native else request.with_native(native)
 
 
-def _refuse_silence(attempt: Attempted, *, spoken: bool) -> None:
-    # A provider's filter that let nothing through is a failure a policy can route on.
-    outcome = attempt.outcome
-    if outcome is not None and outcome.finish == "refusal" and not spoken:
-        raise Failure(
-            "refusal", f"agent {attempt.agent.id!r} refused to answer", agent=attempt.agent.id
-        )
+class _Again:
+    """Which try of an agent it is, and whether there is another."""
 
+    __slots__ = ("_agent", "_at", "_first", "_retries", "_switches", "number", "request")
 
-def _record(attempt: Attempted, fault: Exception | None, finish: Finish) -> Outcome:
-    """Put every call of an attempt among the run's outcomes, and give the last.
+    def __init__(self, agent: Agent, at: At, request: Request) -> None:
+        self._agent = agent
+        self._at = at
+        self._first = request
+        self._retries = self._switches = 0
+        self.number = 1
+        self.request = request
 
-    Args:
-        attempt: the attempt, which is over.
-        fault: what ended it, or None.
-        finish: how it ended where no call and no layer said so, and nothing was raised.
-    """
-    recorded = list(attempt.outcomes)
-    kind = fault.kind if isinstance(fault, Failure) else None
-    if recorded and fault is not None and recorded[-1].error is None:
-        # It answered, and its answer was refused: one call, which failed and still has its cost.
-        last = recorded[-1]
-        ended: Finish = "refusal" if last.finish == "refusal" else "error"
-        recorded[-1] = replace(last, kind=kind, error=fault, finish=ended)
-    elif not recorded or (kind is None and fault not in (None, recorded[-1].error)):
-        # A layer refused before the call (`circuit_open`, `budget`), answered alone, or broke.
-        recorded.append(
-            Outcome(
-                path=attempt.path,
-                agent=attempt.agent.id,
-                number=attempt.number,
-                kind=kind,
-                error=fault,
-                cost=Money(),
-                finish="error" if fault else finish,
-                visible=attempt.visible,
-                purpose=attempt.purpose,
-            )
-        )
-    attempt.run.record(recorded)
-    return recorded[-1]
+    async def wait(self, failure: Failure, replica: str) -> bool:
+        """Wait for the next try; gives False where there is none.
+
+        Args:
+            failure: how the last try failed.
+            replica: who failed, of an agent that has replicas and where one was called.
+        """
+        others = len(self._agent.replicas) - 1
+        if replica and failure.kind in RESTING and self._switches < others:
+            self._switches += 1
+            pause = 0.0  # that one rests now, another one may answer at once
+        elif self._retries < self._agent.retry.times and failure.kind in self._agent.retry.on:
+            found = await self._pause(failure)
+            if found is None:
+                return False
+            self._retries += 1
+            pause = found
+            self._set_parameters()
+        else:
+            return False
+        await self._at.run.tell("retry", self._at.path, self.number, kind=failure.kind, wait=pause)
+        if pause:
+            await Sleep(pause)
+        self.number += 1
+        return True
+
+    async def _pause(self, failure: Failure) -> float | None:
+        """Give the seconds until the next try, or None where that would be too late."""
+        retry, deadline = self._agent.retry, self._at.deadline
+        pause = await Random() * min(retry.longest, retry.wait * 2**self._retries)
+        if failure.retry_after is not None:
+            if failure.retry_after > retry.longest:
+                return None
+            pause = max(pause, failure.retry_after)
+        if deadline is not None and (await Now()).monotonic + pause >= deadline:
+            return None
+        return pause
+
+    def _set_parameters(self) -> None:
+        own = self._agent.retry.parameters_of(self._retries + 1)
+        if own:
+            native = self._first.lens.with_parameters(self._first.native, own)
+            self.request = self._first.with_native(native)

@@ -52,7 +52,8 @@ class Rescue:
         """Give the target's parts, or those of the rescue for its failure."""
         spoken = False
         try:
-            async with aclosing(self.flow.answer(request, at)) as parts:
+            rescued = at.rescuing(self.by_kind)
+            async with aclosing(self.flow.answer(request, rescued)) as parts:
                 async for part in parts:
                     spoken = spoken or part.speaks
                     yield part
