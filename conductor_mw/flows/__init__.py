@@ -8,6 +8,9 @@ from .balance import BalanceOptions
 from .cascade import CascadeOptions
 from .choose import ChooseOptions
 from .fallback import FallbackOptions
+from .sequence import SequenceOptions
+from .use import UseOptions
+from .parallel import ParallelOptions
 
 
 @hookimpl
@@ -17,3 +20,6 @@ def conductor_flows(register: RegisterFlow) -> None:
     register("cascade", CascadeOptions)
     register("choose", ChooseOptions)
     register("fallback", FallbackOptions)
+    register("sequence", SequenceOptions)
+    register("use", UseOptions)
+    register("parallel", ParallelOptions)

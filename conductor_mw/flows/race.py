@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from conductor_mw.effects import Settled, Within
 from conductor_mw.errors import Failure
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from conductor_mw.request import Request
 
     from .base import At, Flow
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +93,23 @@ class Race:
                 await lane.close()
         return won
 
+    def over(self, ended: Sequence[Settled[bool]]) -> bool:
+        """Whether the branches that have not ended are no longer needed."""
+        return any(
+            one.value or not (one.error is None or isinstance(one.error, Failure)) for one in ended
+        )
+
+    def decided(self, settled: Sequence[Settled[bool]]) -> Lane:
+        """Give the answer that spoke first.
+
+        Raises:
+            Failure: nobody spoke; it is that of the first step that failed.
+        """
+        raise_faults(settled)
+        if self.winner is None:
+            raise first_failure(settled)
+        return self.winner
+
     async def close(self) -> None:
         """Let nobody claim the race any more, and end the answer that won."""
         with self._lock:
@@ -106,14 +125,14 @@ class Race:
             return True
 
 
-def raise_faults(settled: Sequence[Settled[object]]) -> None:
+def raise_faults(settled: Sequence[Settled[T]]) -> None:
     """Raise what a branch raised that is no failure of an agent: flows never catch that."""
     for one in settled:
         if one.error is not None and not isinstance(one.error, Failure):
             raise one.error
 
 
-def first_failure(settled: Sequence[Settled[object]]) -> Failure:
+def first_failure(settled: Sequence[Settled[T]]) -> Failure:
     """Give the failure of the first branch that failed, in the order of definition."""
     for one in settled:
         if isinstance(one.error, Failure):

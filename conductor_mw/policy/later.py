@@ -8,15 +8,11 @@ TOP_KEYS: Final = {
     "gateways": "gateways come with the LiteLLM integration",
 }
 AGENT_KEYS: Final = {
-    "accept": "it comes with cascades",
-    "score": "it comes with cascades",
     "cache": "it comes with the cache plugin",
 }
 FLOW_KEYS: Final = {
     "pick": "it comes later; use `choose:` over `agents.<id>.*`",
-    "parallel": "it comes later",
     "consensus": "it comes later",
-    "sequence": "it comes with durable flows",
     "repeat": "it comes later",
     "for_each": "it comes with durable flows",
     "shadow": "it comes later",
