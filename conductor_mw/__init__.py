@@ -53,12 +53,14 @@ if TYPE_CHECKING:
     from .events import Event
     from .failures import classify
     from .flows.base import At, Flow, FlowOptions, Site, Target
+    from .flows.reply import Reply
     from .gates import Gate, Verdict
     from .hookspecs import (
         AttemptLayer,
         RegisterAgent,
         RegisterFlow,
         RegisterLayer,
+        RegisterScorer,
         RegisterSignal,
         RegisterStore,
         RequestLayer,
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from .request import Lens, Message, Request, Weight
     from .rules.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of
     from .run import Run, attempts_of
+    from .scorers.base import Score, Scorer, ScorerOptions
     from .setting import Setting
     from .signals import AgentState, Facts, Signal
     from .stores.base import Store
@@ -96,10 +99,11 @@ _HOMES: Final = {
     "events": "Event",
     "failures": "classify",
     "flows.base": "At Flow FlowOptions Site Target",
+    "flows.reply": "Reply",
     "gates": "Gate Verdict",
     "hookspecs": (
-        "AttemptLayer RegisterAgent RegisterFlow RegisterLayer RegisterSignal "
-        "RegisterStore RequestLayer hookimpl"
+        "AttemptLayer RegisterAgent RegisterFlow RegisterLayer RegisterScorer "
+        "RegisterSignal RegisterStore RequestLayer hookimpl"
     ),
     "live": "Board",
     "lenses.chat": "ChatLens to_request",
@@ -110,6 +114,7 @@ _HOMES: Final = {
     "request": "Lens Message Request Weight",
     "rules.types": "BOOL DOUBLE DYN INT STRING Type list_of map_of",
     "run": "Run attempts_of",
+    "scorers.base": "Score Scorer ScorerOptions",
     "setting": "Setting",
     "signals": "AgentState Facts Signal",
     "stores.base": "Store",
@@ -178,13 +183,18 @@ __all__ = [
     "RegisterAgent",
     "RegisterFlow",
     "RegisterLayer",
+    "RegisterScorer",
     "RegisterSignal",
     "RegisterStore",
+    "Reply",
     "Request",
     "RequestError",
     "RequestLayer",
     "Retry",
     "Run",
+    "Score",
+    "Scorer",
+    "ScorerOptions",
     "Setting",
     "Settled",
     "Signal",

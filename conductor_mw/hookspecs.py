@@ -4,8 +4,8 @@ Order of events: the `register` hooks once for each plugin, as it loads; `conduc
 when the command line starts; then, for every run, the layers that the policy names, by rank, and
 `conductor_event` for whatever happens.
 
-Everything of ours comes through these hooks too: the built-in signals, flows, agents and stores are
-plugins that happen to ship with the core.
+Everything of ours comes through these hooks too: the built-in signals, flows, scorers, agents and
+stores are plugins that happen to ship with the core.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .flows.base import FlowOptions
     from .parts import Parts
     from .run import Run
+    from .scorers.base import ScorerOptions
     from .signals.registry import Signal
     from .stores.base import Store
 
@@ -83,6 +84,14 @@ class RegisterFlow(Protocol):
 
     def __call__(self, name: str, options: type[FlowOptions]) -> None:
         """Offer a strategy under the key that marks it in a flow, for example `fallback`."""
+        ...
+
+
+class RegisterScorer(Protocol):
+    """How a plugin offers a way to score an answer."""
+
+    def __call__(self, name: str, options: type[ScorerOptions]) -> None:
+        """Offer a scorer under the key that marks it below `score:`, for example `length`."""
         ...
 
 
@@ -199,6 +208,32 @@ def conductor_flows(register: RegisterFlow) -> None:
 
 
 @hookspec(historic=True)
+def conductor_scorers(register: RegisterScorer) -> None:
+    """Offer ways to score an answer, for `score:` wherever it may stand.
+
+    Args:
+        register: call it as `register(name, options)`; `options` is a pydantic model of the mapping
+            below `score:`, with `build(site)` that gives the compiled scorer.
+
+    Called
+        once for each plugin, as it loads; also for a plugin that is added later.
+    Return
+        nothing; a value is ignored.
+    Errors
+        a name that is taken raises `PluginError` that tells both owners. A scorer that raises a
+        `Failure`, or gives no number from 0 to 1, makes the answer fail as `scorer_failed`.
+
+    Example plugin and policy::
+
+        register("politeness", PolitenessOptions)
+
+        agents:
+          - {id: desk, model: openai/gpt-4o-mini, score: politeness, accept: answer.score > 0.7}
+    """
+    raise NotImplementedError
+
+
+@hookspec(historic=True)
 def conductor_layers(register: RegisterLayer) -> None:
     """Offer layers that a policy names below `plugins:`.
 
@@ -301,6 +336,7 @@ HOOKS: Mapping[str, Callable[..., None]] = {
         conductor_signals,
         conductor_agents,
         conductor_flows,
+        conductor_scorers,
         conductor_layers,
         conductor_stores,
         conductor_commands,

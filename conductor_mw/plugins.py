@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .agents.base import Agent, AgentOptions, Speaker
     from .events import Event
     from .flows.base import FlowOptions
+    from .scorers.base import ScorerOptions
     from .signals.registry import Signal
     from .stores.base import Store
 
@@ -113,25 +114,28 @@ class Plugins:
         self.signals: Offers[Signal] = Offers("signal")
         self.agents: Offers[AgentOffer] = Offers("kind of agent")
         self.flows: Offers[type[FlowOptions]] = Offers("flow")
+        self.scorers: Offers[type[ScorerOptions]] = Offers("scorer")
         self.layers: Offers[LayerOffer] = Offers("layer")
         self.stores: Offers[Callable[[str], Store]] = Offers("store")
         hook = self._manager.hook
         hook.conductor_signals.call_historic(kwargs={"register": self._signal})
         hook.conductor_agents.call_historic(kwargs={"register": self._agent})
         hook.conductor_flows.call_historic(kwargs={"register": self._flow})
+        hook.conductor_scorers.call_historic(kwargs={"register": self._scorer})
         hook.conductor_layers.call_historic(kwargs={"register": self._layer})
         hook.conductor_stores.call_historic(kwargs={"register": self._store})
 
     @classmethod
     def core(cls) -> Plugins:
-        """Give the built-in signals, agents, flows and stores, and nothing of the environment."""
-        from . import agents, flows, signals, stores  # noqa: PLC0415 - they import this module
+        """Give the built-in signals, agents, flows, scorers and stores, and nothing else."""
+        from . import agents, flows, scorers, signals, stores  # noqa: PLC0415 - they import this module
 
         self = cls()
         for name, plugin in (
             ("core signals", signals),
             ("core agents", agents),
             ("core flows", flows),
+            ("core scorers", scorers),
             ("core stores", stores),
         ):
             self.add(plugin, name)
@@ -187,7 +191,8 @@ class Plugins:
     def listing(self) -> tuple[Installed, ...]:
         """Give every plugin with what it offers, also those that cannot load."""
         offered: dict[str, list[str]] = {}
-        for offers in (self.signals, self.agents, self.flows, self.layers, self.stores):
+        sorts = (self.signals, self.agents, self.flows, self.scorers, self.layers, self.stores)
+        for offers in sorts:
             for name in offers.names:
                 offered.setdefault(offers.owner(name), []).append(f"{offers.sort} {name}")
         loaded: list[Installed] = []
@@ -214,6 +219,9 @@ class Plugins:
 
     def _flow(self, name: str, options: type[FlowOptions]) -> None:
         self.flows.add(name, options, self._owner)
+
+    def _scorer(self, name: str, options: type[ScorerOptions]) -> None:
+        self.scorers.add(name, options, self._owner)
 
     def _layer(self, name: str, options: type[Any], *, rank: int) -> None:
         self.layers.add(name, LayerOffer(name, options, rank, self._owner), self._owner)

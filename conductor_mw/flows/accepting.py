@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from conductor_mw.errors import EvaluationError, Failure
 from conductor_mw.parts import Rating
 
 from .reply import FIELDS, Reply
@@ -12,29 +13,56 @@ from .reply import FIELDS, Reply
 if TYPE_CHECKING:
     from conductor_mw.request import Request
     from conductor_mw.rules import Expression
-    from conductor_mw.scorers.base import Scorer
+    from conductor_mw.scorers.base import Score, Scorer
 
     from .base import At, Flow, Site
 
+PASSES: Final = "answer.score >= 0.5"
+"""What `score:` without `accept:` means."""
+_UNSCORED: Final = frozenset(("answer.score", "answer.scores"))
+# Any other failure of somebody whom a scorer asked would read as one of the answer's own agent.
+_TELLING: Final = frozenset(("scorer_failed", "policy_violation"))
+
 
 def compile_judging(site: Site, score: object, accept: str | None, *where: str | int) -> Judging:
-    """Compile `score:` and `accept:`."""
+    """Compile what `score:` and `accept:` of a mapping say; at least one of them is there.
+
+    Args:
+        site: the place of the flow.
+        score: what stands below `score:`, or None.
+        accept: what stands below `accept:`, or None.
+        where: the position of the mapping below the flow.
+    """
     scorer = None if score is None else site.scorer(score, *where, "score")
-    reading = site.within({f"answer.{name}": type_ for name, type_ in FIELDS.items()})
-    condition = reading.condition(accept or "answer.score >= 0.5", *where, "accept")
+    names = {f"answer.{name}": type_ for name, type_ in FIELDS.items()}
+    condition = site.within(names).condition(accept or PASSES, *where, "accept")
+    if "answer.accepted" in condition.reads:
+        site.refuse(
+            "`answer.accepted` is what this condition decides",
+            *where,
+            "accept",
+            mend="read `answer.score`, `answer.text` or another field of the answer",
+        )
+    if scorer is None and not _UNSCORED.isdisjoint(condition.reads):
+        site.refuse(
+            "`answer.score` has no value here: nothing scores the answer",
+            *where,
+            "accept",
+            mend="add `score:` beside it, for example `score: not_refusal`",
+        )
     return Judging(scorer, condition)
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """Rates answers."""
+    """Rates answers: scores them, and says whether they are accepted."""
 
     scorer: Scorer | None
     accept: Expression
 
     @property
     def children(self) -> tuple[tuple[str, Flow], ...]:
-        """Whom the scorers ask."""
+        """Whom the scorers ask, each with the scorer's name on the arrow."""
         return () if self.scorer is None else self.scorer.children
 
     @property
@@ -49,10 +77,71 @@ class Judging:
         return [scorer, self.accept.canonical]
 
     async def rate(self, request: Request, reply: Reply, at: At) -> Reply:
-        """Give the reply with its rating."""
-        score = None
+        """Give an answer with what was found of it.
+
+        Args:
+            request: what was asked.
+            reply: what was answered.
+            at: where; what the scorers ask is recorded below `score`.
+
+        Raises:
+            Failure: of kind `scorer_failed`, where there is no score or the condition has no value:
+                that is never a pass. A guarantee that forbids a call stays `policy_violation`.
+        """
+        score, scores = reply.rating.score, reply.rating.scores
         if self.scorer is not None:
-            score = (await self.scorer.score(request, reply, at)).value
-            reply = reply.with_rating(Rating(score))
-        accepted = bool(await at.evaluate(self.accept, reply.facts("answer")))
-        return reply.with_rating(Rating(score, accepted))
+            score, scores = await self._scored(self.scorer, request, reply, at)
+            reply = reply.with_rating(Rating(score, None, scores))
+        try:
+            accepted = bool(await at.evaluate(self.accept, reply.facts("answer")))
+        except EvaluationError as error:
+            problem = f"`accept` has no value for this answer: {error.problem}"
+            raise Failure("scorer_failed", problem) from error
+        except Failure as failure:
+            if failure.kind in _TELLING:
+                raise
+            raise _without_score(failure, "accept") from failure
+        rating = Rating(score, accepted, scores)
+        await at.run.tell("rated", at.path, accepted=accepted, score=score, scores=dict(scores))
+        return reply.with_rating(rating)
+
+    async def _scored(
+        self, scorer: Scorer, request: Request, reply: Reply, at: At
+    ) -> tuple[float, dict[str, float]]:
+        place = at.hidden("score").into("score")
+        score = await scored(scorer, request, reply, place)
+        return score.value, dict(score.scores) or {scorer.label: score.value}
+
+
+async def scored(
+    scorer: Scorer, request: Request, reply: Reply, at: At, name: str | None = None
+) -> Score:
+    """Give the score of an answer, a number from 0 to 1 whatever the scorer said.
+
+    Args:
+        scorer: who scores.
+        request: what was asked.
+        reply: what was answered.
+        at: where the scores of this answer are recorded; the scorer's name is put behind it.
+        name: its name there, where its label is taken.
+
+    Raises:
+        Failure: of kind `scorer_failed` or `policy_violation`.
+    """
+    name = name or scorer.label
+    try:
+        score = await scorer.score(request, reply, at.into(name))
+    except Failure as failure:
+        if failure.kind in _TELLING:
+            raise
+        raise _without_score(failure, name) from failure
+    value: object = score.value  # a plugin's scorer may give anything
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        problem = f"the scorer {name!r} gave no number from 0 to 1"
+        raise Failure("scorer_failed", problem)
+    return score
+
+
+def _without_score(failure: Failure, label: str) -> Failure:
+    problem = f"the scorer {label!r} gave no score: {failure.problem}"
+    return Failure("scorer_failed", problem, agent=failure.agent, mend=failure.mend)

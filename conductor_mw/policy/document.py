@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from conductor_mw.durations import Duration
 from conductor_mw.errors import FailureKind
 from conductor_mw.flows.base import Target
+from conductor_mw.scorers.base import Spec
 
 ID_PATTERN: Final = r"^[a-z][a-z0-9_-]*$"
 SIGNAL_PATTERN: Final = r"^[a-z][a-z0-9_]*$"
@@ -174,6 +175,15 @@ class AgentEntry(Entry):
     )
     base_url: str | None = Field(None, description="another address of the provider's API")
     api_key: str | None = Field(None, description="`${env:NAME}`; never the key itself")
+    score: Spec | None = Field(None, description="how its answers are scored, from 0 to 1")
+    accept: str | None = Field(
+        None,
+        description="a condition over `answer.*`; an answer for which it does not hold is the "
+        "failure low_confidence. With `score` alone it is `answer.score >= 0.5`",
+    )
+    output: dict[str, Any] | None = Field(
+        None, description="a JSON Schema; an answer that does not meet it is invalid_output"
+    )
     via: str | None = Field(None, description="`direct`, the only way there is so far")
 
 

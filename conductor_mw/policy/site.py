@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, cast
 
@@ -11,10 +11,14 @@ from conductor_mw.errors import Finding, PolicyError
 from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import Flow, FlowOptions, Target
 from conductor_mw.flows.named import Named
+from conductor_mw.flows.output import Output
+from conductor_mw.flows.quality import Accepted
 from conductor_mw.flows.template import Template, pieces
 from conductor_mw.policy import later
+from conductor_mw.policy.checks import compile_checks, entries_with_checks
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
+from conductor_mw.policy.scoring import compile_scorer
 from conductor_mw.policy.skeleton import BROKEN
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import path, shown, validate
@@ -49,22 +53,28 @@ class Flows:
 
     Attributes:
         named: the flows compiled so far.
+        reads: what conditions read, by the named flow they stand in; elsewhere under ''.
+        checked: the agents whose answers must meet `accept:`, `score:` or `output:`, by id.
     """
 
     def __init__(self, draft: Draft, agents: Mapping[str, Agent]) -> None:
         self.draft = draft
         self.agents = {name: AskAgent(agent) for name, agent in agents.items()}
         self.named: dict[str, Named] = {}
+        self.checked: dict[str, Accepted | Output] = {}
         self.used: set[str] = set()
+        self._checks = entries_with_checks(draft)
+        self._compiled: dict[str, Flow] = {}
         self._heights: dict[str, int] = {}
         self._open: list[str] = []
+        self.reads: dict[str, set[str]] = {}
         self._scopes: dict[tuple[tuple[str, Type], ...], Scope] = {}
         self._check_names()
 
     def compile_all(self) -> None:
-        """Compile every named flow, whether or not a rule uses it."""
-        for name in self.draft.file.flows:
-            if name not in self.named:
+        """Compile every agent's checks and every named flow, whether or not a rule uses it."""
+        for name in (*self._checks, *self.draft.file.flows):
+            if name not in self._compiled:
                 self._compile(name)
 
     def target(self, target: Target, at: Loc, reading: Reading = REQUEST_ONLY) -> Flow:
@@ -87,9 +97,9 @@ class Flows:
         if name == BROKEN:
             return _STAND_IN
         self.used.add(name)
-        if name in self.agents:
+        if name in self.agents and name not in self._checks:
             return self.agents[name]
-        if name not in self.draft.file.flows:
+        if name not in self._checks and name not in self.draft.file.flows:
             known = {*self.agents, *self.draft.file.flows}
             self.draft.find(
                 at,
@@ -107,7 +117,7 @@ class Flows:
                 "let one of them end in an agent",
             )
             return _STAND_IN
-        if name not in self.named:
+        if name not in self._compiled:
             if len(self._open) >= MAX_CHAIN:
                 self._too_deep(at)
                 return _STAND_IN
@@ -119,7 +129,7 @@ class Flows:
                 self._too_deep(at)
                 return _STAND_IN
             self._heights[top] = height
-        return self.named[name]
+        return self._compiled[name]
 
     def _too_deep(self, at: Loc) -> None:
         self.draft.find(
@@ -132,10 +142,21 @@ class Flows:
     def _compile(self, name: str) -> None:
         self._open.append(name)
         self._heights[name] = 1
-        at = ("flows", name)
-        flow = self._inline(self.draft.file.flows[name], at)
+        if name in self._checks:
+            position, entry = self._checks[name]
+            site = _Site(self, ("agents", position), REQUEST_ONLY)
+            flow = self._built(lambda: compile_checks(self.agents[name], entry, site), site.at)
+            if isinstance(flow, Accepted | Output):
+                self.checked[name] = flow
+        else:
+            inner = self._inline(self.draft.file.flows[name], ("flows", name))
+            flow = self.named[name] = Named(name, inner, min(inner.worst_calls, MAX_CALLS))
         self._open.pop()
-        self.named[name] = Named(name, flow, min(flow.worst_calls, MAX_CALLS))
+        self._compiled[name] = flow
+
+    def note(self, names: Iterable[str]) -> None:
+        """Remember what a condition of the flow that is being compiled reads."""
+        self.reads.setdefault(self._open[-1] if self._open else "", set()).update(names)
 
     def scope(self, names: Mapping[str, Type]) -> Scope:
         """Give the scope of the request's signals and these names; one object for the same ones."""
@@ -151,6 +172,13 @@ class Flows:
     ) -> Flow:
         offers = self.draft.plugins.flows
         keys = [key for key in mapping if key in offers.names]
+        if len(keys) > 1:  # `use` stands below `for_each` as well
+            kinds = [cast("type[FlowOptions]", offers.get(key)) for key in keys]
+            keys = [
+                key
+                for key, kind in zip(keys, kinds, strict=True)
+                if not any(key in one.model_fields for one in kinds if one is not kind)
+            ] or keys
         if not keys:
             self._unknown_flow(mapping, at)
             return _STAND_IN
@@ -172,8 +200,11 @@ class Flows:
         )
         if options is None:
             return _STAND_IN
+        return self._built(lambda: options.build(_Site(self, at, reading)), at)
+
+    def _built(self, build: Callable[[], Flow], at: Loc) -> Flow:
         try:
-            flow = options.build(_Site(self, at, reading))
+            flow = build()
         except _Told:
             return _STAND_IN
         except PolicyError as error:
@@ -254,7 +285,10 @@ class _Site:
 
     def scorer(self, spec: object, *where: str | int) -> Scorer:
         """Compile what stands below `score:`."""
-        raise NotImplementedError
+        found = compile_scorer(self.flows.draft, self._below, spec, (*self.at, *where))
+        if found is None:
+            raise _Told
+        return found
 
     def within(self, names: Mapping[str, Type], *, loops: bool = False) -> _Site:
         """Give the same site where conditions and templates may read further facts."""
@@ -266,11 +300,19 @@ class _Site:
         """Whether what is compiled here runs again, with what it gave the time before."""
         return self.reading.loops
 
+    def taken(self, word: str) -> str:
+        """Give a signal or fact whose name begins with this word; '' where there is none."""
+        names = (*self.reading.names, *self.flows.draft.scope.facts)
+        return next((name for name in names if name == word or name.startswith(f"{word}.")), "")
+
     def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:
         """Refuse the policy."""
         at = (*self.at, *where)
         place = self.flows.draft.positions.place(at)
         raise PolicyError([Finding(place, "flow", f"{path(at)}{problem}", mend)])
+
+    def _below(self, at: Loc) -> _Site:
+        return _Site(self.flows, at, self.reading)
 
     def _expression(
         self,
@@ -285,6 +327,7 @@ class _Site:
         found = draft.expression(text, (*self.at, *where), wanted, scope, part_of)
         if found is None:
             raise _Told
+        self.flows.note(found.reads)
         found.prepare()  # now, and not when the first request waits for it
         return found
 

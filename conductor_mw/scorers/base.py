@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 if TYPE_CHECKING:
     from conductor_mw.flows.base import At, Flow, Site
     from conductor_mw.flows.reply import Reply
     from conductor_mw.request import Request
+
+FORMS: list[Any] = [{"type": "string"}, {"type": "object"}, {"type": "array"}]
+Spec = Annotated[str | dict[str, Any] | list[Any], WithJsonSchema({"anyOf": FORMS})]
+"""What may stand below `score:`: a scorer's name, a mapping with its marking key, or a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +26,12 @@ class Score:
     Attributes:
         value: from 0 to 1.
         because: why, in one sentence, for the record.
+        scores: where several scorers were asked, what each of them gave, by its name.
     """
 
     value: float
     because: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 class Scorer(Protocol):
@@ -56,10 +63,10 @@ class Scorer(Protocol):
         Args:
             request: what was asked.
             reply: what was answered.
-            at: where; what the scorer asks is recorded below this path.
+            at: where, the scorer's own place; what it asks is recorded below this path.
 
         Raises:
-            Failure: of kind `scorer_failed`; a scorer that fails is never a pass.
+            Failure: it found no score; whatever the kind, that counts as `scorer_failed`.
         """
         ...
 

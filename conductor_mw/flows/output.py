@@ -1,0 +1,99 @@
+"""`output:` on an agent or a step: an answer that is not JSON of the declared form is a failure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from conductor_mw.errors import ConductorError, Failure
+from conductor_mw.json_schema import Schema, compile_schema
+from conductor_mw.parts import Part
+
+from .reply import collect
+
+if TYPE_CHECKING:
+    from conductor_mw.request import Request
+
+    from .base import At, Flow, Site
+    from .reply import Reply
+
+
+def compile_output(
+    flow: Flow, site: Site, schema: Mapping[str, Any], *where: str | int
+) -> Output:
+    """Give a flow whose answers are those of another one that meet a JSON Schema.
+
+    Args:
+        flow: whose answers.
+        site: the place of the flow.
+        schema: what stands below `output:`.
+        where: the position of the mapping that holds it, below the site's flow.
+    """
+    return Output(flow, schema_at(site, schema, *where, "output"))
+
+
+def schema_at(site: Site, schema: Mapping[str, Any], *where: str | int) -> Schema:
+    """Compile a JSON Schema of the policy; a mistake in it points at its place."""
+    try:
+        return compile_schema(schema)
+    except ConductorError as error:
+        site.refuse(error.problem, *where, mend=error.mend)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Gives an answer once it is known to be JSON of the declared form.
+
+    Attributes:
+        flow: whose answers.
+        schema: what they must meet.
+        agent: the agent whose own `output:` this is; empty for a step's.
+    """
+
+    flow: Flow
+    schema: Schema
+    agent: str = ""
+
+    @property
+    def label(self) -> str:
+        """The word in a drawing."""
+        return "output"
+
+    @property
+    def children(self) -> tuple[tuple[str, Flow], ...]:
+        """Whose answers."""
+        return (("", self.flow),)
+
+    @property
+    def worst_calls(self) -> int:
+        """Checking costs no call."""
+        return self.flow.worst_calls
+
+    @property
+    def canonical(self) -> object:
+        """Its meaning; for an agent's own check only the id: the fingerprint holds it once."""
+        return ["agent", self.agent] if self.agent else self.meaning
+
+    @property
+    def meaning(self) -> object:
+        """Whose answers, and what they must meet."""
+        return ["output", self.flow.canonical, self.schema.source]
+
+    async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
+        """Give the answer. Raises `Failure` of kind `invalid_output` where it has another form."""
+        purpose = "candidate" if at.purpose == "answer" else at.purpose
+        reply = await collect(self.flow, request, at.hidden(purpose))
+        problem = fault_of(reply, self.schema)
+        if problem:
+            raise Failure("invalid_output", f"the answer {problem}", agent=reply.agent)
+        for part in reply.parts:
+            yield part
+
+
+def fault_of(reply: Reply, schema: Schema) -> str:
+    """Say why an answer does not meet a schema, or give an empty string."""
+    if reply.output is None and reply.text.strip() != "null":
+        return "is no JSON" if reply.text.strip() else "is empty"
+    problems = schema.problems(reply.output)
+    return f"does not meet its schema: {'; '.join(problems)}" if problems else ""

@@ -1,0 +1,75 @@
+"""Read what somebody says who was asked for a score; whatever else it is, is no score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from conductor_mw.errors import Failure
+from conductor_mw.flows.reply import parsed
+
+from .base import Score
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KEYS: Final = frozenset(("score", "because"))
+_LONGEST: Final = 500
+
+
+def read_verdict(text: str, scale: float, *, bare: bool = False) -> Score:
+    """Give the score that an answer says.
+
+    Nothing is guessed and nothing is put right: a score that is out of range may be a slip, or the
+    work of a text that was to be scored.
+
+    Args:
+        text: the answer.
+        scale: the score that counts as 1.
+        bare: whether a number alone is a score too.
+
+    Raises:
+        Failure: of kind `scorer_failed`.
+
+    >>> read_verdict('{"score": 7, "because": "Two of three."}', 10)
+    Score(value=0.7, because='Two of three.', scores={})
+    """
+    said = parsed(text)
+    if bare and not isinstance(said, dict):
+        return Score(number(said, scale))
+    fields = _fields(said)
+    unknown = fields.keys() - _KEYS
+    if unknown or "score" not in fields:
+        raise Failure("scorer_failed", "the verdict does not have the keys score and because")
+    because = fields.get("because", "")
+    if not isinstance(because, str):
+        raise Failure("scorer_failed", "the verdict's `because` is no text")
+    return Score(number(fields["score"], scale), because[:_LONGEST])
+
+
+def read_scores(text: str, scale: float, count: int) -> tuple[list[float], str]:
+    """Give the scores of several candidates, in the order in which they were shown, and why.
+
+    Raises:
+        Failure: of kind `scorer_failed`.
+    """
+    fields = _fields(parsed(text))
+    scores, because = fields.get("scores"), fields.get("because", "")
+    if fields.keys() - {"scores", "because"} or not isinstance(because, str):
+        raise Failure("scorer_failed", "the verdict does not have the keys scores and because")
+    if not isinstance(scores, list) or len(cast("list[object]", scores)) != count:
+        raise Failure("scorer_failed", f"the verdict does not have {count} scores")
+    return [number(one, scale) for one in cast("list[object]", scores)], because[:_LONGEST]
+
+
+def number(value: object, scale: float) -> float:
+    """Give a number from 0 to `scale` as one from 0 to 1. Raises `Failure` for anything else."""
+    # NaN and the infinities fail the comparison; a boolean is an int in Python and no score.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= scale:
+        raise Failure("scorer_failed", f"the verdict is no number from 0 to {scale:g}")
+    return value / scale
+
+
+def _fields(said: object) -> Mapping[str, object]:
+    if not isinstance(said, dict):
+        raise Failure("scorer_failed", "the verdict is no JSON mapping")
+    return cast("dict[str, object]", said)
