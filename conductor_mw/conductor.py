@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from . import drivers
 from . import plugins as plugin_registry
@@ -14,26 +15,23 @@ from . import policy as policies
 from .answer import Answer, AsyncPartStream, PartStream, answer_of
 from .clock import Clock, SystemClock
 from .commitment import Commitments
-from .connect import connect_agents
 from .decide import Decision, ForcedDecision, decide
+from .direct import Direct
+from .equipment import Equipment
 from .errors import ConductorError
 from .events import Event, EventName
-from .layers import build_layers
 from .live import Board
 from .prompt import Prompt, request_of
 from .reload import Watch
 from .request import Request
 from .run import Run, Runtime
-from .setting import Setting
 from .signals import Facts
+from .signals.paid import given
 
 if TYPE_CHECKING:
     from .gates import Approvals
     from .plugins import Plugins
     from .policy import Policy
-    from .stores.base import Store
-
-_DEFAULT_STORE: Final = "memory://"
 
 
 class Conductor:
@@ -70,6 +68,9 @@ class Conductor:
         seed: int | None = None,
         commitment_key: bytes | None = None,
         approvals: Approvals | None = None,
+        app: object = None,
+        direct: str | None = None,
+        direct_key: str | None = None,
     ) -> None:
         """Load a policy and connect its agents.
 
@@ -89,31 +90,39 @@ class Conductor:
             commitment_key: a secret; with it decisions and events carry an HMAC of the user's text
                 beside its length, without it the length only.
             approvals: asks people in the app's own way; the queue of the policy's store otherwise.
+            app: the app's own model, which answers where the policy only observes: a callable, as
+                for `agents`.
+            direct: sends everything to this agent, whatever the rules say; the environment's
+                `CONDUCTOR_DIRECT` does so where this is left out. Guarantees hold all the same.
+            direct_key: a key of a request's metadata that may name such an agent for that request.
+                No request can do so without this: metadata may come from outside.
 
         Raises:
             PolicyError: the policy cannot be used as written.
             ConductorError: the file cannot be read, or an object cannot answer for an agent.
         """
-        self._plugins = plugins or plugin_registry.installed()
-        self._bound = dict(agents or {})
         self._functions = dict(signals or {})
         self._environment = environment
         self._env = env
-        self._simulate = simulate
-        self._clock = clock or SystemClock()
-        # The system's chance is another one in every process, also after a fork.
-        self._dice = SystemRandom() if seed is None else Random(seed)
-        self._board = Board()
-        self._commitments = Commitments(commitment_key)
-        self._approvals = approvals
-        self._stores: dict[str, Store] = {}
+        clock = clock or SystemClock()
+        self._equipment = Equipment(
+            plugins=plugins or plugin_registry.installed(),
+            bound=dict(agents or {}),
+            app=app,
+            simulate=simulate,
+            clock=clock,
+            # The system's chance is another one in every process, also after a fork.
+            dice=SystemRandom() if seed is None else Random(seed),
+            commitments=Commitments(commitment_key),
+            approvals=approvals,
+        )
+        self._direct = Direct.of(direct, direct_key, os.environ if env is None else env)
         self._lock = threading.Lock()
-        self._store_lock = threading.Lock()
         self._path = None if isinstance(policy, policies.Policy) else Path(policy)
         self._runtime = self._prepared(
-            policy if isinstance(policy, policies.Policy) else self._load(Path(policy))
+            policy if isinstance(policy, policies.Policy) else self._load(Path(policy)), Board()
         )
-        self._watch = Watch(reload_every, self._runtime.policy.sources, self._clock)
+        self._watch = Watch(reload_every, self._runtime.policy.sources, clock)
 
     @classmethod
     def from_text(cls, text: str, *, file: str = "<policy>", **options: Any) -> Conductor:
@@ -147,6 +156,7 @@ class Conductor:
         *,
         metadata: Mapping[str, object] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        known: Mapping[str, object] | None = None,
         **parameters: object,
     ) -> Decision:
         """Give where a request would go, without sending anything.
@@ -155,15 +165,21 @@ class Conductor:
             prompt: a text, or OpenAI-style messages.
             metadata: what the app knows about the request, for example tenant and tier.
             tools: OpenAI-style tool definitions that the request offers.
+            known: values of paid signals, by name: here nobody is asked for them.
             parameters: further parameters of the call, for example `temperature`.
 
         Raises:
-            RequestError: the prompt cannot be read.
-            EvaluationError: a condition could not be evaluated.
+            RequestError: the prompt cannot be read, or `known` holds what cannot be.
+            EvaluationError: a condition could not be evaluated, or reads a paid signal that is not
+                in `known`.
         """
-        runtime = self._current()
         request = request_of(prompt, metadata, tools, parameters, stream=False)
-        return decide(runtime.policy, self._facts(runtime, request), self._commitments)
+        runtime, facts = self._chosen(request)
+        facts.update(given(runtime.policy.paid, known or {}))
+        direct = self._direct.target(request)
+        if direct is not None:
+            return ForcedDecision(runtime.policy, facts, direct, runtime.commitments)
+        return decide(runtime.policy, facts, runtime.commitments)
 
     def call(
         self,
@@ -263,15 +279,20 @@ class Conductor:
             self._watch.error = None
             if fresh.fingerprint == self._runtime.policy.fingerprint:
                 return False
-            self._runtime = self._prepared(fresh)
+            self._runtime = self._prepared(fresh, self._runtime.board)
         self._tell("policy_loaded", fingerprint=fresh.fingerprint)
         return True
 
+    def drain(self, seconds: float | None = None) -> bool:
+        """Wait until no shadow is under way; gives False if `seconds` passed first.
+
+        An async caller awaits `asyncio.to_thread(conductor.drain)`.
+        """
+        return self._equipment.background.wait(seconds)
+
     def close(self) -> None:
         """Close the stores of shared state; runs that still go on may fail."""
-        with self._store_lock:
-            while self._stores:
-                self._stores.popitem()[1].close()
+        self._equipment.close()
 
     @property
     def reload_error(self) -> ConductorError | None:
@@ -288,17 +309,22 @@ class Conductor:
             deadline: seconds until the whole run must be over.
             target: asks this agent or flow whatever the rules say; guarantees hold all the same.
         """
-        runtime = self._current()
-        if runtime.policy.mode == "observe":
-            raise ConductorError(
-                "this policy only observes: it decides, and the app's own model answers",
-                where=runtime.policy.name,
-                mend="Ask `decide` beside your own call, or write `mode: enforce`.",
-            )
-        started = self._clock.now()
-        limits = [deadline, runtime.policy.deadline, runtime.policy.guarantees.at_most.seconds]
+        runtime, facts = self._chosen(request)
+        target = target or self._direct.target(request)
+        if target is None and runtime.policy.mode == "observe":
+            if runtime.observed is None:
+                raise ConductorError(
+                    "this policy only observes: it decides, and the app's own model answers",
+                    where=runtime.policy.name,
+                    mend="Pass that model as Conductor(..., app=model), or write `mode: enforce`.",
+                )
+            runtime = runtime.observed
+        policy = runtime.policy
+        started = runtime.host.clock.now()
+        limits = [deadline]
+        if runtime.innermost is None:
+            limits += [policy.deadline, policy.guarantees.at_most.seconds]
         shortest = min((limit for limit in limits if limit is not None), default=None)
-        facts = self._facts(runtime, request)
         return Run(
             runtime,
             request,
@@ -307,7 +333,7 @@ class Conductor:
             deadline=None if shortest is None else started.monotonic + shortest,
             decision=None
             if target is None
-            else ForcedDecision(runtime.policy, facts, target, self._commitments),
+            else ForcedDecision(policy, facts, target, runtime.commitments),
         )
 
     def _begin(
@@ -324,9 +350,14 @@ class Conductor:
         request = request_of(prompt, metadata, tools, parameters, stream=stream)
         return self.begin(request, deadline=deadline, target=target)
 
-    def _facts(self, runtime: Runtime, request: Request) -> Facts:
-        policy = runtime.policy
-        return Facts(request, policy.signals, self._clock.now(), runtime.board, policy.live_signals)
+    def _chosen(self, request: Request) -> tuple[Runtime, Facts]:
+        """Give the version of the policy that answers a request, and the request's facts."""
+        runtime = self._current()
+        facts = _facts(runtime, request)
+        versions = runtime.versions
+        if versions is None or versions.runtime is None or not versions.takes(facts):
+            return runtime, facts
+        return versions.runtime, _facts(versions.runtime, request)
 
     def _current(self) -> Runtime:
         if self._watch.due():
@@ -340,46 +371,25 @@ class Conductor:
     def _load(self, path: Path) -> Policy:
         return policies.load(
             path,
-            plugins=self._plugins,
+            plugins=self._equipment.plugins,
             env=self._env,
             environment=self._environment,
             app_signals=self._functions,
-            bound=tuple(self._bound),
+            bound=tuple(self._equipment.bound),
         )
 
-    def _prepared(self, policy: Policy) -> Runtime:
-        board = self._board.successor()
-        setting = Setting(
-            policy, self._clock, board, lambda: self._store(policy.store), self._approvals
-        )
-        speakers = connect_agents(setting, self._plugins, self._bound, simulate=self._simulate)
-        host = drivers.Host(policy.agents, speakers, self._clock, self._dice)
-        layers = build_layers(setting)
-        return Runtime(
-            policy,
-            host,
-            board,
-            layers.around_request,
-            layers.around_attempt,
-            self._plugins.observers(),
-            layers.most_calls,
-            self._commitments,
-        )
-
-    def _store(self, address: str | None) -> Store:
-        address = address or _DEFAULT_STORE
-        with self._store_lock:
-            if address not in self._stores:
-                scheme = address.partition(":")[0]
-                factory = self._plugins.stores.get(scheme)
-                if factory is None:
-                    mend = self._plugins.stores.nearest(scheme)
-                    raise ConductorError(f"no store for {address!r}", mend=mend)
-                self._stores[address] = factory(address)
-            return self._stores[address]
+    def _prepared(self, policy: Policy, board: Board) -> Runtime:
+        self._direct.check(policy)
+        return self._equipment.runtime(policy, board)
 
     def _tell(self, name: EventName, **data: object) -> None:
-        now = self._clock.now()
+        now = self._equipment.clock.now()
         event = Event(name=name, monotonic=now.monotonic, utc=now.utc, data=data)
         for observer in self._runtime.observers:
             observer(event)
+
+
+def _facts(runtime: Runtime, request: Request) -> Facts:
+    policy = runtime.policy
+    now = runtime.host.clock.now()
+    return Facts(request, policy.signals, now, runtime.board, policy.live_signals)

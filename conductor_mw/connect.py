@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .agents.base import Agent, Speaker
 from .agents.replicas import connect
 from .agents.simulated import SimulatedOptions
-from .errors import ConductorError, nearest
+from .errors import ConductorError
 from .parts import Parts
 
 if TYPE_CHECKING:
@@ -30,19 +30,11 @@ def connect_agents(
         simulate: whether every agent that is not bound is simulated instead of called.
 
     Raises:
-        ConductorError: an object is bound to an unknown agent, or no kind knows such objects.
+        ConductorError: no kind of agent knows such objects.
     """
-    policy = setting.policy
-    for name in bound:
-        if name not in policy.agents:
-            raise ConductorError(
-                f"an object is bound to {name!r}, which is no agent of the policy",
-                where=policy.name,
-                mend=nearest(name, policy.agents),
-            )
     return {
         agent.id: _speaker(agent, setting, plugins, bound, simulate=simulate)
-        for agent in policy.agents.values()
+        for agent in setting.policy.agents.values()
     }
 
 

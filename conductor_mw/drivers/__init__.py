@@ -7,7 +7,8 @@ behind in the caller.
 """
 
 from .aio import AsyncDriver, astream
+from .background import Background
 from .host import Host
 from .sync import SyncDriver, stream
 
-__all__ = ["AsyncDriver", "Host", "SyncDriver", "astream", "stream"]
+__all__ = ["AsyncDriver", "Background", "Host", "SyncDriver", "astream", "stream"]

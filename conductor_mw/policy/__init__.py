@@ -11,9 +11,10 @@ from conductor_mw.plugins import Plugins, installed
 from conductor_mw.policy.collector import resting
 from conductor_mw.policy.compile import compile_policy
 from conductor_mw.policy.guarantees import AtMost, Guarantees, Never
-from conductor_mw.policy.include import read_file
+from conductor_mw.policy.include import path_beside, read_file
 from conductor_mw.policy.loading import load_document
 from conductor_mw.policy.policy import LayerUse, Policy, Rule
+from conductor_mw.policy.rollout import Beside, Rollout
 from conductor_mw.policy.schema import json_schema
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "LayerUse",
     "Never",
     "Policy",
+    "Rollout",
     "Rule",
     "json_schema",
     "load",
@@ -108,10 +110,27 @@ def load_text(
     ('#0', 'large', 'small')
     """
     env = os.environ if env is None else env
-    with resting(len(text)):
-        loaded = load_document(
-            text, file=file, base=base, root=root, environment=environment, env=env
-        )
-        return compile_policy(
-            loaded, plugins or installed(), env=env, app_signals=app_signals, bound=bound
-        )
+    plugins = plugins or installed()
+
+    def compiled(
+        text: str | bytes,
+        file: str,
+        base: Path | None,
+        beside: Beside | None,
+        bound: Collection[str],
+    ) -> Policy:
+        with resting(len(text)):
+            loaded = load_document(
+                text, file=file, base=base, root=root, environment=environment, env=env
+            )
+            return compile_policy(
+                loaded, plugins, env=env, app_signals=app_signals, bound=bound, beside=beside
+            )
+
+    def named(name: str) -> Policy:
+        folder = base or Path()
+        path = path_beside(name, file, folder, root)
+        shown = str(Path(file).parent / name)
+        return compiled(read_file(path), shown, path.parent, None, ())
+
+    return compiled(text, file, base, None if base is None else named, bound)

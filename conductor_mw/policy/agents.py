@@ -49,14 +49,18 @@ def compile_agents(draft: Draft) -> dict[str, Agent]:
         agent = compile_agent(draft, entry, at)
         # A broken agent stays known, so that its rules do not seem to name nobody.
         agents[entry.id] = agent or Agent(entry.id, BOUND, _Broken())
-    for name in sorted(set(draft.bound) - set(agents)):
+    return agents
+
+
+def check_bound(draft: Draft, agents: Collection[str]) -> None:
+    """Find objects that the app binds to agents which no version of the policy has."""
+    for name in sorted(set(draft.bound).difference(agents)):
         draft.find(
             (),
             "unknown-name",
             f"the app binds an object to the agent {shown(name)}, which is not declared",
             Nearest(name, agents),
         )
-    return agents
 
 
 class _Broken(AgentOptions):

@@ -6,22 +6,24 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from conductor_mw.agents.base import Agent
 from conductor_mw.errors import PolicyError
-from conductor_mw.flows.agent import AskAgent
-from conductor_mw.flows.base import Flow
+from conductor_mw.flows.below import agents_below
 from conductor_mw.plugins import Plugins
-from conductor_mw.policy.agents import compile_agents
+from conductor_mw.policy.agents import check_bound, compile_agents
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.facts import allowed_env, gather_signals
 from conductor_mw.policy.fingerprint import policy_fingerprint
 from conductor_mw.policy.guarantees import Guarantees, compile_guarantees
 from conductor_mw.policy.layers import check_store, compile_layers
 from conductor_mw.policy.loading import Loaded
+from conductor_mw.policy.paid import compile_paid, weigh, worst_calls, worker_agents
 from conductor_mw.policy.policy import Policy
+from conductor_mw.policy.rollout import Beside, compile_rollout
 from conductor_mw.policy.routing import Routes, compile_routing
 from conductor_mw.policy.site import Flows
+from conductor_mw.policy.workers import compile_addresses
 from conductor_mw.rules.table import RuleTable
+from conductor_mw.signals.paid import Paid
 
 
 def compile_policy(
@@ -31,6 +33,7 @@ def compile_policy(
     env: Mapping[str, str],
     app_signals: Mapping[str, Callable[..., object]],
     bound: Collection[str],
+    beside: Beside | None = None,
 ) -> Policy:
     """Give the compiled policy.
 
@@ -40,6 +43,7 @@ def compile_policy(
         env: the process's environment.
         app_signals: Python functions that the app bound to names.
         bound: ids of agents to which the app binds an object.
+        beside: loads another policy that this one names, or None where it can name none.
 
     Raises:
         PolicyError: the policy cannot be used as written; it holds every finding.
@@ -49,20 +53,25 @@ def compile_policy(
     if file is None:
         raise PolicyError(findings.told())
     draft = Draft(file, loaded.positions, plugins, env, app_signals, bound, findings)
-    agents = compile_agents(draft)
+    addresses = compile_addresses(draft)
+    agents = {**compile_agents(draft), **worker_agents(draft)}
     allowed = allowed_env(draft)
     signals = gather_signals(draft, agents, allowed)
     flows = Flows(draft, agents)
     flows.compile_all()
+    paid = compile_paid(draft, flows)
     routes = compile_routing(draft, flows)
     guarantees = compile_guarantees(draft, agents)
+    paid = weigh(draft, paid, flows, routes.rules, guarantees)
     layers = compile_layers(draft)
     check_store(draft)
+    rollout = compile_rollout(draft, beside, loaded.files[1:])
+    check_bound(draft, {*agents, *(rollout.policy.agents if rollout else ())})
     for other, positions in loaded.others:
         _check_environment(replace(draft, file=other, positions=positions))
     if findings.errors:
         raise PolicyError(findings.told())
-    _check_use(draft, flows, routes, guarantees)
+    _check_use(draft, flows, routes, guarantees, paid.values())
     policy = Policy(
         name=(file.workflow.name if file.workflow else "") or loaded.name,
         fingerprint="",
@@ -88,10 +97,13 @@ def compile_policy(
         ),
         env=MappingProxyType(allowed),
         environment=loaded.environment,
-        worst_calls=MappingProxyType(routes.worst_calls),
+        worst_calls=MappingProxyType(worst_calls(routes, paid)),
+        paid=MappingProxyType(paid),
         store=file.store,
+        addresses=addresses,
         warnings=tuple(findings.told()),
-        sources=loaded.files,
+        sources=(*loaded.files, *(rollout.policy.sources if rollout else ())),
+        rollout=rollout,
     )
     return replace(
         policy,
@@ -112,9 +124,13 @@ def _check_environment(draft: Draft) -> None:
     compile_layers(draft)
 
 
-def _check_use(draft: Draft, flows: Flows, routes: Routes, guarantees: Guarantees) -> None:
+def _check_use(
+    draft: Draft, flows: Flows, routes: Routes, guarantees: Guarantees, paid: Iterable[Paid]
+) -> None:
     """Warn of what no request can reach, and of agents that a guarantee would never let answer."""
-    asked = _asked([*(rule.flow for rule in routes.rules), routes.default_flow])
+    asked = agents_below(
+        [*(rule.flow for rule in routes.rules), routes.default_flow, *(one.flow for one in paid)]
+    )
     for position, entry in enumerate(draft.file.agents):
         agent = asked.get(entry.id)
         if agent is None:
@@ -143,19 +159,3 @@ def _check_use(draft: Draft, flows: Flows, routes: Routes, guarantees: Guarantee
                 key=True,
                 severity="warning",
             )
-
-
-def _asked(flows: Iterable[Flow | None]) -> dict[str, Agent]:
-    """Give the agents below some flows; what they share is looked at once."""
-    asked: dict[str, Agent] = {}
-    waiting = [flow for flow in flows if flow is not None]
-    seen: set[int] = set()
-    while waiting:
-        flow = waiting.pop()
-        if id(flow) in seen:
-            continue
-        seen.add(id(flow))
-        if isinstance(flow, AskAgent):
-            asked[flow.agent.id] = flow.agent
-        waiting.extend(child for _, child in flow.children)
-    return asked

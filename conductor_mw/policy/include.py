@@ -50,6 +50,37 @@ def read_file(path: Path) -> bytes:
         ) from error
 
 
+def path_beside(name: str, file: str, base: Path, root: Path | None) -> Path:
+    """Give the real path of a file that a policy names, if it may be read.
+
+    Args:
+        name: what the policy wrote.
+        file: the policy's own file, for the error.
+        base: the folder in which the name is looked for.
+        root: the folder that it must stay in; without it `base`.
+
+    Raises:
+        ConductorError: there is no such file, or it lies outside.
+    """
+    if "\0" in name or not name:
+        raise ConductorError(f"{shown(name)} is not the path of a file")
+    try:
+        path = (base / name).resolve()
+        root = (root or base).resolve()
+        found = path.stat()
+    except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
+        looked = f"looked for {Path(file).parent / name}"
+        raise ConductorError(f"there is no file {shown(name)}", mend=looked) from None
+    if Path(name).is_absolute() or not path.is_relative_to(root):
+        raise ConductorError(
+            f"{shown(name)} lies outside the folder that policies may read",
+            mend="move it below the including file's folder, or load the policy with `root=`",
+        )
+    if not stat.S_ISREG(found.st_mode):
+        raise ConductorError(f"{shown(name)} is not a file")
+    return path
+
+
 class Includes:
     """Reads one policy's files.
 
@@ -109,23 +140,10 @@ class Includes:
         """Give the real path of an included file, if it may be read."""
         if base is None:
             raise _Refused("a policy without a file of its own cannot include one")
-        if "\0" in name or not name:
-            raise _Refused(f"{shown(name)} is not the path of a file")
         try:
-            path = (base / name).resolve()
-            root = (self._root or base).resolve()
-            found = path.stat()
-        except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
-            looked = f"looked for {Path(file).parent / name}"
-            raise _Refused(f"there is no file {shown(name)}", looked) from None
-        if Path(name).is_absolute() or not path.is_relative_to(root):
-            raise _Refused(
-                f"{shown(name)} lies outside the folder that policies may read",
-                "move it below the including file's folder, or load the policy with `root=`",
-            )
-        if not stat.S_ISREG(found.st_mode):
-            raise _Refused(f"{shown(name)} is not a file")
-        return path
+            return path_beside(name, file, base, self._root)
+        except ConductorError as error:
+            raise _Refused(error.problem, error.mend) from None
 
     def _new(self, path: Path, file: str) -> Part | None:
         ancestors = [known for known, _ in self._chain]

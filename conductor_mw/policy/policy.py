@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from conductor_mw.agents.base import Agent
 from conductor_mw.errors import Finding, Place
@@ -13,6 +13,10 @@ from conductor_mw.policy.guarantees import Guarantees
 from conductor_mw.rules import Expression, RuleTable
 from conductor_mw.rules.scope import Scope
 from conductor_mw.signals import Signal
+from conductor_mw.signals.paid import Paid
+
+if TYPE_CHECKING:
+    from conductor_mw.policy.rollout import Rollout
 
 _NOWHERE: Final = Place()
 OnError = Literal["fail", "skip", "match"]
@@ -80,10 +84,14 @@ class Policy:
         deadline: the seconds any request may take, or None.
         env: the environment variables that conditions may read.
         environment: the environment that was chosen, or an empty string.
-        worst_calls: the largest number of calls one request can cost, by target, rescues included.
+        worst_calls: the largest number of calls one request can cost, by target, rescues and paid
+            signals included.
+        paid: the signals that somebody must be asked for, by name.
         store: the address of shared state, or None.
+        addresses: where workers may be beside this computer.
         warnings: findings that do not stop the policy from loading.
         sources: the files that were read, the policy's own first.
+        rollout: the new version that answers a share of the traffic, or None.
     """
 
     name: str
@@ -105,5 +113,8 @@ class Policy:
     environment: str
     worst_calls: Mapping[str, int]
     store: str | None
+    addresses: tuple[str, ...]
+    paid: Mapping[str, Paid] = field(default_factory=dict[str, Paid])
     warnings: tuple[Finding, ...]
     sources: tuple[str, ...]
+    rollout: Rollout | None = None

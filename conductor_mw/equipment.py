@@ -1,0 +1,131 @@
+"""What makes a compiled policy ready to run: plugins, the app's objects, clock, chance, stores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from .connect import adapted, connect_agents
+from .drivers import Background, Host
+from .errors import ConductorError, nearest
+from .layers import build_layers
+from .observe import APP, observed_policy, observing
+from .rollout import Versions
+from .run import Runtime
+from .setting import Setting
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from .clock import Clock
+    from .commitment import Commitments
+    from .gates import Approvals
+    from .live import Board
+    from .plugins import Plugins
+    from .policy import Policy
+    from .stores.base import Store
+
+_DEFAULT_STORE: Final = "memory://"
+
+
+@dataclass(slots=True, kw_only=True)
+class Equipment:
+    """Everything beside the policy that a conductor works with; it outlives every reload.
+
+    Attributes:
+        plugins: the registries.
+        bound: the app's objects, by agent id.
+        app: the app's own model, for a policy that only observes; None where there is none.
+        simulate: whether unbound agents are simulated.
+        clock: what time it is.
+        dice: where chance comes from.
+        commitments: make what records hold instead of the user's text.
+        approvals: the app's own way to ask people, or None.
+        background: the work that nobody waits for.
+    """
+
+    plugins: Plugins
+    bound: Mapping[str, object]
+    app: object
+    simulate: bool
+    clock: Clock
+    dice: Random
+    commitments: Commitments
+    approvals: Approvals | None
+    background: Background = field(default_factory=Background)
+    _stores: dict[str, Store] = field(default_factory=dict[str, "Store"])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def runtime(self, policy: Policy, board: Board) -> Runtime:
+        """Give a policy ready to run.
+
+        Args:
+            policy: the compiled policy.
+            board: the board of the policy before; calls in flight are counted on.
+
+        Raises:
+            ConductorError: an object is bound to an unknown agent, or cannot answer for one.
+        """
+        rollout = policy.rollout
+        self._check_bound(policy)
+        if rollout is None:
+            return self._one(policy, board)
+        versions = Versions(rollout, self.dice)
+        current = self._one(policy, board, versions.watching(versions.current))
+        versions.runtime = self._one(rollout.policy, current.board, versions.watching(versions.new))
+        return replace(current, versions=versions)
+
+    def close(self) -> None:
+        """Close the stores."""
+        with self._lock:
+            while self._stores:
+                self._stores.popitem()[1].close()
+
+    def _check_bound(self, policy: Policy) -> None:
+        known = {*policy.agents, *(policy.rollout.policy.agents if policy.rollout else ())}
+        for name in self.bound:
+            if name not in known:
+                raise ConductorError(
+                    f"an object is bound to {name!r}, which is no agent of the policy",
+                    where=policy.name,
+                    mend=nearest(name, known),
+                )
+
+    def _one(self, policy: Policy, board: Board, *outermost: Callable[..., Any]) -> Runtime:
+        board = board.successor()
+        setting = Setting(
+            policy, self.clock, board, lambda: self._store(policy.store), self.approvals
+        )
+        speakers = connect_agents(setting, self.plugins, self.bound, simulate=self.simulate)
+        layers = build_layers(setting)
+        runtime = Runtime(
+            policy,
+            Host(policy.agents, speakers, self.clock, self.dice, self.background),
+            board,
+            (*outermost, *layers.around_request),
+            layers.around_attempt,
+            self.plugins.observers(),
+            layers.most_calls,
+            self.commitments,
+        )
+        if policy.mode != "observe" or self.app is None:
+            return runtime
+        seen = observed_policy(policy)
+        speaking = {**speakers, APP: adapted(seen.agents[APP], self.plugins, self.app)}
+        host = replace(runtime.host, agents=seen.agents, speakers=speaking)
+        observed = replace(runtime, policy=seen, host=host, innermost=observing(policy))
+        return replace(runtime, observed=observed)
+
+    def _store(self, address: str | None) -> Store:
+        address = address or _DEFAULT_STORE
+        with self._lock:
+            if address not in self._stores:
+                scheme = address.partition(":")[0]
+                factory = self.plugins.stores.get(scheme)
+                if factory is None:
+                    mend = self.plugins.stores.nearest(scheme)
+                    raise ConductorError(f"no store for {address!r}", mend=mend)
+                self._stores[address] = factory(address)
+            return self._stores[address]
