@@ -16,6 +16,7 @@ EventName = Literal[
     "attempt_ended",
     "retry",
     "fallback",
+    "shortened",
     "rated",
     "escalated",
     "hedged",

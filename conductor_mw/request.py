@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -92,6 +92,16 @@ class Lens(Protocol):
 
     def fresh(self, native: object, text: str) -> object:
         """Give a payload with one user message and none of the conversation, tools kept out."""
+        ...
+
+    def shortened(self, native: object, dropped: Collection[int], note: str = "") -> object:
+        """Give a payload without some messages.
+
+        Args:
+            native: the payload.
+            dropped: the positions of the messages to leave out, as `messages` numbers them.
+            note: a user message that stands in their place, or an empty string.
+        """
         ...
 
     def read(self, native: object) -> Part:

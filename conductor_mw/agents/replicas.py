@@ -63,11 +63,11 @@ class Pool:
         """Count a call that is over, and let the replica rest where it has to."""
         with self._lock:
             self._in_flight[name] -= 1
-            if outcome.kind in RESTING:
-                asked = outcome.retry_after if outcome.kind == "rate_limit" else None
-                rest = RESTING[outcome.kind] if asked is None else asked
-                until = outcome.started + outcome.seconds + rest
-                self._rests[name] = (until, outcome.kind)
+            kind = outcome.kind
+            if kind is not None and kind in RESTING:
+                asked = outcome.retry_after if kind == "rate_limit" else None
+                rest = RESTING[kind] if asked is None else asked
+                self._rests[name] = (outcome.started + outcome.seconds + rest, kind)
 
     def _awake(self, name: str, now: float) -> bool:
         if name in self._rests and self._rests[name][0] <= now:

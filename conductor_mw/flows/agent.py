@@ -136,7 +136,8 @@ class _Again:
     async def _pause(self, failure: Failure) -> float | None:
         """Give the seconds until the next try, or None where that would be too late."""
         retry, deadline = self._agent.retry, self._at.deadline
-        pause = await Random() * min(retry.longest, retry.wait * 2**self._retries)
+        ceiling: float = retry.wait * 2**self._retries
+        pause = await Random() * min(retry.longest, ceiling)
         if failure.retry_after is not None:
             if failure.retry_after > retry.longest:
                 return None

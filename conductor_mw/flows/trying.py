@@ -13,7 +13,7 @@ from conductor_mw.errors import Failure
 from conductor_mw.money import Money
 from conductor_mw.onion import onion
 from conductor_mw.parts import Finish, Origin, Outcome, Part, Parts
-from conductor_mw.scorers.not_refusal import refuses
+from conductor_mw.refusal import refuses
 
 if TYPE_CHECKING:
     from conductor_mw.agents.base import Agent
@@ -53,10 +53,11 @@ class Try:
         return "" if outcome is None else outcome.replica
 
     async def begin(self) -> None:
-        """Tell that it begins."""
-        run, agent = self._at.run, self.attempt.agent.id
-        await run.tell("attempt_started", self._at.path, self.attempt.number, agent=agent)
-        run.runtime.board.busier(agent, 1)
+        """Tell that it begins, once it is known whether a guarantee forbids it."""
+        run, agent = self._at.run, self.attempt.agent
+        await run.weigh_guarantees(agent, self._at.path)
+        await run.tell("attempt_started", self._at.path, self.attempt.number, agent=agent.id)
+        run.runtime.board.busier(agent.id, 1)
 
     def parts(self) -> Parts:
         """Give the answer's parts, through every layer. Raises `Failure` where nobody may ask."""

@@ -5,7 +5,7 @@ The app's own list of messages travels by reference; only what must change is co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, NoReturn, cast
 
 from conductor_mw.errors import RequestError
@@ -160,6 +160,13 @@ class ChatLens:
         """Give a payload with one user message; tools and the shape of the answer are kept out."""
         kept = {k: v for k, v in _payload(native).items() if k not in _OF_THE_CONVERSATION}
         return {**kept, "messages": [{"role": "user", "content": text}]}
+
+    def shortened(self, native: object, dropped: Collection[int], note: str = "") -> object:
+        """Give a payload without the messages at these positions; a note may stand for them."""
+        kept = [one for at, one in enumerate(_messages(native)) if at not in dropped]
+        if note:
+            kept.insert(min(dropped), {"role": "user", "content": note})
+        return {**_payload(native), "messages": kept}
 
     def read(self, native: object) -> Part:
         """Read an answer or a chunk: a text, an OpenAI-style mapping, or an SDK's object.

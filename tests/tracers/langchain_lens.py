@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
@@ -92,6 +92,12 @@ class LangChainLens:
 
     def fresh(self, native: object, text: str) -> object:
         return Payload([HumanMessage(text)], {}, _of(native).config)
+
+    def shortened(self, native: object, dropped: Collection[int], note: str = "") -> object:
+        kept = [one for at, one in enumerate(_of(native).messages) if at not in dropped]
+        if note:
+            kept.insert(min(dropped), HumanMessage(note))
+        return replace(_of(native), messages=kept)
 
     def read(self, native: object) -> Part:
         if isinstance(native, AIMessage):
