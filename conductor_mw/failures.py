@@ -99,15 +99,20 @@ def classify(error: BaseException) -> FailureKind | None:
     if type(error).__name__ in _WRAPPERS:
         wrapped = getattr(error, "original_exception", None)
         error = wrapped if isinstance(wrapped, Exception) else error
-    names = [kind.__name__ for kind in type(error).__mro__]
-    if not _PASSES.isdisjoint(names):
+    if leaves_on_purpose(error):
         return None
+    names = [kind.__name__ for kind in type(error).__mro__]
     kind: FailureKind | None = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
     if kind is None:
         kind = _by_status(status_of(error)) or _by_transport(error, names)
     if kind == "invalid_request" and _overflows(error):
         return "context_overflow"
     return kind
+
+
+def leaves_on_purpose(error: BaseException) -> bool:
+    """Say whether an exception leaves a graph on purpose, to be taken up again later."""
+    return not _PASSES.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 def status_of(error: BaseException) -> int | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from conductor_mw.scorers.base import Scorer
 
     from .template import Template
+    from .undo import Undos
 
 Target = str | dict[str, Any]
 """What may stand where an agent's name may stand: an id, or a flow written in place."""
@@ -46,6 +47,7 @@ class At:
         rescued: the kinds of failure for which somebody above stands ready.
         terms: what the step says beside the request; see `Attempt`.
         shelf: where steps put what they gave, for a loop that reads it; None outside a loop.
+        undos: where steps that are done put what would undo them; None where nobody would run it.
     """
 
     run: Run
@@ -57,6 +59,7 @@ class At:
     rescued: frozenset[FailureKind] = frozenset()
     terms: Mapping[str, object] = field(default_factory=lambda: NO_TERMS)
     shelf: dict[str, object] | None = None
+    undos: Undos | None = None
 
     def into(self, step: str) -> At:
         """Give the place of a child."""
@@ -70,6 +73,7 @@ class At:
             self.rescued,
             self.terms,
             self.shelf,
+            self.undos,
         )
 
     def hidden(self, purpose: Purpose) -> At:
@@ -194,6 +198,10 @@ class Site(Protocol):
     @property
     def loops(self) -> bool:
         """Whether what is compiled here runs again, with what it gave the time before."""
+        ...
+
+    def taken(self, word: str) -> str:
+        """Give a signal or fact whose name begins with this word; '' where there is none."""
         ...
 
     def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:

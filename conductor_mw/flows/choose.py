@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from conductor_mw.parts import Part
+
 from .base import Flow, FlowOptions, Site, Target
 
 if TYPE_CHECKING:
-    from conductor_mw.parts import Parts
     from conductor_mw.request import Request
     from conductor_mw.rules import Expression
 
@@ -73,9 +75,13 @@ class Choose:
         branches: list[Any] = [[when.canonical, flow.canonical] for when, flow in self.branches]
         return ["choose", branches, self.otherwise.canonical]
 
-    def answer(self, request: Request, at: At) -> Parts:
+    async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the chosen branch's parts. Raises `EvaluationError` where a condition fails."""
-        for index, (when, flow) in enumerate(self.branches):
-            if when.evaluate(at.run.facts):
-                return flow.answer(request, at.into(f"choose/{index}"))
-        return self.otherwise.answer(request, at.into("choose/else"))
+        word, flow = "else", self.otherwise
+        for index, (when, branch) in enumerate(self.branches):
+            if await at.evaluate(when):
+                word, flow = str(index), branch
+                break
+        async with aclosing(flow.answer(request, at.into(f"choose/{word}"))) as parts:
+            async for part in parts:
+                yield part
