@@ -6,31 +6,37 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from .asking import Asking
 from .attempts import Attempted
 from .commitment import LENGTHS_ONLY, Commitments
-from .decide import Decision, decide
+from .decide import Decision, decide, decided
 from .effects import Instant, Now, Spawn
-from .enforce import bounded, dearest, forbidden_agents
-from .errors import Failure
+from .enforce import forbidden_agents
+from .errors import EvaluationError, Failure, Unasked
 from .events import Event, EventName
 from .flows.base import At
 from .live import Board
 from .money import Money
 from .onion import Around, onion
-from .parts import Outcome, Part, Parts, Usage
+from .parts import Outcome, Part, Parts, Purpose, Usage
 from .signals.beside import Beside
+from .spending import Spending, violation
 
 if TYPE_CHECKING:
     from .agents.base import Agent
     from .drivers import Host
     from .policy import Policy
     from .request import Request
+    from .rollout import Versions
     from .rules import Expression
     from .signals import Facts
 
-_NOTHING = Money()
+_BESIDE: Final[frozenset[Purpose]] = frozenset(
+    ("judge", "score", "signal", "summary", "undo", "shadow")
+)
+"""What was asked beside the answer; how it failed is not how the answer failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,9 @@ class Runtime:
         board: what live signals read.
         most_calls: the most calls that the layers may make of one attempt.
         commitments: make what events and decisions hold instead of the user's text.
+        innermost: what decides and answers inside every layer; `route` where left out.
+        observed: where the policy only observes, the runtime in which the app's own model answers.
+        versions: where the policy rolls out a new version, that one.
     """
 
     policy: Policy
@@ -56,6 +65,9 @@ class Runtime:
     observers: Sequence[Callable[[Event], None]] = ()
     most_calls: int = 1
     commitments: Commitments = LENGTHS_ONLY
+    innermost: Callable[[Run], Parts] | None = None
+    observed: Runtime | None = None
+    versions: Versions | None = None
 
 
 class Run:
@@ -68,11 +80,12 @@ class Run:
         deadline: monotonic second at which the run must be over, or None.
         outcomes: every attempt that ended so far, in the order of their ends.
         decision: where the request goes; set once it was decided.
+        notes: what whoever gets the run's error must know, for example what was not undone.
     """
 
     __slots__ = (
-        "_calls", "_forbidden", "_lock", "_shadows", "_taken", "_worst_calls", "deadline",
-        "decision", "facts", "id", "outcomes", "request", "runtime", "started",
+        "_asking", "_forbidden", "_lock", "_shadows", "_spending", "_worst_calls", "deadline",
+        "decision", "facts", "id", "notes", "outcomes", "request", "runtime", "started",
     )  # fmt: skip
 
     def __init__(
@@ -93,11 +106,14 @@ class Run:
         self.deadline = deadline
         self.decision = decision
         self.outcomes: list[Outcome] = []
-        self._calls = 0
+        self.notes: list[str] = []
         self._shadows: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._taken = _NOTHING
+        self._spending = Spending()
         self._worst_calls: int | None = None
-        self._forbidden: Mapping[str, str] | None = None
+        self._forbidden: dict[str, str] = {}
+        self._asking = Asking()
+        if decision is not None:
+            decision.asked = self._asking.asked
         self._lock = threading.Lock()
 
     @property
@@ -125,28 +141,69 @@ class Run:
 
     def parts(self) -> Parts:
         """Give the parts of the answer, through every layer."""
-        return onion(self.runtime.request_layers, _route, self)
+        return onion(self.runtime.request_layers, self.runtime.innermost or route, self)
 
     def decide(self) -> Decision:
-        """Decide, once; later calls give the same decision."""
+        """Decide, once; later calls give the same decision.
+
+        It asks nobody: before the run has decided, it fails where a rule reads a paid signal. What
+        can wait awaits `decided`.
+        """
         if self.decision is None:
             self.decision = decide(self.policy, self.facts, self.runtime.commitments)
         return self.decision
 
+    async def decided(self) -> Decision:
+        """Decide, once, and ask for the paid signals that the rules read."""
+        while self.decision is None:
+            try:
+                decision = decided(self.policy, self.facts, self.runtime.commitments)
+            except Unasked as unasked:
+                await self._asking.learn(self, unasked.signal, "")
+            else:
+                decision.asked = self._asking.asked
+                self.decision = decision
+        return self.decision
+
+    async def weigh_guarantees(self, agent: Agent, path: str) -> None:
+        """Find out whether a guarantee forbids an agent; asks for the paid signals that it reads.
+
+        Args:
+            agent: who is about to be asked.
+            path: the step that asks.
+        """
+        if self.policy.guarantees.never and agent.id not in self._forbidden:
+            self._forbidden[agent.id] = await self._forbidding(agent, path)
+
     def refuse_forbidden(self, agent: Agent) -> None:
         """Refuse an agent that this request must never reach.
 
-        Asked before an attempt's layers, so that an answer from a cache is refused as well.
+        Asked before an attempt's layers, so that an answer from a cache is refused as well. Where
+        the guarantees were not weighed before, a paid signal that was not asked for counts against
+        the agent.
 
         Raises:
             Failure: of kind `policy_violation`.
         """
         if not self.policy.guarantees.never:
             return
-        if self._forbidden is None:
-            self._forbidden = forbidden_agents(self.policy.guarantees, self.facts)
-        if agent.id in self._forbidden:
-            raise _violation(agent, self._forbidden[agent.id])
+        because = self._forbidden.get(agent.id)
+        if because is None:
+            because = forbidden_agents(self.policy.guarantees, self.facts).get(agent.id, "")
+        if because:
+            raise violation(agent, because)
+
+    async def _forbidding(self, agent: Agent, path: str) -> str:
+        """Give why an agent must not be asked, or an empty string. It fails closed."""
+        for never in self.policy.guarantees.never:
+            if agent.id not in never.agents:
+                continue
+            try:
+                if await self.value(never.when, self.facts, path) is not False:
+                    return never.text
+            except EvaluationError as error:
+                return f"{never.text} (not evaluated: {error.problem})"
+        return ""
 
     def spend_call(self, agent: Agent, request: Request) -> tuple[Request, Money]:
         """Count a call that is about to be made, or refuse it.
@@ -162,48 +219,30 @@ class Run:
             Failure: of kind `policy_violation`.
         """
         self.refuse_forbidden(agent)
-        at_most = self.policy.guarantees.at_most
-        if self._worst_calls is None:
-            self._worst_calls = self.decide().flow.worst_calls * self.runtime.most_calls
-        worst = _NOTHING
-        if at_most.cost is not None:
-            worst = _known(agent, request, at_most.cost)
-            request = bounded(agent, request)
-        # Branches that run at the same time must not each find the same call or money unspent.
-        with self._lock:
-            if at_most.calls is not None and self._calls >= at_most.calls:
-                raise _violation(agent, f"the policy allows at most {at_most.calls} calls")
-            if self._calls >= self._worst_calls:
-                problem = f"its target was compiled to make at most {self._worst_calls} calls"
-                raise _violation(agent, problem)
-            if at_most.cost is not None and self._taken + worst > at_most.cost:
-                problem = (
-                    f"it could cost {worst} after {self._taken}, "
-                    f"and the policy allows at most {at_most.cost}"
-                )
-                raise _violation(agent, problem)
-            self._calls += 1
-            self._taken += worst
-        return request, worst
+        return self._spending.take(agent, request, self.policy.guarantees.at_most, self._worst())
+
+    def _worst(self) -> int:
+        """Give the most calls that this run can need, for all that is known of it so far."""
+        if self._worst_calls is not None:
+            return self._worst_calls
+        worst = sum(one.worst_calls for one in self.policy.paid.values())
+        if self.decision is None:  # what is asked now is asked in order to decide
+            return worst * self.runtime.most_calls
+        worst += self.decision.flow.worst_calls
+        self._worst_calls = worst * self.runtime.most_calls
+        return self._worst_calls
 
     def settle_call(self, held: Money, outcome: Outcome) -> None:
-        """Put what a call cost in the place of what was held back for it.
-
-        Only an answer that came to its end and told its tokens is known to have cost less: a call
-        that failed, was cut or told nothing may be billed in full, so what was held stays spent.
-        """
-        ended = outcome.finish not in ("cut", "error") and outcome.usage != Usage()
-        if ended and outcome.cost is not None:
-            with self._lock:
-                self._taken += outcome.cost - held
+        """Put what a call cost in the place of what was held back for it."""
+        self._spending.settle(held, outcome)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Keep how the calls of an attempt ended."""
         with self._lock:
             self.outcomes.extend(outcomes)
-            for outcome in outcomes:
-                if outcome.by and outcome.cost is not None:
-                    self._taken += outcome.cost  # a layer that answered alone, but not for nothing
+        for outcome in outcomes:
+            if outcome.by and outcome.cost is not None:
+                self._spending.add(outcome.cost)  # a layer that answered alone, but not for nothing
 
     def leave(self, shadow: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Keep work that begins when the run has ended, and that nobody waits for."""
@@ -218,6 +257,8 @@ class Run:
 
     def outcomes_below(self, path: str) -> tuple[Outcome, ...]:
         """Give the attempts so far of a step and of everything below it, oldest first."""
+        if not path:
+            return tuple(self.outcomes)
         below = path + "/"
         return tuple(one for one in self.outcomes if one.path == path or one.path.startswith(below))
 
@@ -232,8 +273,26 @@ class Run:
         Raises:
             EvaluationError: it has no value.
         """
-        del at
-        return expression.evaluate(Beside(self.facts, known) if known else self.facts)
+        return await self.value(
+            expression, Beside(self.facts, known) if known else self.facts, at.path
+        )
+
+    async def value(self, expression: Expression, facts: Facts | Beside, path: str) -> object:
+        """Give an expression's value over these facts; asks for the paid signals that it reads.
+
+        Args:
+            expression: the compiled expression.
+            facts: what it reads.
+            path: the step that needs it.
+
+        Raises:
+            EvaluationError: it has no value.
+        """
+        while True:
+            try:
+                return expression.evaluate(facts)
+            except Unasked as unasked:
+                await self._asking.learn(self, unasked.signal, path)
 
     async def tell(self, name: EventName, path: str = "", attempt: int = 0, **data: object) -> None:
         """Tell every observer; costs nothing where there is none."""
@@ -249,20 +308,7 @@ class Run:
             observer(event)
 
 
-def _known(agent: Agent, request: Request, limit: Money) -> Money:
-    worst = dearest(agent, request)
-    if isinstance(worst, str):
-        raise _violation(agent, f"{worst} and the policy allows at most {limit}")
-    return worst
-
-
-def _violation(agent: Agent, problem: str) -> Failure:
-    return Failure(
-        "policy_violation", f"agent {agent.id!r} was not asked: {problem}", agent=agent.id
-    )
-
-
-async def _route(run: Run) -> AsyncGenerator[Part, None]:
+async def route(run: Run) -> AsyncGenerator[Part, None]:
     """Decide, run the target, and name the first failure where nobody answered."""
     if run.runtime.observers:
         text = run.runtime.commitments.stand_for(run.request.text)
@@ -270,7 +316,7 @@ async def _route(run: Run) -> AsyncGenerator[Part, None]:
     failed: BaseException | None = None
     whole = False
     try:
-        decision = run.decide()
+        decision = await run.decided()
         await run.tell("decided", rule=decision.rule, target=decision.target)
         async with aclosing(
             decision.flow.answer(run.request, At(run, deadline=run.deadline))
@@ -294,7 +340,8 @@ async def _route(run: Run) -> AsyncGenerator[Part, None]:
 def _primary(run: Run, failure: Failure) -> BaseException:
     # Falling back must not hide what was wrong in the first place: the caller sees the error of the
     # agent that the policy named first, with every other attempt attached.
-    first = next((one.error for one in run.outcomes if one.error is not None), None)
+    tried = (one for one in run.outcomes if one.purpose not in _BESIDE)
+    first = next((one.error for one in tried if one.error is not None), None)
     error: BaseException = first or failure
     _attach(error, run)
     return error
@@ -302,6 +349,9 @@ def _primary(run: Run, failure: Failure) -> BaseException:
 
 def _attach(error: BaseException, run: Run) -> None:
     error.__dict__["conductor_attempts"] = tuple(run.outcomes)
+    for note in run.notes:
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
 
 
 def attempts_of(error: BaseException) -> tuple[Outcome, ...]:
