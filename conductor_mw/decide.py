@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from uuid import UUID
 
 from .commitment import LENGTHS_ONLY, Commitments
-from .errors import RequestError, nearest
-from .flows.agent import AskAgent
+from .errors import EvaluationError, RequestError, Unasked, nearest
+from .flows.overflow import leaf
 
 if TYPE_CHECKING:
+    from .asking import Asked
     from .flows.base import Flow
     from .policy import Policy
     from .rules import Passed
@@ -46,7 +47,10 @@ class Decision:
     Attributes:
         target: the agent or flow that answers.
         fingerprint: the policy that decided.
+        asked: the paid signals for which somebody was asked, also after the request was on its way.
     """
+
+    asked: Sequence[Asked] = ()
 
     def __init__(
         self, policy: Policy, facts: Facts, index: int, commitments: Commitments = LENGTHS_ONLY
@@ -104,13 +108,16 @@ class Decision:
 
     def to_dict(self) -> dict[str, object]:
         """Give the decision as plain JSON."""
-        return {
+        record: dict[str, object] = {
             "rule": self.rule,
             "target": self.target,
             "signals": dict(self.signals),
             "passed_over": [{"rule": one.rule, "because": one.because} for one in self.passed_over],
             "fingerprint": self.fingerprint,
         }
+        if self.asked:
+            record["asked"] = [one.to_dict() for one in self.asked]
+        return record
 
     def __repr__(self) -> str:
         return f"Decision(rule={self.rule!r}, target={self.target!r})"
@@ -150,7 +157,7 @@ class ForcedDecision(Decision):
         super().__init__(policy, facts, -1, commitments)
         self.target = target
         if target in policy.agents:
-            self._flow: Flow = AskAgent(policy.agents[target])
+            self._flow: Flow = leaf(policy.agents[target], policy.agents)
         elif target in policy.flows:
             self._flow = policy.flows[target]
         else:
@@ -181,8 +188,20 @@ def decide(policy: Policy, facts: Facts, commitments: Commitments = LENGTHS_ONLY
         commitments: make what the decision's record holds instead of the user's text.
 
     Raises:
-        EvaluationError: a condition could not be evaluated and its rule says `on_error: fail`.
+        EvaluationError: a condition could not be evaluated and its rule says `on_error: fail`, or
+            it reads a paid signal for which nobody was asked.
     """
+    try:
+        return decided(policy, facts, commitments)
+    except Unasked as unasked:
+        raise EvaluationError(
+            f"{unasked.problem}, and nobody is asked where a request is only decided",
+            mend=f"say what would be answered: known={{{unasked.signal!r}: ...}}",
+        ) from unasked
+
+
+def decided(policy: Policy, facts: Facts, commitments: Commitments) -> Decision:
+    """Give the decision as `decide` does, for a run, which can ask. Raises `Unasked` as well."""
     return Decision(policy, facts, policy.table.first(facts), commitments)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from .errors import EvaluationError
+from .errors import EvaluationError, Unasked
 from .money import FREE, Money
 from .parts import Usage
 
@@ -29,7 +29,7 @@ def forbidden_agents(guarantees: Guarantees, facts: Facts) -> Mapping[str, str]:
         because = never.text
         try:
             holds = never.when.evaluate(facts) is not False
-        except EvaluationError as error:
+        except (EvaluationError, Unasked) as error:
             holds, because = True, f"{never.text} (not evaluated: {error.problem})"
         if holds:
             for agent in never.agents:

@@ -10,6 +10,7 @@
   * Failure .................. an attempt did not answer; `.kind` is one of `FAILURE_KINDS`
   * Unwind ................... leaves a run without being a failure of any agent
     * Suspend ................ the run waits for something outside and will be taken up again
+    * Unasked ................ a condition read a paid signal for which nobody was asked yet
     * Fenced ................. another process owns this run now
 
 A flow routes on `Failure` and on nothing else. Whatever is not a `Failure` passes through every
@@ -182,6 +183,18 @@ class Unwind(ConductorError):
 
 class Suspend(Unwind):
     """The run waits for something outside and will be taken up again."""
+
+
+class Unasked(Unwind):
+    """A condition read a paid signal for which nobody was asked yet; the run asks, and goes on.
+
+    Attributes:
+        signal: its name.
+    """
+
+    def __init__(self, signal: str) -> None:
+        super().__init__(f"nobody was asked for the signal {signal!r}")
+        self.signal = signal
 
 
 class Fenced(Unwind):

@@ -307,7 +307,7 @@ def test_a_function_that_gives_a_coroutine_fails_when_it_is_read() -> None:
             Declaration(),
             "",
             "says not where the signal comes from",
-            "write from:, expr: or function:",
+            "write from:, expr:, function:, ask: or worker:",
         ),
         (
             Declaration(source="metadata.x", expr="1 > 2"),
@@ -349,7 +349,7 @@ def test_a_function_that_gives_a_coroutine_fails_when_it_is_read() -> None:
         (
             Declaration(expr="1 > 2", default=True),
             "default",
-            "is only for signals from metadata",
+            "is only for signals from metadata and for paid ones",
             "remove it",
         ),
         (

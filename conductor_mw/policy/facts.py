@@ -97,11 +97,16 @@ def _declared(draft: Draft, taken: frozenset[str], content: frozenset[str]) -> d
             continue
         default = [entry.default] if "default" in entry.model_fields_set else []
         kind = entry.type or "string"
-        draft.declared[name] = [entry.from_, entry.function, kind, _sorted(draft, name), default]
+        draft.declared[name] = [
+            *(entry.from_, entry.function, kind, _sorted(draft, name), default),
+            *_asking(draft, name),
+        ]
         entries[name] = Declaration(
             source=entry.from_,
             expr=entry.expr,
             function=entry.function,
+            ask=entry.ask,
+            worker=entry.worker,
             type=entry.type,
             one_of=entry.one_of,
             default=entry.default if "default" in entry.model_fields_set else MISSING,
@@ -115,6 +120,16 @@ def _declared(draft: Draft, taken: frozenset[str], content: frozenset[str]) -> d
         refuse=refuse,
         content=content,
     )
+
+
+def _asking(draft: Draft, name: str) -> list[object]:
+    """Give what the fingerprint holds of a paid signal beside what every signal has."""
+    entry = draft.file.signals[name]
+    if entry.ask is None and entry.worker is None:
+        return []
+    # A worker's options and labels are in the fingerprint of its agent. The question lists the
+    # values in their order.
+    return ["ask", entry.ask, entry.prompt or "", list(entry.one_of or ())]
 
 
 def _sorted(draft: Draft, name: str) -> list[object]:

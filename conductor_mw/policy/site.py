@@ -8,10 +8,10 @@ from typing import Any, Final, NoReturn, cast
 
 from conductor_mw.agents.base import Agent
 from conductor_mw.errors import Finding, PolicyError
-from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import Flow, FlowOptions, Target
 from conductor_mw.flows.named import Named
 from conductor_mw.flows.output import Output
+from conductor_mw.flows.overflow import leaf
 from conductor_mw.flows.quality import Accepted
 from conductor_mw.flows.template import Template, pieces
 from conductor_mw.policy import later
@@ -59,7 +59,7 @@ class Flows:
 
     def __init__(self, draft: Draft, agents: Mapping[str, Agent]) -> None:
         self.draft = draft
-        self.agents = {name: AskAgent(agent) for name, agent in agents.items()}
+        self.agents = {name: leaf(agent, agents) for name, agent in agents.items()}
         self.named: dict[str, Named] = {}
         self.checked: dict[str, Accepted | Output] = {}
         self.used: set[str] = set()

@@ -1,4 +1,4 @@
-"""Signals that a policy declares: from metadata, from an expression, or from a Python function.
+"""Signals that a policy declares: from metadata, an expression, a Python function, or paid ones.
 
 A function gets the whole `Request`, or, where its first parameter is annotated with `str`, the text
 of the last user message. It is called when a rule that reads the signal is reached, at most once
@@ -16,11 +16,12 @@ from typing import Final, Protocol, cast
 from conductor_mw.errors import ConditionError, EvaluationError, nearest
 from conductor_mw.rules.types import DYN, STRING, Type, parse_type
 
+from .paid import KINDS, unasked
 from .reading import chains, in_order
 from .registry import Facts, Signal
 from .shapes import MISSING, fitting, of_type, shown
 
-SOURCES: Final = ("from", "expr", "function")
+SOURCES: Final = ("from", "expr", "function", "ask", "worker")
 CONTENT: Final = ("input.text",)
 """The built-in signals that hold text of the user."""
 Evaluate = Callable[[Facts], object]
@@ -34,19 +35,29 @@ class Declaration:
         source: the path behind `from:`, or None.
         expr: the expression behind `expr:`, or None.
         function: the name behind `function:`, or None.
+        ask: the agent or flow behind `ask:`, or None.
+        worker: what stands behind `worker:`, or None.
         type: the type as written, or None.
         one_of: the only values it may have, or None.
-        default: its value where metadata has none; `MISSING` where the policy gives none.
+        default: its value where metadata has none, or where nobody who was asked gave one;
+            `MISSING` where the policy gives none.
         doc: one sentence for people.
     """
 
     source: str | None = None
     expr: str | None = None
     function: str | None = None
+    ask: str | None = None
+    worker: object = None
     type: str | None = None
     one_of: Sequence[object] | None = None
     default: object = MISSING
     doc: str = ""
+
+    @property
+    def paid(self) -> bool:
+        """Whether somebody must be asked for it."""
+        return self.ask is not None or self.worker is not None
 
 
 class Compile(Protocol):
@@ -106,6 +117,8 @@ def declare(
             expressions[name] = (entry, type_)
         elif entry.source is not None:
             _add(signals, _from_metadata(name, entry, type_ or STRING, told))
+        elif entry.paid:
+            signals[name] = unasked(name, type_ or STRING, entry.doc)
         else:
             _add(signals, _from_function(name, entry, type_ or STRING, functions, told))
     known = {name: signals[name].type if name in signals else DYN for name in entries}
@@ -250,13 +263,11 @@ class _Told:
 def _checked(entry: Declaration, taken: Collection[str], told: _Told) -> Type | None:
     if told.name in taken:
         told("", f"'{told.name}' is a built-in name", "choose another name")
-    given = [
-        key
-        for key, value in zip(SOURCES, (entry.source, entry.expr, entry.function), strict=True)
-        if value is not None
-    ]
+    sources = (entry.source, entry.expr, entry.function, entry.ask, entry.worker)
+    given = [key for key, value in zip(SOURCES, sources, strict=True) if value is not None]
     if not given:
-        told("", "says not where the signal comes from", "write from:, expr: or function:")
+        mend = "write from:, expr:, function:, ask: or worker:"
+        told("", "says not where the signal comes from", mend)
     elif len(given) > 1:
         told(given[1], f"stands beside {given[0]}", "a signal has one source: keep one of them")
     type_: Type | None = None
@@ -266,11 +277,23 @@ def _checked(entry: Declaration, taken: Collection[str], told: _Told) -> Type | 
         except ConditionError as error:
             told("type", error.problem, error.mend)
             return None
-    if entry.default is not MISSING and entry.source is None:
-        told("default", "is only for signals from metadata", "remove it")
+    if entry.default is not MISSING and entry.source is None and not entry.paid:
+        told("default", "is only for signals from metadata and for paid ones", "remove it")
+    if entry.paid:
+        _check_paid(entry, type_ or STRING, told)
     if entry.expr is None:
         _check_values(entry, type_ or STRING, told)
     return type_
+
+
+def _check_paid(entry: Declaration, type_: Type, told: _Told) -> None:
+    if type_.kind not in KINDS:
+        told("type", f"a paid signal cannot be {type_}", f"write one of: {', '.join(KINDS)}")
+    elif type_ == STRING and entry.one_of is None:
+        told("", "does not say what may be answered", "write one_of: [billing, tech]")
+    alike = [str(one).casefold() for one in entry.one_of or ()]
+    if len(set(alike)) < len(alike):
+        told("one_of", "two values are told apart by capital letters only", "rename one of them")
 
 
 def _check_values(entry: Declaration, type_: Type, told: _Told) -> None:

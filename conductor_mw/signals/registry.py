@@ -146,12 +146,16 @@ class Facts(dict[str, object]):
         try:
             value = signal.read(self)
         except EvaluationError as error:
-            if self.failed is None:
-                self.failed = {}
-            self.failed[name] = error
+            self.fail(name, error)
             raise
         self[name] = value
         return value
+
+    def fail(self, name: str, error: EvaluationError) -> None:
+        """Let every reading of a signal from now on raise this error."""
+        if self.failed is None:
+            self.failed = {}
+        self.failed[name] = error
 
     @property
     def glance(self) -> Glance:
