@@ -56,7 +56,8 @@ def compile_worker(
     if not isinstance(given, dict):
         draft.find(at, "wrong-type", f"must be an address or a mapping, not {shown(value)}")
         return None
-    options = validate(WorkerOptions, given, draft.positions, draft.findings, at)
+    tree = cast("dict[str, object]", given)
+    options = validate(WorkerOptions, tree, draft.positions, draft.findings, at)
     if options is not None:
         check_worker(draft, options, at)
     if options is None or draft.findings.errors > before:
