@@ -7,7 +7,10 @@ from conductor_mw.hookspecs import RegisterFlow, hookimpl
 from .balance import BalanceOptions
 from .cascade import CascadeOptions
 from .choose import ChooseOptions
+from .consensus import ConsensusOptions
 from .fallback import FallbackOptions
+from .for_each import ForEachOptions
+from .repeat import RepeatOptions
 from .sequence import SequenceOptions
 from .use import UseOptions
 from .parallel import ParallelOptions
@@ -19,7 +22,10 @@ def conductor_flows(register: RegisterFlow) -> None:
     register("balance", BalanceOptions)
     register("cascade", CascadeOptions)
     register("choose", ChooseOptions)
+    register("consensus", ConsensusOptions)
     register("fallback", FallbackOptions)
+    register("for_each", ForEachOptions)
+    register("repeat", RepeatOptions)
     register("sequence", SequenceOptions)
     register("use", UseOptions)
     register("parallel", ParallelOptions)

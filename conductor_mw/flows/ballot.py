@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from conductor_mw.errors import EvaluationError, Failure
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from .base import At, Site
     from .reply import Reply
+
+_LONGEST_NUMBER: Final = 40
 
 
 class Standing(NamedTuple):
@@ -70,6 +73,33 @@ def ballot(value: object) -> str:
     (True, False, False)
     """
     return written(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def number(value: object) -> float:
+    """Give the number that a value is or says, or NaN where it is none.
+
+    >>> number(" 1250.50 "), number(3), number("about 3")
+    (1250.5, 3.0, nan)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def close(values: Sequence[object], tolerance: float) -> bool:
+    """Say whether values are numbers that differ by no more than this.
+
+    >>> close(["4", 4.1], 0.2), close(["4", "four"], 9)
+    (True, False)
+    """
+    numbers = [number(value) for value in values]
+    # What is compared with "not a number" is false, so one of them agrees with nothing.
+    return all(abs(one - other) <= tolerance for one in numbers for other in numbers)
 
 
 def standings(votes: Mapping[int, str]) -> list[Standing]:

@@ -63,7 +63,7 @@ class Best:
         scorer = None if self.scorer is None else self.scorer.canonical
         judge = None
         if self.comparison is not None:
-            judge = [self.comparison.judge.canonical, self.comparison.prompt.canonical]
+            judge = [self.comparison.judge.canonical, self.comparison.rubric]
         return ["parallel", "best", self.branches.canonical, scorer, judge]
 
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
@@ -79,9 +79,7 @@ class Best:
             reply = await collect(step, request, place)
             if self.scorer is None:
                 return reply
-            score = await scored(
-                self.scorer, request, reply, place.hidden("score").into("score")
-            )
+            score = await scored(self.scorer, request, reply, place.hidden("score").into("score"))
             scores = dict(score.scores) or {self.scorer.label: score.value}
             return reply.with_rating(Rating(score.value, None, scores))
 
@@ -94,8 +92,7 @@ class Best:
         }
         chosen = min(best)
         if self.comparison is not None:
-            texts = {index: reply.text for index, reply in best.items()}
-            chosen = await self.comparison.best(texts, request, at)
+            chosen = await self.comparison.best(best, request, at)
         scores = {str(index + 1): reply.rating.score for index, reply in replies.items()}
         await at.run.tell("won", at.path, take="best", step=chosen + 1, scores=scores)
         for part in replies[chosen].parts:

@@ -26,7 +26,7 @@ class Branches:
 
     Attributes:
         steps: who is asked.
-        need: how many must answer.
+        need: how many must answer; with 0 it is no failure where nobody does.
         timeout: seconds after which whoever has not answered is left out, or None.
     """
 

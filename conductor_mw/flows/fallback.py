@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
+from conductor_mw.durations import Duration
 from conductor_mw.errors import Failure, FailureKind
 from conductor_mw.parts import Part
 
 from .base import Flow, FlowOptions, Site, Target
+from .hedge import Hedge
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
@@ -35,11 +37,16 @@ class FallbackOptions(FlowOptions):
     on: list[FailureKind] = Field(
         default=list(FALLS_BACK), description="The kinds of failure that go on to the next."
     )
+    hedge_after: Duration | None = Field(
+        default=None,
+        description="The next one begins as well where the one before has kept silent for so long; "
+        "the first to speak answers.",
+    )
 
     def build(self, site: Site) -> Flow:
         """Give the compiled node."""
         steps = [site.step(step, "fallback", n) for n, step in enumerate(self.fallback)]
-        return Fallback(tuple(steps), frozenset(self.on))
+        return Fallback(tuple(steps), frozenset(self.on), self.hedge_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class Fallback:
 
     steps: Sequence[Flow]
     on: frozenset[FailureKind]
+    hedge_after: float | None = None
 
     @property
     def label(self) -> str:
@@ -67,14 +75,24 @@ class Fallback:
     @property
     def canonical(self) -> object:
         """Order matters here."""
-        return ["fallback", [step.canonical for step in self.steps], sorted(self.on)]
+        steps = [step.canonical for step in self.steps]
+        hedge = [] if self.hedge_after is None else [self.hedge_after]
+        return ["fallback", steps, sorted(self.on), *hedge]
 
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the parts of the first step that answers."""
+        places = [self._place(at, index) for index in range(len(self.steps))]
+        if self.hedge_after is not None:
+            steps = list(zip(self.steps, places, strict=True))
+            hedge = Hedge(steps, self.on, self.hedge_after, at)
+            async with aclosing(hedge.answer(request)) as parts:
+                async for part in parts:
+                    yield part
+            return
         for index, step in enumerate(self.steps):
             spoken = False
             try:
-                async with aclosing(step.answer(request, at.into(f"fallback/{index}"))) as parts:
+                async with aclosing(step.answer(request, places[index])) as parts:
                     async for part in parts:
                         spoken = spoken or part.speaks
                         yield part
@@ -84,3 +102,8 @@ class Fallback:
                 await at.run.tell("fallback", at.path, kind=failure.kind, step=index + 1)
             else:
                 return
+
+    def _place(self, at: At, index: int) -> At:
+        """Give a step's place; all but the last have somebody who stands ready for them."""
+        place = at.into(f"fallback/{index}")
+        return place if index == len(self.steps) - 1 else place.rescuing(self.on)

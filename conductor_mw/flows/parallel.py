@@ -8,13 +8,12 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from conductor_mw.durations import Duration
-from conductor_mw.rules.types import STRING
 
 from .ballot import compile_by
 from .base import Flow, FlowOptions, Site, Target
 from .best import Best
 from .branches import MOST, Branches
-from .comparison import PROMPT, RUBRIC, Comparison
+from .comparison import RUBRIC, Comparison
 from .first import First
 from .listing import named
 from .majority import Majority
@@ -129,7 +128,5 @@ class ParallelOptions(FlowOptions):
         scorer = None if self.score is None else site.scorer(self.score, "score")
         comparison = None
         if self.judge is not None:
-            text = PROMPT % self.rubric.replace("{", "{{").replace("}", "}}")
-            template = site.within({"answers": STRING}).template(text, "rubric")
-            comparison = Comparison(site.step(self.judge, "judge"), template)
+            comparison = Comparison(site.step(self.judge, "judge"), self.rubric)
         return Best(branches, scorer, comparison)

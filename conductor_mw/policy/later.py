@@ -12,8 +12,5 @@ AGENT_KEYS: Final = {
 }
 FLOW_KEYS: Final = {
     "pick": "it comes later; use `choose:` over `agents.<id>.*`",
-    "consensus": "it comes later",
-    "repeat": "it comes later",
-    "for_each": "it comes with durable flows",
     "shadow": "it comes later",
 }
