@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from conductor_mw.request import Request
+from conductor_mw.agents.capabilities import json_wanted
 from conductor_mw.rules.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of
 
 from .complexity import complexity_of
@@ -148,7 +148,7 @@ def _has_images(facts: Facts) -> bool:
 
 def _wants(facts: Facts) -> list[str]:
     asked = wants_of(facts.glance)
-    if _json_set(facts.request) and "json" not in asked:
+    if json_wanted(facts.request) and "json" not in asked:
         return sorted([*asked, "json"])
     return asked
 
@@ -156,15 +156,6 @@ def _wants(facts: Facts) -> list[str]:
 def _wants_json(facts: Facts) -> bool:
     wants = facts["input.wants"]
     return isinstance(wants, list) and "json" in wants
-
-
-def _json_set(request: Request) -> bool:
-    wanted = request.parameters.get("response_format")
-    if isinstance(wanted, Mapping):
-        kind: object = wanted.get("type")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - the app's parameters
-        return kind in ("json_object", "json_schema")
-    # A pydantic class is how the OpenAI and LiteLLM SDKs take a schema.
-    return isinstance(wanted, type)
 
 
 def _model(facts: Facts) -> str:
