@@ -24,7 +24,9 @@ _UNSCORED: Final = frozenset(("answer.score", "answer.scores"))
 _TELLING: Final = frozenset(("scorer_failed", "policy_violation"))
 
 
-def compile_judging(site: Site, score: object, accept: str | None, *where: str | int) -> Judging:
+def compile_judging(
+    site: Site, score: object, accept: str | None, *where: str | int, key: str = "accept"
+) -> Judging:
     """Compile what `score:` and `accept:` of a mapping say; at least one of them is there.
 
     Args:
@@ -32,22 +34,23 @@ def compile_judging(site: Site, score: object, accept: str | None, *where: str |
         score: what stands below `score:`, or None.
         accept: what stands below `accept:`, or None.
         where: the position of the mapping below the flow.
+        key: what the mapping calls the condition.
     """
     scorer = None if score is None else site.scorer(score, *where, "score")
     names = {f"answer.{name}": type_ for name, type_ in FIELDS.items()}
-    condition = site.within(names).condition(accept or PASSES, *where, "accept")
+    condition = site.within(names).condition(accept or PASSES, *where, key)
     if "answer.accepted" in condition.reads:
         site.refuse(
             "`answer.accepted` is what this condition decides",
             *where,
-            "accept",
+            key,
             mend="read `answer.score`, `answer.text` or another field of the answer",
         )
     if scorer is None and not _UNSCORED.isdisjoint(condition.reads):
         site.refuse(
             "`answer.score` has no value here: nothing scores the answer",
             *where,
-            "accept",
+            key,
             mend="add `score:` beside it, for example `score: not_refusal`",
         )
     return Judging(scorer, condition)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field
 
 from conductor_mw.effects import Now
-from conductor_mw.errors import FAILURE_KINDS, nearest
+from conductor_mw.errors import nearest
 from conductor_mw.parts import Part
 
 from .base import Flow, FlowOptions, Site
 from .course import Course
 from .gives import fields
 from .reply import Reply, attempt, collect
-from .step import Step, StepEntry, StepOptions, facts_of
+from .step import GOES_ON, Step, StepEntry, StepOptions, facts_of
 from .undo import OWN_TIME, Undos, settle
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .base import At
 
 _RESERVED: Final = frozenset(("answer", "steps", "previous", "transcript"))
-# A cascade in a step that is not content gives its answer all the same.
-_RESCUED: Final = frozenset(FAILURE_KINDS) - {"low_confidence"}
 
 
 def _any_of(schema: dict[str, Any]) -> None:
@@ -197,4 +195,4 @@ class InSequence:
         place = here.hidden("step")
         if step.on_failure == "fail":
             return await collect(step.flow, request, place)
-        return await attempt(step.flow, request, place.rescuing(_RESCUED))
+        return await attempt(step.flow, request, place.rescuing(GOES_ON))

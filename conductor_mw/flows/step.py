@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
+
+from conductor_mw.errors import FAILURE_KINDS
 
 from .base import Flow, Target
 from .gives import shape
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from .base import At
 
+GOES_ON: Final = frozenset(FAILURE_KINDS) - {"low_confidence"}
+"""What a step may fail with where the flow goes on all the same. A cascade in it that is not
+content then gives its answer rather than none."""
 OnFailure = Literal["fail", "continue", "skip_rest"]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=100)]
 
