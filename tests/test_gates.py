@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -391,9 +392,9 @@ def test_a_quorum_is_reached_by_whoever_comes_at_once(store: Store) -> None:
     people = [f"p{number}" for number in range(8)]
 
     with ThreadPoolExecutor(len(people)) as pool:
-        decided = pool.map(lambda name: gates.decide("r1:leads", says(name), NOON).status, people)
+        decided = list(pool.map(gates.decide, repeat("r1:leads"), map(says, people), repeat(NOON)))
 
-    assert sorted(decided) == ["decided"] * 3 + ["recorded"] + ["waiting"] * 4
+    assert sorted(one.status for one in decided) == ["decided"] * 3 + ["recorded"] + ["waiting"] * 4
 
 
 class Interrupted:
