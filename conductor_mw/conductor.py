@@ -120,7 +120,8 @@ class Conductor:
         self._lock = threading.Lock()
         self._path = None if isinstance(policy, policies.Policy) else Path(policy)
         self._runtime = self._prepared(
-            policy if isinstance(policy, policies.Policy) else self._load(Path(policy)), Board()
+            policy if isinstance(policy, policies.Policy) else self._load(Path(policy)),
+            Board(clock.monotonic),
         )
         self._watch = Watch(reload_every, self._runtime.policy.sources, clock)
 
