@@ -12,6 +12,8 @@ from .output import Output
 from .reply import FIELDS
 
 if TYPE_CHECKING:
+    from conductor_mw.agents.base import Agent
+
     from .base import Flow
 
 # Numbers stay dynamic: JSON does not tell 1 from 1.0.
@@ -45,6 +47,11 @@ class _Around(Protocol):
 def giver(flow: Flow) -> Giver | None:
     """Give the flow, below names and what a step puts around it, whose steps may be read."""
     return next((one for one in _inwards(flow) if isinstance(one, Giver)), None)
+
+
+def sole_agent(flow: Flow) -> Agent | None:
+    """Give the agent that a target is, below names and what a step puts around it; or None."""
+    return next((one.agent for one in _inwards(flow) if isinstance(one, AskAgent)), None)
 
 
 def shape(flow: Flow) -> Mapping[str, Type]:

@@ -10,11 +10,11 @@ from conductor_mw.agents.base import Agent
 from conductor_mw.durations import Duration
 
 from .again import Tries, compile_again
-from .agent import AskAgent
 from .base import Flow, FlowOptions, Site, Target
 from .dressed import Dress, Dressed, Timed
-from .output import Output, compile_output
-from .quality import Accepted, compile_gate
+from .gives import sole_agent
+from .output import compile_output
+from .quality import compile_gate
 from .shadow import compile_shadow
 
 PERSON: Final = "human"
@@ -71,7 +71,7 @@ class UseOptions(FlowOptions):
             where: where this mapping stands below it.
         """
         flow = site.step(self.use, *where, "use")
-        agent = _agent(flow)
+        agent = sole_agent(flow)
         self._refuse_misplaced(site, agent, where)
         person = agent is not None and agent.kind == PERSON
         dress = self._dress(site, where, person=person)
@@ -117,10 +117,3 @@ class UseOptions(FlowOptions):
                     key,
                     mend="use an agent with `human:` here, or leave it out",
                 )
-
-
-def _agent(flow: Flow) -> Agent | None:
-    """Give the agent that a target is; None for a flow."""
-    while isinstance(flow, Accepted | Output):
-        flow = flow.flow
-    return flow.agent if isinstance(flow, AskAgent) else None
