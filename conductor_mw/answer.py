@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 from .decide import Decision
 from .money import Money
-from .parts import Finish, Outcome, Part, ToolCall, Usage, joined_tool_calls
+from .parts import Finish, Outcome, Part, Rating, ToolCall, Usage, joined_tool_calls
+from .provenance import Provenance, provenance_of
 from .request import Lens
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ class Answer:
     Attributes:
         id: the run's id; events and records carry it.
         text: what the agent said.
-        agent: the id of the agent that said it.
+        agent: the id of the agent that said it; of the last one, where several did.
         tool_calls: the tools it wants to call, each whole.
         finish: why it stopped; `cut` where the caller stopped reading, empty while it goes on.
-        usage: tokens of every attempt, failed ones included.
+        usage: tokens of every attempt, of failed ones, losers, judges and paid signals too.
         cost: what every attempt cost together, or None where a price or an attempt's tokens are
-            unknown.
-        attempts: every attempt, oldest first.
+            unknown. For a sync caller the loser of a race goes on until its call returns, and the
+            cost is unknown until then: see `updated`.
+        attempts: every attempt that has ended, oldest first; those of shadows, which begin when the
+            answer is there, are told in events only.
         decision: where the request went and why.
     """
 
@@ -45,6 +48,7 @@ class Answer:
     decision: Decision
     _parts: Sequence[Part] = field(repr=False)
     _lens: Lens = field(repr=False)
+    _run: Run = field(repr=False, compare=False)
 
     @cached_property
     def native(self) -> object:
@@ -54,23 +58,57 @@ class Answer:
             return parts[0].native
         return self._lens.join(parts)
 
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Who said which part of it, and what became of every attempt."""
+        return provenance_of(self._parts, self.attempts)
+
+    @property
+    def score(self) -> float | None:
+        """How good it was found to be, from 0 to 1, or None where nothing scored it."""
+        return self._rating.score
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it met its `accept:`; True where there is none."""
+        return self._rating.accepted is not False
+
+    def updated(self) -> Answer:
+        """Give the same answer with the figures of attempts that have ended since."""
+        return answer_of(self._run, self._parts)
+
+    @property
+    def _rating(self) -> Rating:
+        return next((part.rating for part in reversed(self._parts) if part.rating), Rating())
+
 
 def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
     """Give the whole answer of a run that is over."""
-    answered = [one for one in run.outcomes if one.error is None and one.visible]
+    cost = run.cost  # before the attempts: what ends between the two is then unknown
+    attempts = run.attempts
     return Answer(
         id=run.id,
         text="".join(part.text for part in parts),
-        agent=answered[-1].agent if answered else "",
+        agent=_agent(attempts, parts),
         tool_calls=joined_tool_calls(parts),
         finish=_finish(run, parts),
         usage=run.usage,
-        cost=run.cost,
-        attempts=tuple(run.outcomes),
+        cost=cost,
+        attempts=attempts,
         decision=run.decide(),
         _parts=tuple(parts),
         _lens=run.request.lens,
+        _run=run,
     )
+
+
+def _agent(attempts: Sequence[Outcome], parts: Sequence[Part]) -> str:
+    for part in reversed(parts):
+        if part.origin is not None:
+            return part.origin.agent
+    # Nobody said a word, and still somebody answered.
+    answered = (one.agent for one in reversed(attempts) if one.error is None and one.visible)
+    return next(answered, "")
 
 
 def _finish(run: Run, parts: Sequence[Part]) -> Finish:

@@ -95,6 +95,8 @@ class Attempted:
 
         The call itself does so; a layer does where it answers alone, with `by` set to its name.
         """
+        if outcome.purpose != self.purpose:
+            outcome = replace(outcome, purpose=self.purpose)
         self._ended.append(outcome)
 
 
@@ -218,8 +220,6 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
         outcome = await Close(handle)
         if pool:
             pool.end(replica, outcome)
-        if attempt.purpose != "answer":
-            outcome = replace(outcome, purpose=attempt.purpose)
         run.settle_call(held, outcome)
         attempt.settle(outcome)
     error = outcome.error

@@ -84,8 +84,8 @@ class Run:
     """
 
     __slots__ = (
-        "_asking", "_forbidden", "_lock", "_shadows", "_spending", "_worst_calls", "deadline",
-        "decision", "facts", "id", "notes", "outcomes", "request", "runtime", "started",
+        "_asking", "_forbidden", "_lock", "_shadows", "_spending", "_under_way", "_worst_calls",
+        "deadline", "decision", "facts", "id", "notes", "outcomes", "request", "runtime", "started",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +109,7 @@ class Run:
         self.notes: list[str] = []
         self._shadows: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._spending = Spending()
+        self._under_way = 0
         self._worst_calls: int | None = None
         self._forbidden: dict[str, str] = {}
         self._asking = Asking()
@@ -123,21 +124,24 @@ class Run:
 
     @property
     def usage(self) -> Usage:
-        """The tokens of every attempt so far, failed ones included."""
+        """The tokens of every attempt so far, failed ones included, shadows left out."""
         total = Usage()
-        for outcome in self.outcomes:
+        for outcome in self.attempts:
             total += outcome.usage
         return total
 
     @property
     def cost(self) -> Money | None:
-        """The cost of every attempt so far, or None where one of them is unknown."""
-        total = 0
-        for outcome in self.outcomes:
-            if outcome.cost is None:
-                return None
-            total += outcome.cost.nano
-        return Money(total)
+        """The cost of every attempt, or None where one is unknown or has not ended."""
+        under_way = self._under_way  # first: an attempt is recorded before it counts as ended
+        costs = [outcome.cost for outcome in self.attempts]
+        known = [cost.nano for cost in costs if cost is not None]
+        return None if under_way or len(known) < len(costs) else Money(sum(known))
+
+    @property
+    def attempts(self) -> tuple[Outcome, ...]:
+        """Every attempt that has ended, oldest first; those of shadows are left out."""
+        return tuple(one for one in tuple(self.outcomes) if one.purpose != "shadow")
 
     def parts(self) -> Parts:
         """Give the parts of the answer, through every layer."""
@@ -236,11 +240,18 @@ class Run:
         """Put what a call cost in the place of what was held back for it."""
         self._spending.settle(held, outcome)
 
+    def begin_attempt(self, purpose: Purpose) -> None:
+        """Count an attempt that begins; `record` counts its end."""
+        with self._lock:
+            self._under_way += purpose != "shadow"
+
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Keep how the calls of an attempt ended."""
         with self._lock:
             self.outcomes.extend(outcomes)
+            self._under_way -= outcomes[0].purpose != "shadow"
         for outcome in outcomes:
+            self.runtime.board.saw(outcome)
             if outcome.by and outcome.cost is not None:
                 self._spending.add(outcome.cost)  # a layer that answered alone, but not for nothing
 

@@ -16,6 +16,7 @@ from conductor_mw.effects import (
     Io,
     Next,
     Notify,
+    Now,
     Open,
     Read,
     Settled,
@@ -51,7 +52,8 @@ def stream(host: Host, flow: Parts) -> Generator[Part, None, None]:
 
 # What lets go of something: skipping one of these would leave a stream open or a waiter waiting.
 # What is inside `Within` is asked effect by effect.
-_ENDS: Final = frozenset((Close, Shut, Notify, Within))
+# Telling how an attempt ended reads the clock.
+_ENDS: Final = frozenset((Close, Shut, Notify, Now, Within))
 
 
 class Abandoned(BaseException):

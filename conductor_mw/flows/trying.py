@@ -58,6 +58,7 @@ class Try:
         await run.weigh_guarantees(agent, self._at.path)
         await run.tell("attempt_started", self._at.path, self.attempt.number, agent=agent.id)
         run.runtime.board.busier(agent.id, 1)
+        run.begin_attempt(self.attempt.purpose)
 
     def parts(self) -> Parts:
         """Give the answer's parts, through every layer. Raises `Failure` where nobody may ask."""
