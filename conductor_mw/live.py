@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .agents.replicas import Pool
 from .figures import Figures, Window
 from .signals.registry import AgentState
 
 if TYPE_CHECKING:
+    from .agents.base import Agent
     from .parts import Outcome
 
 
@@ -33,9 +35,10 @@ class Board:
         self._lock = threading.Lock()
         self._watch_agent: Callable[[str], AgentState] | None = None
         self._watch_budget: Callable[[], float] = lambda: math.inf
+        self._pools: dict[str, Pool] = {}
 
     def successor(self) -> Board:
-        """Give a board for a new policy: the same calls and figures, and nobody watching yet."""
+        """Give a board for a new policy: the same calls and figures; nobody watches, none rests."""
         board = Board(self._monotonic)
         board._in_flight, board._seen, board._lock = self._in_flight, self._seen, self._lock
         return board
@@ -71,6 +74,11 @@ class Board:
         """Count a call that begins (1) or ends (-1)."""
         with self._lock:
             self._in_flight[agent] = self._in_flight.get(agent, 0) + calls
+
+    def pool(self, agent: Agent) -> Pool:
+        """Give the replicas of an agent while they are used."""
+        with self._lock:
+            return self._pools.setdefault(agent.id, Pool(agent))
 
     def saw(self, outcome: Outcome) -> None:
         """Take in how a call ended."""
