@@ -57,6 +57,42 @@ def test_the_text_is_the_last_user_message() -> None:
     assert facts["input.has_images"] is True
 
 
+def test_the_transcript_is_every_message_in_order() -> None:
+    messages: list[object] = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "Look"}, PICTURE]},
+        {"role": "assistant", "content": None, "tool_calls": [SEARCH]},
+        {"role": "tool", "content": "found"},
+    ]
+
+    assert value("input.transcript", messages) == (
+        "system: Be brief.\nuser: Look (image)\nassistant: (calls search)\ntool: found"
+    )
+
+
+@given(st.text(max_size=60))
+def test_no_text_passes_for_a_message_of_somebody_else(text: str) -> None:
+    found = value("input.transcript", [{"role": "user", "content": text}])
+
+    assert isinstance(found, str)
+    first, *more = found.splitlines()
+    assert first.startswith("user: ")
+    assert all(line.startswith("  ") for line in more)
+
+
+def test_a_long_transcript_keeps_the_newest_messages() -> None:
+    messages: list[object] = [
+        {"role": "user", "content": f"{number} " + "x" * 30_000} for number in range(10)
+    ]
+
+    found = value("input.transcript", messages)
+
+    assert isinstance(found, str)
+    assert len(found) < 100_200
+    assert found.startswith("(earlier messages are left out)\nuser: 6")
+    assert "user: 9 x" in found
+
+
 def test_tools_model_and_stream_are_read_from_the_call() -> None:
     facts = facts_of("Hi", tools=[SEARCH], stream=True, parameters={"model": "gpt-4o"})
 
@@ -142,7 +178,10 @@ def test_the_built_in_signals_are_a_plugin() -> None:
 
 def test_every_signal_says_what_it_is() -> None:
     assert [signal.name for signal in SIGNALS.values() if not signal.doc] == []
-    assert {name for name, signal in SIGNALS.items() if signal.content} == {"input.text"}
+    assert {name for name, signal in SIGNALS.items() if signal.content} == {
+        "input.text",
+        "input.transcript",
+    }
     assert {name for name, signal in SIGNALS.items() if signal.eager} == {
         "metadata",
         "env",

@@ -14,6 +14,7 @@ from .domain import domain_of
 from .language import language_of
 from .registry import Facts, Signal
 from .tokens import ESTIMATE, TokenCounter, input_tokens
+from .transcript import transcript_of
 from .type import type_of
 from .wants import wants_of
 
@@ -171,6 +172,13 @@ _INPUT: Final = (
         lambda facts: facts.request.text,
         content=True,
         doc="The text of the last user message.",
+    ),
+    Signal(
+        "input.transcript",
+        STRING,
+        lambda facts: transcript_of(facts.request.messages),
+        content=True,
+        doc="All messages as lines `role: text`; at most 100000 characters, the newest.",
     ),
     Signal("input.chars", INT, _chars, doc="The length of `input.text` in characters."),
     Signal("input.turns", INT, _turns, doc="How many user messages the conversation has."),

@@ -22,7 +22,7 @@ from .registry import Facts, Signal
 from .shapes import MISSING, fitting, of_type, shown
 
 SOURCES: Final = ("from", "expr", "function", "ask", "worker")
-CONTENT: Final = ("input.text",)
+CONTENT: Final = ("input.text", "input.transcript")
 """The built-in signals that hold text of the user."""
 Evaluate = Callable[[Facts], object]
 
