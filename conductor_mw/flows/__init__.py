@@ -14,6 +14,7 @@ from .repeat import RepeatOptions
 from .sequence import SequenceOptions
 from .use import UseOptions
 from .parallel import ParallelOptions
+from .pick import PickOptions
 
 
 @hookimpl
@@ -29,3 +30,4 @@ def conductor_flows(register: RegisterFlow) -> None:
     register("sequence", SequenceOptions)
     register("use", UseOptions)
     register("parallel", ParallelOptions)
+    register("pick", PickOptions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -82,28 +82,45 @@ class Fallback:
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the parts of the first step that answers."""
         places = [self._place(at, index) for index in range(len(self.steps))]
-        if self.hedge_after is not None:
-            steps = list(zip(self.steps, places, strict=True))
-            hedge = Hedge(steps, self.on, self.hedge_after, at)
-            async with aclosing(hedge.answer(request)) as parts:
-                async for part in parts:
-                    yield part
-            return
-        for index, step in enumerate(self.steps):
-            spoken = False
-            try:
-                async with aclosing(step.answer(request, places[index])) as parts:
-                    async for part in parts:
-                        spoken = spoken or part.speaks
-                        yield part
-            except Failure as failure:
-                if spoken or failure.kind not in self.on or index == len(self.steps) - 1:
-                    raise
-                await at.run.tell("fallback", at.path, kind=failure.kind, step=index + 1)
-            else:
-                return
+        steps = list(zip(self.steps, places, strict=True))
+        if self.hedge_after is None:
+            answering = one_after_another(steps, self.on, request, at)
+        else:
+            answering = Hedge(steps, self.on, self.hedge_after, at).answer(request)
+        async with aclosing(answering) as parts:
+            async for part in parts:
+                yield part
 
     def _place(self, at: At, index: int) -> At:
         """Give a step's place; all but the last have somebody who stands ready for them."""
         place = at.into(f"fallback/{index}")
         return place if index == len(self.steps) - 1 else place.rescuing(self.on)
+
+
+async def one_after_another(
+    steps: Sequence[tuple[Flow, At]], on: Collection[FailureKind], request: Request, at: At
+) -> AsyncGenerator[Part, None]:
+    """Give the parts of the first step that answers.
+
+    Args:
+        steps: who is asked, each with its place.
+        on: the kinds of failure that go on to the next.
+        request: what is asked.
+        at: where the flow stands.
+
+    Raises:
+        Failure: that of the last step, or one of another kind, or one after the first part.
+    """
+    for number, (step, place) in enumerate(steps, 1):
+        spoken = False
+        try:
+            async with aclosing(step.answer(request, place)) as parts:
+                async for part in parts:
+                    spoken = spoken or part.speaks
+                    yield part
+        except Failure as failure:
+            if spoken or failure.kind not in on or number == len(steps):
+                raise
+            await at.run.tell("fallback", at.path, kind=failure.kind, step=number)
+        else:
+            return

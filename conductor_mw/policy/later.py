@@ -11,6 +11,5 @@ AGENT_KEYS: Final = {
     "cache": "it comes with the cache plugin",
 }
 FLOW_KEYS: Final = {
-    "pick": "it comes later; use `choose:` over `agents.<id>.*`",
     "shadow": "it comes later",
 }
