@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from conductor_mw.agents.capabilities import NEEDED
@@ -59,6 +59,19 @@ def unknown(agent: Agent, read: str) -> str:
     }
     key, lacks = missing.get(read, ("", False))
     return key if lacks else ""
+
+
+def typical(agents: Sequence[Agent], expected: Expected, at: At) -> Expected:
+    """Give what is expected of the candidates that were not seen, from those that were.
+
+    Answers to the same requests are of about the same length. If a candidate that nobody asked kept
+    a length that was declared, it would look dear beside one whose answers turned out short, and
+    would never be asked.
+    """
+    board = at.run.runtime.board
+    seen = [board.figures(agent.id).output_tokens for agent in agents]
+    known = [tokens for tokens in seen if tokens is not None]
+    return replace(expected, output_tokens=round(sum(known) / len(known))) if known else expected
 
 
 def figures_of(agent: Agent, request: Request, expected: Expected, at: At) -> dict[str, object]:

@@ -17,7 +17,7 @@ from conductor_mw.rules.types import DOUBLE, DYN, INT
 
 from .agent import AskAgent
 from .base import Flow, FlowOptions, Site
-from .candidates import FIGURES, Expected, figures_of, unknown
+from .candidates import FIGURES, Expected, figures_of, typical, unknown
 from .fallback import FALLS_BACK, one_after_another
 
 if TYPE_CHECKING:
@@ -171,7 +171,8 @@ class Pick:
                 one that was asked.
             EvaluationError: the formula or the condition has no value for this request.
         """
-        candidates = [await self._weighed(n, request, at) for n in range(len(self.steps))]
+        expected = typical([step.agent for step in self.steps], self.expected, at)
+        candidates = [await self._weighed(n, request, expected, at) for n in range(len(self.steps))]
         ranked = sorted(
             (one for one in candidates if one.value is not None),
             key=lambda one: (one.value, one.index),
@@ -195,8 +196,8 @@ class Pick:
             async for part in parts:
                 yield part
 
-    async def _weighed(self, index: int, request: Request, at: At) -> Candidate:
-        figures = figures_of(self.steps[index].agent, request, self.expected, at)
+    async def _weighed(self, index: int, request: Request, expected: Expected, at: At) -> Candidate:
+        figures = figures_of(self.steps[index].agent, request, expected, at)
         if figures["open"]:
             return Candidate(index, figures, because="its circuit is open")
         if self.condition is not None and not await at.evaluate(self.condition, figures):
