@@ -393,29 +393,76 @@ def test_a_retry_does_not_ask_again(way: Way) -> None:
 # What a step says.
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_step_may_ask_on_its_own_terms(way: Way, tmp_path: Path) -> None:
-    terms = {
-        "show": "A draft", "timeout": 9.0, "on_timeout": "fail", "quorum": 2,
-        "choices": ["approve", "reject"],
-    }  # fmt: skip
+def steps(approve: str, human: str = "{queue: leads, show: Another}") -> str:
+    return f"""
+agents:
+  - {{id: writer, simulated: A draft}}
+  - {{id: leads, human: {human}}}
+  - {{id: send, simulated: Sent}}
+flows:
+  refund:
+    sequence:
+      - {{id: draft, use: writer}}
+      - {{id: approve, use: leads, {approve}}}
+      - {{id: sent, use: send, when: "approve.text == 'A draft'"}}
+routing: {{default: refund}}
+"""
 
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_shows_what_an_earlier_one_wrote(way: Way) -> None:
+    c = people(steps('show: "{draft.text}"'), always())
+
+    answer = ask(c, "Refund $10?", way=way)
+
+    assert answer.text == "Sent"
+    gate = only_gate(c)
+    assert (gate.show, gate.path) == ("A draft", "refund/sequence/approve/leads")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_may_ask_on_its_own_terms(way: Way) -> None:
+    terms = "timeout: 9s, on_timeout: fail, quorum: 2, show: '{transcript}'"
+    c = people(steps(terms))
+
+    failure = _failure(c, way)
+
+    gate = only_gate(c)
+    assert failure.kind == "timeout"
+    assert (gate.choices, gate.quorum, gate.deadline) == (
+        ("approve", "reject"), 2, 1_780_000_009,
+    )  # fmt: skip
+    assert "Refund $10?" in gate.show
+
+
+@pytest.mark.parametrize(
+    ("approve", "human", "said"),
+    [
+        ("quorum: 21", "leads", "a quorum is a whole number from 1 to 20"),
+        ("choices: [reject]", "leads", "nobody could say yes: add the choice 'approve'"),
+        ("choices: [edit, approve]", "{queue: leads, quorum: 2}",
+         "several people approve one text, so with a quorum nobody can edit"),
+        ("choices: [edit]", "{queue: leads, on_timeout: approve}",
+         "it cannot approve itself where nobody may approve it"),
+    ],
+)  # fmt: skip
+def test_a_steps_terms_are_checked_at_load(approve: str, human: str, said: str) -> None:
+    with pytest.raises(ConductorError) as caught:
+        people(steps(approve, human))
+
+    assert caught.value.problem == f"flows.refund.sequence.1: {said}"
+
+
+def test_terms_that_only_a_layer_could_state_are_checked_when_people_are_asked() -> None:
     async def stated(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
-        attempt.terms = terms
+        attempt.terms = {"choices": ["reject"]}
         async for part in proceed(attempt):
             yield part
 
-    clock = VirtualClock()
-    text = shared(tmp_path, "{queue: leads, show: Another}")
+    c = conductor(policy(), attempt_layers=[stated])
 
-    with closing(conductor(text, attempt_layers=[stated], clock=clock)) as c:
-        failure = _failure(c, way)
-
-    with sqlite(tmp_path) as gates:
-        (gate,) = gates.list(0.0, decided=True).gates
-    assert failure.kind == "timeout"
-    assert (gate.show, gate.choices, gate.quorum) == ("A draft", ("approve", "reject"), 2)
-    assert gate.deadline == 1_780_000_009
+    with pytest.raises(ConductorError, match="leads: nobody could say yes"):
+        c.call("Refund $10?")
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -45,6 +45,7 @@ _SLOWER: Final = 1.1
 _MARGIN: Final = 0.02
 """Seconds before the run's own deadline at which a gate decides itself, so that it still can."""
 _SHOWN_COMMENT: Final = 300
+_TERMS: Final = ("show", "choices", "timeout", "on_timeout", "quorum")
 
 
 class HumanOptions(AgentOptions):
@@ -79,21 +80,34 @@ class HumanOptions(AgentOptions):
 
     @model_validator(mode="after")
     def _sensible(self) -> HumanOptions:
-        stated = "choices" in self.model_fields_set
-        choices = self.choices if stated else offered(self.choices, self.quorum)
-        problem = problem_of_terms(choices, self.quorum, self.on_timeout)
+        stated = {"choices": self.choices} if "choices" in self.model_fields_set else {}
+        self.on_terms(stated)
+        return self
+
+    def on_terms(self, terms: Mapping[str, object]) -> HumanOptions:
+        """Give these options where a step asks on terms of its own.
+
+        A quorum above 1 takes the choice to edit away, unless the step itself offers it.
+
+        Args:
+            terms: `show`, `choices`, `timeout`, `on_timeout` and `quorum`, as far as it says so.
+
+        Raises:
+            ValueError: nobody can be asked on these terms.
+        """
+        own: dict[str, Any] = {key: terms[key] for key in _TERMS if key in terms}
+        own["choices"] = tuple(own.get("choices", self.choices))
+        if "choices" not in terms and own.get("quorum", self.quorum) > 1:
+            own["choices"] = tuple(one for one in own["choices"] if one != "edit")
+        asked = self.model_copy(update=own)
+        problem = problem_of_terms(asked.choices, asked.quorum, asked.on_timeout)
         if problem:
             raise ValueError(problem)
-        return self
+        return asked
 
     def connect(self, agent: Agent, setting: Setting) -> Speaker:
         """Give a speaker for this agent."""
         return Person(agent, self, setting)
-
-
-def offered(choices: tuple[Choice, ...], quorum: int) -> tuple[Choice, ...]:
-    """Give the choices that a quorum leaves: several people can only approve one text."""
-    return choices if quorum == 1 else tuple(one for one in choices if one != "edit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +142,11 @@ class Person:
         yield Part(_text(gate), finish="stop")
 
     def _gate(self, attempt: Attempt, now: Instant) -> Gate:
-        terms = _Terms.of(attempt, self.options)
-        seconds, on_timeout = terms.timeout, terms.on_timeout
+        try:
+            asked = self.options.on_terms(attempt.terms)
+        except ValueError as error:
+            raise ConductorError(str(error), where=attempt.path) from error
+        seconds, on_timeout = asked.timeout, asked.on_timeout
         limits = (attempt.deadline, self._first_part_by(now))
         left = min((limit - now.monotonic for limit in limits if limit is not None), default=None)
         if left is not None and left - _MARGIN < seconds:
@@ -139,12 +156,12 @@ class Person:
             run=attempt.run,
             path=attempt.path,
             agent=self.agent.id,
-            queue=self.options.queue,
-            show=terms.show,
-            choices=terms.choices,
+            queue=asked.queue,
+            show=_shown(attempt, asked),
+            choices=asked.choices,
             opened=now.utc,
             deadline=now.utc + seconds,
-            quorum=terms.quorum,
+            quorum=asked.quorum,
             on_timeout=on_timeout,
         )
 
@@ -173,35 +190,14 @@ class Person:
         return gate
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """On which terms this step asks: what it says itself, else what the agent's options say."""
-
-    show: str
-    choices: tuple[Choice, ...]
-    timeout: float
-    on_timeout: OnTimeout
-    quorum: int
-
-    @classmethod
-    def of(cls, attempt: Attempt, options: HumanOptions) -> _Terms:
-        said: Mapping[str, Any] = attempt.terms
-        show = said.get("show")
-        quorum = said.get("quorum", options.quorum)
-        choices = offered(tuple(said.get("choices", options.choices)), quorum)
-        on_timeout = said.get("on_timeout", options.on_timeout)
-        problem = problem_of_terms(choices, quorum, on_timeout)
-        if problem:
-            raise ConductorError(problem, where=attempt.path)
-        shown = str(show) if show is not None else options.show or attempt.request.text
-        if too_large(shown):
-            # Cut, it would not be what people approve.
-            raise Failure(
-                "invalid_request",
-                f"people are shown at most {LARGEST_TEXT // 1_000_000} MB",
-                agent=attempt.agent,
-            )
-        return cls(shown, choices, said.get("timeout", options.timeout), on_timeout, quorum)
+def _shown(attempt: Attempt, asked: HumanOptions) -> str:
+    said = "show" in attempt.terms  # an empty draft is shown as such
+    text = asked.show if said or asked.show else attempt.request.text
+    if too_large(text):
+        # Cut, it would not be what people approve.
+        most = LARGEST_TEXT // 1_000_000
+        raise Failure("invalid_request", f"people are shown at most {most} MB", agent=attempt.agent)
+    return text
 
 
 async def _called(approvals: Approvals, gate: Gate, agent: str) -> Verdict | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from conductor_mw.agents.base import Agent
+from conductor_mw.agents.human import HumanOptions
 from conductor_mw.durations import Duration
 
 from .again import Tries, compile_again
@@ -75,6 +77,8 @@ class UseOptions(FlowOptions):
         self._refuse_misplaced(site, agent, where)
         person = agent is not None and agent.kind == PERSON
         dress = self._dress(site, where, person=person)
+        if agent is not None and isinstance(agent.options, HumanOptions):
+            _check_terms(agent.options, dress.terms or {}, site, where)
         if not dress.empty:
             flow = Dressed(flow, dress)
         if self.timeout is not None and not person:
@@ -117,3 +121,12 @@ class UseOptions(FlowOptions):
                     key,
                     mend="use an agent with `human:` here, or leave it out",
                 )
+
+
+def _check_terms(
+    people: HumanOptions, terms: Mapping[str, object], site: Site, where: tuple[str | int, ...]
+) -> None:
+    try:
+        people.on_terms(terms)
+    except ValueError as error:
+        site.refuse(str(error), *where)
