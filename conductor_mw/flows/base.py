@@ -182,6 +182,10 @@ class Site(Protocol):
         """Compile what stands below `score:`: one way to score an answer, or a list of several."""
         ...
 
+    def worker(self, value: object, *where: str | int) -> Flow:
+        """Compile a worker that stands here rather than below `agents:`; its address or mapping."""
+        ...
+
     def within(self, names: Mapping[str, Type], *, loops: bool = False) -> Self:
         """Give the same site where conditions and templates may read further facts.
 

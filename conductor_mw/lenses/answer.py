@@ -26,6 +26,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "refusal": "content_filter",
     "cut": "length",
 }
+_ROUNDING: Final = 0.01
+_IMPOSSIBLE: Final = -1e6
 
 
 def read_answer(native: object) -> Part:
@@ -146,7 +148,23 @@ def _read_choice(choice: object, usage: Usage | None, native: object) -> Part:
         usage=usage,
         finish=finish,
         native=native,
+        logprobs=_logprobs(choice),
     )
+
+
+def _logprobs(choice: object) -> tuple[float, ...]:
+    """Give the log-probability of every token; none where one of them cannot be read."""
+    tokens = _get(_get(choice, "logprobs"), "content")
+    if not isinstance(tokens, list | tuple):
+        return ()
+    found = [_get(token, "logprob") for token in cast("Sequence[object]", tokens)]
+    # Rounding may lift a certain token a little above 0; NaN fails the comparison.
+    told = [
+        min(0.0, float(one))
+        for one in found
+        if isinstance(one, float | int) and _IMPOSSIBLE <= one < _ROUNDING
+    ]
+    return tuple(told) if len(told) == len(found) else ()
 
 
 def _text(content: object) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conductor_mw.flows.output import Output, compile_output
-from conductor_mw.flows.quality import Accepted, compile_gate
+from conductor_mw.flows.output import compile_output
+from conductor_mw.flows.quality import compile_gate
 
 if TYPE_CHECKING:
-    from conductor_mw.flows.agent import AskAgent
     from conductor_mw.flows.base import Flow, Site
     from conductor_mw.policy.document import AgentEntry
     from conductor_mw.policy.draft import Draft
@@ -24,7 +23,7 @@ def entries_with_checks(draft: Draft) -> dict[str, tuple[int, AgentEntry]]:
     return found
 
 
-def compile_checks(asked: AskAgent, entry: AgentEntry, site: Site) -> Flow:
+def compile_checks(asked: Flow, entry: AgentEntry, site: Site) -> Flow:
     """Give an agent's flow with its checks around: its output first, then its quality.
 
     Args:

@@ -10,13 +10,14 @@ from conductor_mw.errors import PolicyError
 from conductor_mw.flows.below import agents_below
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy.agents import check_bound, compile_agents
+from conductor_mw.policy.capability_check import check_capabilities
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.facts import allowed_env, gather_signals
 from conductor_mw.policy.fingerprint import policy_fingerprint
 from conductor_mw.policy.guarantees import Guarantees, compile_guarantees
 from conductor_mw.policy.layers import check_store, compile_layers
 from conductor_mw.policy.loading import Loaded
-from conductor_mw.policy.paid import compile_paid, weigh, worst_calls, worker_agents
+from conductor_mw.policy.paid import compile_paid, weigh, worker_agents, worst_calls
 from conductor_mw.policy.policy import Policy
 from conductor_mw.policy.rollout import Beside, compile_rollout
 from conductor_mw.policy.routing import Routes, compile_routing
@@ -65,6 +66,7 @@ def compile_policy(
     paid = weigh(draft, paid, flows, routes.rules, guarantees)
     layers = compile_layers(draft)
     check_store(draft)
+    check_capabilities(draft, agents, routes.rules)
     rollout = compile_rollout(draft, beside, loaded.files[1:])
     check_bound(draft, {*agents, *(rollout.policy.agents if rollout else ())})
     for other, positions in loaded.others:
@@ -112,6 +114,7 @@ def compile_policy(
             plugins,
             routing=routes.meaning,
             declared=draft.declared,
+            checks={name: flow.meaning for name, flow in flows.checked.items()},
             env=file.env,
             measures=[file.tokens, file.time_zone],
         ),

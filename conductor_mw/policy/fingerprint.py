@@ -57,6 +57,7 @@ def policy_fingerprint(
     *,
     routing: object,
     declared: Mapping[str, object],
+    checks: Mapping[str, object],
     env: Collection[str],
     measures: Sequence[str],
 ) -> str:
@@ -70,6 +71,7 @@ def policy_fingerprint(
         plugins: tell the versions of the layers' plugins.
         routing: the meaning of the rules, the default and what happens after failures.
         declared: the meaning of each signal that the policy declares.
+        checks: what the answers of some agents must meet, by the agent's id.
         env: the environment variables that conditions may read; their values are signals.
         measures: how tokens are counted, and the zone of the time.
     """
@@ -97,6 +99,7 @@ def policy_fingerprint(
             "env": sorted(set(env)),
             "measures": list(measures),
             "store": policy.store,
+            **({"checks": dict(checks)} if checks else {}),
             **({"addresses": list(policy.addresses)} if policy.addresses else {}),
         }
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import PydanticOmit
 
@@ -13,6 +14,8 @@ from conductor_mw.plugins import Plugins
 from conductor_mw.policy.agents import BOUND
 from conductor_mw.policy.document import ID_PATTERN, AgentEntry, PolicyFile
 from conductor_mw.policy.layers import options_model
+from conductor_mw.policy.validation import parse
+from conductor_mw.scorers.base import FORMS, ScorerOptions
 
 if TYPE_CHECKING:
     # The base class's own word for it, which pydantic keeps to itself.
@@ -26,6 +29,13 @@ _TARGET: Final = {
     "description": "an agent's id, a flow's name, or a flow written in place",
     "anyOf": [{"type": "string"}, {"$ref": "#/$defs/Flow"}],
 }
+_SCORE: Final = {
+    "description": "a scorer, or a list of several of which the lowest score counts",
+    "anyOf": [
+        {"$ref": "#/$defs/Scorer"},
+        {"type": "array", "items": {"$ref": "#/$defs/Scorer"}, "minItems": 1, "maxItems": 16},
+    ],
+}
 
 
 def json_schema(plugins: Plugins) -> dict[str, Any]:
@@ -36,12 +46,14 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
     """
     kinds = {kind: offer.options for kind, offer in plugins.agents.items() if kind != BOUND}
     flows = dict(plugins.flows.items())
+    scorers = dict(plugins.scorers.items())
     layers = {name: options_model(offer.options) for name, offer in plugins.layers.items()}
     models: list[type[BaseModel]] = [
         PolicyFile,
         AgentEntry,
         *kinds.values(),
         *flows.values(),
+        *scorers.values(),
         *layers.values(),
     ]
     # Two plugins may call their classes alike; pydantic then gives both longer names.
@@ -65,6 +77,11 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
         "description": "a strategy; its marking key says which",
         "anyOf": [reference(model) for model in flows.values()] or [{"type": "object"}],
     }
+    for name, options in scorers.items():
+        definition(options)["title"] = name
+    definitions["Scorer"] = _scorer(
+        {name: reference(one) for name, one in scorers.items()}, scorers
+    )
     agent = definition(AgentEntry)
     agent["properties"] |= {kind: _kind(reference(one), one) for kind, one in kinds.items()}
     agent["additionalProperties"] = False
@@ -101,10 +118,31 @@ def _kind(reference: dict[str, Any], options: type[AgentOptions]) -> dict[str, A
     return {"description": doc, "anyOf": forms}
 
 
+def _scorer(
+    references: dict[str, dict[str, Any]], scorers: Mapping[str, type[ScorerOptions]]
+) -> dict[str, Any]:
+    """Give the schema of one scorer: its name where that is enough, or its mapping."""
+    short = [name for name, one in scorers.items() if _has_short_form(name, one)]
+    return {
+        "description": "a scorer; its marking key says which",
+        "anyOf": [{"enum": short}, *references.values()],
+    }
+
+
+def _has_short_form(name: str, options: type[ScorerOptions]) -> bool:
+    try:
+        parse(options, options.from_name(name))
+    except ValidationError:
+        return False
+    return True
+
+
 def _name_targets(definitions: dict[str, Any]) -> None:
     """Say what a target is wherever one may stand; pydantic knows only text or mapping."""
     definitions["Target"] = dict(_TARGET)
-    waiting: list[Any] = [value for key, value in definitions.items() if key != "Target"]
+    definitions["Score"] = dict(_SCORE)
+    own = ("Target", "Score")
+    waiting: list[Any] = [value for key, value in definitions.items() if key not in own]
     while waiting:
         here = waiting.pop()
         if isinstance(here, list):
@@ -115,6 +153,9 @@ def _name_targets(definitions: dict[str, Any]) -> None:
             if _TEXT in forms and _OPEN in forms:
                 rest = [form for form in forms if form not in (_TEXT, _OPEN)]
                 schema["anyOf"] = [{"$ref": "#/$defs/Target"}, *rest]
+            elif all(form in forms for form in FORMS):
+                rest = [form for form in forms if form not in FORMS]
+                schema["anyOf"] = [{"$ref": "#/$defs/Score"}, *rest]
             waiting.extend(schema.values())
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from conductor_mw.agents.worker import WorkerOptions
 from conductor_mw.policy.findings import Nearest
+from conductor_mw.policy.fingerprint import digest
 from conductor_mw.policy.validation import shown, validate
+from conductor_mw.policy.workers import compile_worker
 from conductor_mw.scorers.several import Several
 
 if TYPE_CHECKING:
+    from conductor_mw.agents.base import Agent
     from conductor_mw.flows.base import Site
     from conductor_mw.policy.draft import Draft
     from conductor_mw.policy.tree import Loc
@@ -38,6 +42,16 @@ def compile_scorer(draft: Draft, site_at: SiteAt, spec: object, at: Loc) -> Scor
     found = [_one(draft, site_at, one, (*at, n)) for n, one in enumerate(specs)]
     scorers = [scorer for scorer in found if scorer is not None]
     return Several.of(scorers) if len(scorers) == len(specs) else None
+
+
+def implied_worker(draft: Draft, value: object, at: Loc) -> Agent | None:
+    """Give the agent of a worker that stands below `score:`, or None with findings added.
+
+    Its name comes from what is written, so that the order of flows names nobody anew; no agent's id
+    has a colon.
+    """
+    given: object = WorkerOptions.from_value(value)
+    return compile_worker(draft, f"worker:{digest(given)[:8]}", given, at)
 
 
 def _one(draft: Draft, site_at: SiteAt, spec: object, at: Loc) -> Scorer | None:

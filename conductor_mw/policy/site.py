@@ -18,7 +18,7 @@ from conductor_mw.policy import later
 from conductor_mw.policy.checks import compile_checks, entries_with_checks
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
-from conductor_mw.policy.scoring import compile_scorer
+from conductor_mw.policy.scoring import compile_scorer, implied_worker
 from conductor_mw.policy.skeleton import BROKEN
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import path, shown, validate
@@ -57,8 +57,9 @@ class Flows:
         checked: the agents whose answers must meet `accept:`, `score:` or `output:`, by id.
     """
 
-    def __init__(self, draft: Draft, agents: Mapping[str, Agent]) -> None:
+    def __init__(self, draft: Draft, agents: dict[str, Agent]) -> None:
         self.draft = draft
+        self._declared = agents
         self.agents = {name: leaf(agent, agents) for name, agent in agents.items()}
         self.named: dict[str, Named] = {}
         self.checked: dict[str, Accepted | Output] = {}
@@ -157,6 +158,14 @@ class Flows:
     def note(self, names: Iterable[str]) -> None:
         """Remember what a condition of the flow that is being compiled reads."""
         self.reads.setdefault(self._open[-1] if self._open else "", set()).update(names)
+
+    def worker(self, value: object, at: Loc) -> Flow | None:
+        """Give a worker that stands within a flow, or None with findings added."""
+        agent = implied_worker(self.draft, value, at)
+        if agent is None:
+            return None
+        self._declared[agent.id] = agent
+        return self.agents.setdefault(agent.id, leaf(agent, self._declared))
 
     def scope(self, names: Mapping[str, Type]) -> Scope:
         """Give the scope of the request's signals and these names; one object for the same ones."""
@@ -286,6 +295,13 @@ class _Site:
     def scorer(self, spec: object, *where: str | int) -> Scorer:
         """Compile what stands below `score:`."""
         found = compile_scorer(self.flows.draft, self._below, spec, (*self.at, *where))
+        if found is None:
+            raise _Told
+        return found
+
+    def worker(self, value: object, *where: str | int) -> Flow:
+        """Compile a worker that stands here rather than below `agents:`."""
+        found = self.flows.worker(value, (*self.at, *where))
         if found is None:
             raise _Told
         return found

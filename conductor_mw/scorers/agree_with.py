@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from pydantic import Field
 
 from conductor_mw.errors import Failure
 from conductor_mw.flows.base import Target
 from conductor_mw.flows.reply import collect
+from conductor_mw.json_schema import unfit
 
 from .base import Score, ScorerOptions
 
@@ -31,8 +32,8 @@ class AgreeWithOptions(ScorerOptions):
     agree_with: Target = Field(description="Who else is asked.")
     by: By = Field(
         default="text",
-        description="What is compared: `text` without case, blanks and outer punctuation; `number`, "
-        "the last number of each; `json`, the values.",
+        description="What is compared: `text` without case, blanks and outer punctuation; "
+        "`number`, the last number of each; `json`, the values.",
     )
     tolerance: float = Field(
         default=0.0, ge=0, le=1e9, description="With `by: number`: how far apart they may be."
@@ -74,7 +75,7 @@ class AgreeWith:
         return ["agree_with", self.flow.canonical, self.by, self.tolerance]
 
     async def score(self, request: Request, reply: Reply, at: At) -> Score:
-        """Give 1 or 0. Raises `Failure` where the other answer, or its number or JSON, is missing."""
+        """Give 1 or 0. Raises `Failure` where the other answer lacks what is compared."""
         other = await collect(self.flow, request, at)
         if self._same(reply, other):
             return Score(1.0)
@@ -84,8 +85,8 @@ class AgreeWith:
         if self.by == "text":
             return normalised(reply.text) == normalised(other.text)
         if self.by == "json":
-            _require(other.output is not None, "JSON", other)
-            return same_json(reply.output, other.output)
+            _require(other.output is not None and not unfit(other.output), "JSON", other)
+            return not unfit(reply.output) and same_json(reply.output, other.output)
         one, two = last_number(reply.text), last_number(other.text)
         _require(two is not None, "number", other)
         return one is not None and two is not None and abs(one - two) <= self.tolerance
@@ -121,10 +122,20 @@ def same_json(one: object, two: object) -> bool:
     >>> same_json({"a": [1, True]}, {"a": [1.0, True]}), same_json(True, 1)
     (True, False)
     """
-    raise NotImplementedError
+    if isinstance(one, bool) or isinstance(two, bool):
+        return one is two
+    if isinstance(one, dict) and isinstance(two, dict):
+        first, second = cast("dict[str, object]", one), cast("dict[str, object]", two)
+        return first.keys() == second.keys() and all(
+            same_json(first[key], second[key]) for key in first
+        )
+    if isinstance(one, list) and isinstance(two, list):
+        items, others = cast("list[object]", one), cast("list[object]", two)
+        return len(items) == len(others) and all(map(same_json, items, others))
+    return one == two
 
 
-def _require(found: bool, what: str, other: Reply) -> None:  # noqa: FBT001 - what was found
+def _require(found: bool, what: str, other: Reply) -> None:
     if not found:
         problem = f"the answer of {other.agent!r} to compare with has no {what}"
         raise Failure("scorer_failed", problem, agent=other.agent)

@@ -63,8 +63,7 @@ class Several:
     async def score(self, request: Request, reply: Reply, at: At) -> Score:
         """Give the lowest score. Raises `Failure` where one of the scorers does."""
         found = {
-            name: await scored(scorer, request, reply, at, name)
-            for name, scorer in self.scorers
+            name: await scored(scorer, request, reply, at, name) for name, scorer in self.scorers
         }
         lowest = min(found.values(), key=lambda score: score.value)
         scores = {name: score.value for name, score in found.items()}

@@ -35,7 +35,7 @@ def read_verdict(text: str, scale: float, *, bare: bool = False) -> Score:
     """
     said = parsed(text)
     if bare and not isinstance(said, dict):
-        return Score(number(said, scale))
+        return Score(_number(said, scale))
     fields = _fields(said)
     unknown = fields.keys() - _KEYS
     if unknown or "score" not in fields:
@@ -43,26 +43,10 @@ def read_verdict(text: str, scale: float, *, bare: bool = False) -> Score:
     because = fields.get("because", "")
     if not isinstance(because, str):
         raise Failure("scorer_failed", "the verdict's `because` is no text")
-    return Score(number(fields["score"], scale), because[:_LONGEST])
+    return Score(_number(fields["score"], scale), because[:_LONGEST])
 
 
-def read_scores(text: str, scale: float, count: int) -> tuple[list[float], str]:
-    """Give the scores of several candidates, in the order in which they were shown, and why.
-
-    Raises:
-        Failure: of kind `scorer_failed`.
-    """
-    fields = _fields(parsed(text))
-    scores, because = fields.get("scores"), fields.get("because", "")
-    if fields.keys() - {"scores", "because"} or not isinstance(because, str):
-        raise Failure("scorer_failed", "the verdict does not have the keys scores and because")
-    if not isinstance(scores, list) or len(cast("list[object]", scores)) != count:
-        raise Failure("scorer_failed", f"the verdict does not have {count} scores")
-    return [number(one, scale) for one in cast("list[object]", scores)], because[:_LONGEST]
-
-
-def number(value: object, scale: float) -> float:
-    """Give a number from 0 to `scale` as one from 0 to 1. Raises `Failure` for anything else."""
+def _number(value: object, scale: float) -> float:
     # NaN and the infinities fail the comparison; a boolean is an int in Python and no score.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= scale:
         raise Failure("scorer_failed", f"the verdict is no number from 0 to {scale:g}")
