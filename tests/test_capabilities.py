@@ -29,7 +29,7 @@ SOUND = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "w
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 
 
-def said(*pieces: object) -> list[object]:
+def said(*pieces: object) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, *pieces]}]
 
 

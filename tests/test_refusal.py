@@ -105,7 +105,7 @@ def test_an_answer_that_calls_a_tool_is_no_refusal(way: Way) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_refusal_is_tried_again_with_other_parameters(way: Way) -> None:
-    a = Scripted(*NO, takes=[NO, ["Well: ", "yes."]])
+    a = Scripted(*NO, takes=[[*NO], ["Well: ", "yes."]])
     c = conductor(RETRIED, a=a)
 
     answer = ask(c, "hello", way=way, temperature=0.9)
