@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from conductor_mw.effects import Attempt, Io, Now, Sleep
 from conductor_mw.errors import ConductorError, Failure
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from conductor_mw.setting import Setting
 
 INSTALL: Final = "pip install 'conductor-mw[worker]'"
+
+_FROM_ENVIRONMENT: Final = re.compile(r"^\$\{env:[A-Za-z_][A-Za-z0-9_]{0,127}\}$")
 
 PATIENCE: Final = 60.0
 """Seconds that a worker may take where neither the agent nor the request has a limit."""
@@ -47,7 +50,7 @@ class WorkerOptions(AgentOptions):
     url: str = Field(min_length=1, description="Where it is; also the short form.")
     secret: str | None = Field(
         default=None,
-        pattern=r"^\$\{env:[A-Za-z_][A-Za-z0-9_]{0,127}\}$",
+        pattern=_FROM_ENVIRONMENT.pattern,
         description="`${env:NAME}`, what calls are signed with; the secret never stands here.",
     )
     input: dict[str, Any] | None = Field(
@@ -62,6 +65,14 @@ class WorkerOptions(AgentOptions):
     limit: int = Field(
         default=1_000_000, ge=1, le=100_000_000, description="The most bytes of an answer."
     )
+
+    @field_validator("secret", mode="before")
+    @classmethod
+    def _only_its_name(cls, value: Any) -> Any:
+        # Before the pattern is looked at: that complaint would repeat the secret.
+        if isinstance(value, str) and _FROM_ENVIRONMENT.match(value):
+            return value
+        raise ValueError("a secret must not stand in a policy; write ${env:NAME}")
 
     @classmethod
     def from_value(cls, value: Any) -> Any:

@@ -65,9 +65,9 @@ def test(
     *,
     only_list: bool,
 ) -> int:
-    """Check that a worker keeps to the contract: signature, replay, refusals, limits.
+    """Check that a worker keeps to the contract.
 
-    Exit codes: 0 it does, 1 could not run, 2 it does not.
+    It makes one call for each thing that goes wrong in production. Exit codes: 0 it does, 1 could not run, 2 it does not.
     """
     try:
         from conductor_mw.workers import bench, conformance
@@ -107,7 +107,7 @@ def _print(url: str, verdicts: Sequence[Verdict], form: str) -> None:
         return
     columns = (
         console.Column("check", style="name"),
-        console.Column("says", least=20),
+        console.Column("a worker must", least=20),
         console.Column("", style="value"),
         console.Column("seen", style="quiet", least=20),
     )

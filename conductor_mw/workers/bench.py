@@ -116,10 +116,11 @@ class Bench:
             self.sent(self.message(self.fresh()))
         except Failure as failure:
             if failure.kind == "connection":
+                reason = failure.problem.partition(": ")[2]
                 raise ConductorError(
-                    f"no worker answers at {self.subject.url}: {failure.__cause__}",
-                    mend="start it, or check the address",
-                ) from failure
+                    f"nobody answers at {self.subject.url}: {reason}",
+                    mend="start the worker, or check the address",
+                ) from None
 
     def signed(self) -> bytes:
         """Give the key, or skip the check."""

@@ -44,9 +44,7 @@ async def apool() -> httpcore.AsyncConnectionPool:
         for other in [one for one in _loops if one.is_closed()]:
             _loops.pop(other, None)
         found = _loops[loop] = _Opened()
-        # In a task of its own: drivers keep the loop from taking generators that they begin, and
-        # this one it shall take. A loop closes its generators when it ends, and nothing else then.
-        await loop.create_task(found.begin())
+        await found.begin()
     return found.pool
 
 
@@ -58,7 +56,7 @@ class _Opened:
         self._open = self._until_the_loop_ends()
 
     async def begin(self) -> None:
-        """Let the loop know."""
+        """Let the loop know: it closes its generators when it ends, and nothing else."""
         await anext(self._open)
 
     async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:

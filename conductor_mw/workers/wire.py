@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
@@ -49,6 +50,12 @@ def send(message: Message, agent: str, seconds: float, limit: int) -> Reply:
 
 async def asend(message: Message, agent: str, seconds: float, limit: int) -> Reply:
     """Send a message from an async caller; arguments as for `exchange`."""
+    # In a task of its own. httpcore reads through generators that it leaves to the event loop where
+    # reading stops early, and drivers keep the loop from seeing generators that begin below them.
+    return await asyncio.create_task(_asend(message, agent, seconds, limit))
+
+
+async def _asend(message: Message, agent: str, seconds: float, limit: int) -> Reply:
     connections = await apool()
     with _failures(agent, seconds):
         async with connections.stream(
@@ -110,12 +117,12 @@ def _failures(agent: str, seconds: float) -> Generator[None]:
     ends.set(monotonic() + seconds)
     try:
         yield
-    except httpcore.TimeoutException as error:
-        problem = f"worker {agent!r} did not answer in time"
-        raise Failure("timeout", problem, agent=agent) from error
+    except httpcore.TimeoutException:
+        # Not `from` the error: the caller of an app reads ours, and knows no httpcore.
+        raise Failure("timeout", f"worker {agent!r} did not answer in time", agent=agent) from None
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         problem = f"worker {agent!r} could not be reached: {_reason(error)}"
-        raise Failure("connection", problem, agent=agent) from error
+        raise Failure("connection", problem, agent=agent) from None
 
 
 def _reason(error: Exception) -> str:

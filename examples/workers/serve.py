@@ -69,14 +69,19 @@ class Answers:
             return answer.body
 
 
+class Server(ThreadingHTTPServer):
+    """Answers each call in a thread."""
+
+    daemon_threads = True
+    request_queue_size = 128  # callers that may wait to be taken in
+
+
 def serve(work: Work) -> None:
     """Answer calls with what `work` makes of their input, until the process is ended."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--port", type=int, default=9000, help="0 takes any that is free")
     port: int = arguments.parse_args().port
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", port), _handler(work, os.environ.get("WORKER_SECRET"))
-    )
+    server = Server(("127.0.0.1", port), _handler(work, os.environ.get("WORKER_SECRET")))
     print(f"listening on http://127.0.0.1:{server.server_port}/", flush=True)
     try:
         server.serve_forever()
