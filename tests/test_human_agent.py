@@ -681,6 +681,25 @@ def test_terms_that_make_no_sense_are_refused_at_load(human: str, said: str) -> 
     assert caught.value.where.startswith("<policy>:1:")
 
 
+@pytest.mark.parametrize("store", ["", "store: memory://\n"])
+def test_people_whom_no_other_process_could_see_are_a_warning(store: str) -> None:
+    (warning,) = Conductor.from_text(policy() + store).policy.warnings
+
+    assert str(warning) == (
+        "<policy>:1:22: agents.0: what these people are asked is kept in memory, "
+        "where only this process sees it\n"
+        "  add `store: sqlite:conductor.db`, or ask in the app: Conductor(..., approvals=)"
+    )
+    assert (warning.code, warning.severity) == ("gates-in-memory", "warning")
+
+
+def test_an_object_of_the_app_in_their_place_needs_no_store() -> None:
+    c = Conductor.from_text(policy(), agents={"leads": lambda _: "Yes."})
+
+    assert c.policy.warnings == ()
+    assert c.call("Refund $10?").text == "Yes."
+
+
 def test_a_simulation_asks_nobody() -> None:
     c = people(policy(), simulate=True)
 

@@ -38,6 +38,21 @@ def check_store(draft: Draft) -> None:
     if scheme not in draft.plugins.stores.names:
         mend = Nearest(scheme, draft.plugins.stores.names)
         draft.find(("store",), "unknown-name", f"no kind of store {shown(scheme)}", mend)
+    if scheme == "memory":
+        _check_people(draft)
+
+
+def _check_people(draft: Draft) -> None:
+    for position, entry in enumerate(draft.file.agents):
+        if "human" in (entry.model_extra or {}) and entry.id not in draft.bound:
+            draft.find(
+                ("agents", position, "human"),
+                "gates-in-memory",
+                "what these people are asked is kept in memory, where only this process sees it",
+                "add `store: sqlite:conductor.db`, or ask in the app: Conductor(..., approvals=)",
+                key=True,
+                severity="warning",
+            )
 
 
 def _unknown(draft: Draft, name: str) -> None:
