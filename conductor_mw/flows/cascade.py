@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
 from conductor_mw.errors import FAILURE_KINDS, Failure
 from conductor_mw.parts import Part, Rating
+from conductor_mw.scorers.base import Spec
 
 from .accepting import Judging, compile_judging
 from .base import Flow, FlowOptions, Site, Target
@@ -36,7 +37,9 @@ class CascadeOptions(FlowOptions):
         description="A condition over `answer.*`; the first answer for which it holds is given. "
         "With `score:` alone it is `answer.score >= 0.5`.",
     )
-    score: Any = Field(default=None, description="How an answer is scored: one scorer or several.")
+    score: Spec | None = Field(
+        default=None, description="How an answer is scored: one scorer or several."
+    )
     on_failure: OnFailure = Field(
         default="continue",
         description="A step that fails: `continue` with the next one, or `fail` at once.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from conductor_mw.durations import Duration
+from conductor_mw.scorers.base import Spec
 
 from .ballot import compile_by
 from .base import Flow, FlowOptions, Site, Target
@@ -67,7 +68,7 @@ class ParallelOptions(FlowOptions):
     rubric: str = Field(
         default=RUBRIC, max_length=10_000, description="`best`: what the judge looks for."
     )
-    score: Any = Field(default=None, description="`best`: how every answer is scored.")
+    score: Spec | None = Field(default=None, description="`best`: how every answer is scored.")
     merge: Target | None = Field(
         default=None, description="`merge`: the agent that makes one answer of all of them."
     )

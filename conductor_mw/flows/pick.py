@@ -15,12 +15,13 @@ from conductor_mw.errors import EvaluationError, Failure, FailureKind
 from conductor_mw.parts import Part
 from conductor_mw.rules.types import DOUBLE, DYN, INT
 
-from .agent import AskAgent
 from .base import Flow, FlowOptions, Site
+from .below import agents_below
 from .candidates import FIGURES, Expected, figures_of, typical, unknown
 from .fallback import FALLS_BACK, one_after_another
 
 if TYPE_CHECKING:
+    from conductor_mw.agents.base import Agent
     from conductor_mw.request import Request
     from conductor_mw.rules import Expression
 
@@ -74,27 +75,28 @@ class PickOptions(FlowOptions):
             condition = reading.condition(self.subject_to, "subject_to")
         for key, expression in (("minimise", formula), ("subject_to", condition)):
             for read in () if expression is None else expression.reads:
-                for step in steps:
-                    missing = unknown(step.agent, read)
+                for agent, _ in steps:
+                    missing = unknown(agent, read)
                     if missing:
                         site.refuse(
-                            f"`{read}` has no value for agent {step.agent.id!r}", key,
+                            f"`{read}` has no value for agent {agent.id!r}", key,
                             mend=f"Give the agent a `{missing}:`.",
                         )  # fmt: skip
         expected = Expected(self.expect_output_tokens, self.latency)
         tries = min(self.tries or len(steps), len(steps))
         return Pick(steps, formula, condition, expected, frozenset(self.on), tries)
 
-    def _step(self, site: Site, name: str, position: int) -> AskAgent:
+    def _step(self, site: Site, name: str, position: int) -> tuple[Agent, Flow]:
         if self.pick.index(name) < position:
             site.refuse(f"{name!r} stands there twice", "pick", position, mend="Leave one out.")
         step = site.step(name, "pick", position)
-        if not isinstance(step, AskAgent):
+        agent = agents_below([step]).get(name)  # agents and flows share one namespace
+        if agent is None:
             site.refuse(
                 f"{name!r} is no agent, and nothing is known of what it costs", "pick", position,
                 mend="Name agents, or write `choose:` over flows.",
             )  # fmt: skip
-        return step
+        return agent, step
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Pick:
     """Asks the agent with the lowest value, and the next best where it fails.
 
     Attributes:
-        steps: the candidates.
+        steps: the candidates, each agent with the step that asks it.
         formula: what is minimised.
         condition: what a candidate must meet, or None.
         expected: what is expected of calls before any was seen.
@@ -132,7 +134,7 @@ class Pick:
         tries: how many are asked at most.
     """
 
-    steps: Sequence[AskAgent]
+    steps: Sequence[tuple[Agent, Flow]]
     formula: Expression
     condition: Expression | None
     expected: Expected
@@ -147,12 +149,12 @@ class Pick:
     @property
     def children(self) -> tuple[tuple[str, Flow], ...]:
         """The candidates, in the order of definition."""
-        return tuple(("", step) for step in self.steps)
+        return tuple(("", step) for _, step in self.steps)
 
     @property
     def worst_calls(self) -> int:
         """The dearest ones are asked first, and fail."""
-        return sum(sorted((step.worst_calls for step in self.steps), reverse=True)[: self.tries])
+        return sum(sorted((step.worst_calls for _, step in self.steps), reverse=True)[: self.tries])
 
     @property
     def canonical(self) -> object:
@@ -160,7 +162,7 @@ class Pick:
         condition = None if self.condition is None else self.condition.canonical
         expected = [self.expected.output_tokens, dict(self.expected.seconds)]
         how = [sorted(self.on), self.tries, expected]
-        steps = [step.canonical for step in self.steps]
+        steps = [step.canonical for _, step in self.steps]
         return ["pick", steps, self.formula.canonical, condition, how]
 
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
@@ -171,13 +173,13 @@ class Pick:
                 one that was asked.
             EvaluationError: the formula or the condition has no value for this request.
         """
-        expected = typical([step.agent for step in self.steps], self.expected, at)
+        expected = typical([agent for agent, _ in self.steps], self.expected, at)
         candidates = [await self._weighed(n, request, expected, at) for n in range(len(self.steps))]
         ranked = sorted(
             (one for one in candidates if one.value is not None),
             key=lambda one: (one.value, one.index),
         )
-        agents = [step.agent.id for step in self.steps]
+        agents = [agent.id for agent, _ in self.steps]
         await at.run.tell(
             "picked",
             at.path,
@@ -185,19 +187,17 @@ class Pick:
             candidates={agents[one.index]: one.told for one in candidates},
         )
         if not ranked:
-            reasons = [
-                f"{self.steps[n].agent.id}: {one.because}" for n, one in enumerate(candidates)
-            ]
-            raise Failure("incapable", f"no candidate is left ({'; '.join(reasons)})")
+            why = (f"{agents[one.index]}: {one.because}" for one in candidates)
+            raise Failure("incapable", f"no candidate is left ({'; '.join(why)})")
         steps = [
-            (self.steps[one.index], at.into(f"pick/{one.index}")) for one in ranked[: self.tries]
+            (self.steps[one.index][1], at.into(f"pick/{one.index}")) for one in ranked[: self.tries]
         ]
         async with aclosing(one_after_another(steps, self.on, request, at)) as parts:
             async for part in parts:
                 yield part
 
     async def _weighed(self, index: int, request: Request, expected: Expected, at: At) -> Candidate:
-        figures = figures_of(self.steps[index].agent, request, expected, at)
+        figures = figures_of(self.steps[index][0], request, expected, at)
         if figures["open"]:
             return Candidate(index, figures, because="its circuit is open")
         if self.condition is not None and not await at.evaluate(self.condition, figures):
