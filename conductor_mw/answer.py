@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from .decide import Decision
 from .money import Money
 from .parts import Finish, Outcome, Part, Rating, ToolCall, Usage, joined_tool_calls
-from .provenance import Provenance, provenance_of
+from .provenance import Provenance, agent_of, provenance_of
 from .request import Lens
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
     return Answer(
         id=run.id,
         text="".join(part.text for part in parts),
-        agent=_agent(attempts, parts),
+        agent=agent_of(parts, attempts),
         tool_calls=joined_tool_calls(parts),
         finish=_finish(run, parts),
         usage=run.usage,
@@ -100,15 +100,6 @@ def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
         _lens=run.request.lens,
         _run=run,
     )
-
-
-def _agent(attempts: Sequence[Outcome], parts: Sequence[Part]) -> str:
-    for part in reversed(parts):
-        if part.origin is not None:
-            return part.origin.agent
-    # Nobody said a word, and still somebody answered.
-    answered = (one.agent for one in reversed(attempts) if one.error is None and one.visible)
-    return next(answered, "")
 
 
 def _finish(run: Run, parts: Sequence[Part]) -> Finish:

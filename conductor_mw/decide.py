@@ -196,7 +196,8 @@ def decide(policy: Policy, facts: Facts, commitments: Commitments = LENGTHS_ONLY
     except Unasked as unasked:
         raise EvaluationError(
             f"{unasked.problem}, and nobody is asked where a request is only decided",
-            mend=f"say what would be answered: known={{{unasked.signal!r}: ...}}",
+            mend=f"say what would be answered: known={{{unasked.signal!r}: ...}}, or, on the "
+            f"command line, --signal {unasked.signal}=...",
         ) from unasked
 
 

@@ -26,6 +26,7 @@ _BY_PURPOSE: Final[Mapping[Purpose, Became]] = {
     "undo": "undid",
 }
 _FEEDS: Final[frozenset[Purpose]] = frozenset(("step", "summary"))
+_NO_USAGE: Final = Usage()
 _MERGE: Final = "parallel/merge/"
 
 
@@ -70,7 +71,7 @@ class Contribution:
     characters: int = 0
     failure: str = ""
     by: str = ""
-    usage: Usage = Usage()
+    usage: Usage = _NO_USAGE
     cost: Money | None = None
     seconds: float = 0.0
 
@@ -103,11 +104,6 @@ class Provenance:
 
     segments: Sequence[Segment]
     attempts: Sequence[Contribution]
-
-    @property
-    def agent(self) -> str:
-        """Who spoke last, or an empty string."""
-        return self.segments[-1].agent if self.segments else ""
 
     def to_dict(self) -> dict[str, object]:
         """Give the record as plain JSON."""
@@ -153,6 +149,15 @@ def provenance_of(parts: Iterable[Part], outcomes: Sequence[Outcome]) -> Provena
             )
         )
     return Provenance(tuple(segments), tuple(reversed(attempts)))
+
+
+def agent_of(parts: Sequence[Part], outcomes: Sequence[Outcome]) -> str:
+    """Give the agent that spoke last, or, where nobody said a word, the one that answered last."""
+    for part in reversed(parts):
+        if part.origin is not None:
+            return part.origin.agent
+    answered = (one.agent for one in reversed(outcomes) if one.error is None and one.visible)
+    return next(answered, "")
 
 
 def _segments(parts: Iterable[Part]) -> list[Segment]:

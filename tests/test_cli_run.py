@@ -61,7 +61,10 @@ def test_an_answer_after_a_failure_counts_its_attempts() -> None:
     result = run("Help!", "-m", "urgent:=true")
 
     assert result.stdout == "Let me think.\n"
-    assert result.stderr.endswith(" · 2.00 s · 2 attempts · simulated\n")
+    about, _, first, second = result.stderr.splitlines()
+    assert about.endswith(" · 2.00 s · 2 attempts · simulated")
+    assert "failed: rate_limit" in first
+    assert "answered, 13 characters" in second
     assert result.stderr.startswith("large · rule urgent · ")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncGenerator, Callable
@@ -114,7 +115,6 @@ def test_streams_tell_it_as_far_as_they_were_read(way: Way) -> None:
             next(parts)
             halfway = parts.answer
     else:
-        import asyncio
 
         async def read() -> Answer:
             async with asking.astream("?") as parts:
@@ -177,7 +177,6 @@ def test_segments_of_several_agents_are_told_in_order() -> None:
 
     assert [(one.agent, one.characters) for one in found.segments] == [("a", 5), ("b", 4)]
     assert [one.became for one in found.attempts] == ["answered", "answered"]
-    assert found.agent == "b"
 
 
 def test_text_that_no_agent_said_has_no_agent() -> None:
@@ -215,7 +214,10 @@ def test_a_sync_loser_is_settled_when_its_call_returns() -> None:
     opened.set()
 
     def told(event: object) -> None:
-        if getattr(event, "name", "") == "attempt_ended" and getattr(event, "data", {})["agent"] == "b":
+        if (
+            getattr(event, "name", "") == "attempt_ended"
+            and getattr(event, "data", {})["agent"] == "b"
+        ):
             ended.set()
 
     asking = conductor(

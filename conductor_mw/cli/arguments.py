@@ -50,7 +50,7 @@ out_option = click.option(
 )
 
 
-def read_metadata(pairs: Sequence[str]) -> dict[str, object]:
+def read_metadata(pairs: Sequence[str], option: str = "--metadata") -> dict[str, object]:
     """Give the metadata of `KEY=VALUE` and `KEY:=JSON` pairs.
 
     Raises:
@@ -66,10 +66,10 @@ def read_metadata(pairs: Sequence[str]) -> dict[str, object]:
         key = key.removesuffix(":")
         if not equals or not key:
             raise ConductorError(
-                f"--metadata {pair[:80]!r} has no key and value",
+                f"{option} {pair[:80]!r} has no key and value",
                 mend="write KEY=VALUE, for example tier=pro, or KEY:=JSON, for example seats:=3",
             )
-        found[key] = _json(value, f"--metadata {key[:80]}") if typed else value
+        found[key] = _json(value, f"{option} {key[:80]}") if typed else value
     return found
 
 

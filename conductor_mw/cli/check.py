@@ -142,10 +142,12 @@ def _tell_unreadable(checked: Checked) -> None:
 
 
 def _bound_table(bounds: tuple[Worst, ...]) -> str:
+    asks = any(worst.signals for worst in bounds)
     columns = (
         console.Column("rule", style="name", least=8),
         console.Column("target", style="good", least=8),
         console.Column("calls at worst", right=True),
+        *([console.Column("for signals", right=True)] if asks else ()),
         console.Column("allowed", right=True, style="quiet"),
     )
     rows = [
@@ -153,6 +155,7 @@ def _bound_table(bounds: tuple[Worst, ...]) -> str:
             worst.rule or "(default)",
             worst.target,
             str(worst.calls),
+            *([str(worst.signals or "")] if asks else ()),
             "" if worst.allowed is None else str(worst.allowed),
         )
         for worst in bounds

@@ -43,6 +43,11 @@ def note(text: str) -> None:
     click.echo(harmless(text), err=True, color=colour())
 
 
+def aside(text: str) -> None:
+    """Print on stderr, painted; what a stranger wrote must be cleaned already."""
+    click.echo(text, err=True, color=colour())
+
+
 def say_json(value: object) -> None:
     """Print plain JSON on stdout."""
     text = json.dumps(value, ensure_ascii=False, indent=2)

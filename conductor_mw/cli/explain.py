@@ -34,7 +34,8 @@ _LINES: Final = 60
     epilog="""
   conductor-mw explain conductor.yaml "Where do I find my invoices?"
   conductor-mw explain conductor.yaml "Solve 3x + 5 = 20, step by step." --metadata tier=pro
-  conductor-mw explain conductor.yaml "Hello" -m tier=free -m seats:=3 --format json""",
+  conductor-mw explain conductor.yaml "Hello" -m tier=free -m seats:=3 --format json
+  conductor-mw explain conductor.yaml "My invoice is wrong." --signal topic=billing""",
 )
 @policy_file
 @click.argument("text", required=False)
@@ -47,6 +48,10 @@ _LINES: Final = 60
     "--tools", type=click.Path(path_type=Path), metavar="FILE",
     help="A JSON file with the OpenAI-style tools that the request offers.",
 )  # fmt: skip
+@click.option(
+    "--signal", "-s", "signals", multiple=True, metavar="NAME=VALUE",
+    help="What would be answered for a paid signal; NAME:=JSON gives a value that is no text.",
+)  # fmt: skip
 @format_option("pretty", "json")
 def explain(
     file: Path,
@@ -54,6 +59,7 @@ def explain(
     metadata: tuple[str, ...],
     messages: Path | None,
     tools: Path | None,
+    signals: tuple[str, ...],
     form: str,
 ) -> None:
     """Say where a request would go, and why.
@@ -73,7 +79,7 @@ def explain(
     request = to_request(
         prompt or [], metadata=read_metadata(metadata), tools=read_json_list(tools, "tools")
     )
-    found = workbench.explain(load(file), request)
+    found = workbench.explain(load(file), request, known=read_metadata(signals, "--signal"))
     if form == "json":
         console.say_json(found.decision.to_dict())
     else:

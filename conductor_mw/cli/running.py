@@ -13,6 +13,7 @@ import click
 from conductor_mw.lenses.chat import to_request
 from conductor_mw.parts import Part
 from conductor_mw.policy import Policy
+from conductor_mw.provenance import Contribution, Provenance
 from conductor_mw.workbench.traffic import (
     Answered,
     is_simulated,
@@ -62,6 +63,8 @@ def answer_prompt(how: How, prompt: str, keep: TextIO | None) -> int:
         else:
             click.echo(_answer(found.text))
         console.note(_about(how, found))
+        if len(found.attempts) > 1:
+            console.aside(_provenance(found.provenance))
     else:
         _tell_failure(found)
     return 0 if found.agent else COULD_NOT_RUN
@@ -118,6 +121,38 @@ def _about(how: How, found: Answered) -> str:
     if is_simulated(how.policy, simulate=how.simulate) or (agent and agent.kind == "simulated"):
         said.append("simulated")
     return " · ".join(said)
+
+
+def _provenance(found: Provenance) -> str:
+    """Give what became of every attempt, one a line."""
+    columns = (
+        console.Column("step", style="name", least=12),
+        console.Column("agent", least=8),
+        console.Column("became", least=8),
+        console.Column("tokens", right=True),
+        console.Column("cost", right=True, style="quiet"),
+        console.Column("time", right=True, style="quiet"),
+    )
+    rows = [
+        (
+            one.path,
+            one.agent,
+            _became(one),
+            f"{one.usage.input_tokens:,} + {one.usage.output_tokens:,}",
+            money(one.cost, _COST_DIGITS),
+            duration(one.seconds),
+        )
+        for one in found.attempts
+    ]
+    return console.table(columns, rows)
+
+
+def _became(one: Contribution) -> str:
+    if one.failure:
+        return f"{one.became}: {one.failure}"
+    if one.characters:
+        return f"{one.became}, {count(one.characters, 'character')}"
+    return one.became + (f" by {one.by}" if one.by else "")
 
 
 def _tell_failure(found: Answered) -> None:

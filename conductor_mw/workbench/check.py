@@ -9,6 +9,7 @@ from typing import Final
 from conductor_mw.errors import Finding, Place
 from conductor_mw.policy import Policy, Rule
 from conductor_mw.rules.analyse import always_true, never_true, shadowed
+from conductor_mw.signals.paid import worst_of
 
 _MANY_CALLS: Final = 12
 """More calls than this for one request are hardly meant: retries and fallbacks multiply."""
@@ -116,7 +117,7 @@ def _calls(policy: Policy) -> Iterator[Finding]:
     allowed = policy.guarantees.at_most.calls
     told: set[str] = set()
     for rule in policy.rules:
-        worst = rule.flow.worst_calls
+        worst = rule.flow.worst_calls + worst_of(policy.paid.values(), rule.position)
         if rule.target in told or worst <= (_MANY_CALLS if allowed is None else allowed):
             continue
         told.add(rule.target)

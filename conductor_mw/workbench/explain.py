@@ -10,7 +10,7 @@ from conductor_mw.agents.base import Agent
 from conductor_mw.decide import Decision, decide
 from conductor_mw.effects import Instant
 from conductor_mw.enforce import forbidden_agents
-from conductor_mw.errors import EvaluationError, Place
+from conductor_mw.errors import EvaluationError, Place, Unasked
 from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import Flow
 from conductor_mw.flows.choose import Choose
@@ -19,6 +19,7 @@ from conductor_mw.flows.rescue import Rescue
 from conductor_mw.policy import Policy
 from conductor_mw.request import Request
 from conductor_mw.signals import Facts
+from conductor_mw.signals.paid import given
 
 _DEEPEST = 12
 
@@ -82,20 +83,29 @@ class Explanation:
     forbidden: Mapping[str, str]
 
 
-def explain(policy: Policy, request: Request, moment: Instant | None = None) -> Explanation:
+def explain(
+    policy: Policy,
+    request: Request,
+    moment: Instant | None = None,
+    *,
+    known: Mapping[str, object] | None = None,
+) -> Explanation:
     """Explain the decision of a policy about a request.
 
     Args:
         policy: the compiled policy.
         request: what would be asked.
         moment: when it would be; now without it.
+        known: values of paid signals, by name: nobody is asked for them.
 
     Raises:
-        EvaluationError: a condition could not be evaluated and its rule says `on_error: fail`.
-        RequestError: the request cannot be read.
+        EvaluationError: a condition could not be evaluated and its rule says `on_error: fail`, or
+            it reads a paid signal that is not in `known`.
+        RequestError: the request cannot be read, or `known` holds what cannot be.
     """
     moment = moment or Instant(time.monotonic(), time.time())
     facts = Facts(request, policy.signals, moment, read_now=policy.live_signals)
+    facts.update(given(policy.paid, known or {}))
     decision = decide(policy, facts)
     by_id = {rule.id: rule for rule in policy.rules}
     forbidden = forbidden_agents(policy.guarantees, facts)
@@ -160,7 +170,7 @@ class _Tree:
             try:
                 if when.evaluate(self.facts):
                     return number
-            except EvaluationError:
+            except (EvaluationError, Unasked):
                 return -1
         return len(flow.branches)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from conductor_mw.decide import Decision
 from conductor_mw.money import Money
 from conductor_mw.parts import Finish, Outcome, ToolCall, Usage
+from conductor_mw.provenance import Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class Answered:
         answer_usage: tokens of the answer alone, without failed attempts.
         seconds: from the request to the last part.
         first_part: seconds until the caller saw something, or None.
-        attempts: every attempt, oldest first.
+        attempts: every attempt, oldest first; those of shadows are left out.
+        provenance: who said which part of the text, and what became of every attempt.
     """
 
     id: str
@@ -44,11 +46,13 @@ class Answered:
     seconds: float = 0.0
     first_part: float | None = None
     attempts: tuple[Outcome, ...] = ()
+    provenance: Provenance = field(default_factory=lambda: Provenance((), ()))
 
     @property
     def fell_back(self) -> bool:
         """Whether somebody else answered than the one who was asked first."""
-        return bool(self.agent) and self.attempts[0].agent != self.agent
+        meant = (one.agent for one in self.attempts if one.purpose in ("answer", "candidate"))
+        return bool(self.agent) and next(meant, self.agent) != self.agent
 
     def to_dict(self) -> dict[str, object]:
         """Give the record as plain JSON."""
@@ -75,6 +79,7 @@ class Answered:
             "seconds": round(self.seconds, 6),
             "first_part_seconds": None if self.first_part is None else round(self.first_part, 6),
             "attempts": [_attempt(one) for one in self.attempts],
+            "provenance": self.provenance.to_dict(),
         }
 
 

@@ -17,6 +17,7 @@ from conductor_mw.failures import classify
 from conductor_mw.money import Money
 from conductor_mw.parts import Finish, Part, Usage, joined_tool_calls
 from conductor_mw.policy import Policy
+from conductor_mw.provenance import agent_of, provenance_of
 from conductor_mw.request import Request
 from conductor_mw.run import Run
 from conductor_mw.workbench.load import load
@@ -136,23 +137,27 @@ class Stage:
                     heard.append(part)
                     finish = part.finish or finish
                     hear(part)  # outside: what goes wrong here is no failure of an agent
-        outcomes = tuple(run.outcomes) if run else ()
-        answers = [one for one in outcomes if one.kind is None and one.visible and error is None]
+        cost = run.cost if run else Money()
+        outcomes = run.attempts if run else ()
+        provenance = provenance_of(heard, outcomes)
+        said = [one for one in provenance.attempts if one.became == "answered"]
+        agent = agent_of(heard, outcomes) if error is None else ""
         return Answered(
             id=name,
             decision=run.decision if run else None,
             text="".join(part.text for part in heard),
-            agent=answers[-1].agent if answers else "",
+            agent=agent,
             tool_calls=joined_tool_calls(heard),
             finish="error" if error else finish,
             failure=_failure(error),
             problem="" if error is None else str(error).partition("\n")[0],
             usage=run.usage if run else Usage(),
-            cost=run.cost if run else Money(),
-            answer_usage=answers[-1].usage if answers else Usage(),
+            cost=cost,
+            answer_usage=said[-1].usage if said and agent else Usage(),
             seconds=self.clock.monotonic() - started,
             first_part=first,
             attempts=outcomes,
+            provenance=provenance,
         )
 
 
