@@ -247,7 +247,7 @@ def test_a_replica_is_free_again_after_every_end(way: Way) -> None:
 
     pool = c.begin(to_request("x")).runtime.board.pool(c.policy.agents["a"])
 
-    assert set(pool._in_flight.values()) == {0}
+    assert [pool.in_flight(name) for name in ("one", "two", "three")] == [0, 0, 0]
 
 
 def test_a_new_policy_ends_every_rest() -> None:
@@ -256,9 +256,10 @@ def test_a_new_policy_ends_every_rest() -> None:
         c.call("hello")
     run = c.begin(to_request("x"))
 
-    fresh = run.runtime.board.successor().pool(c.policy.agents["a"])
+    board, agent = run.runtime.board, c.policy.agents["a"]
 
-    assert fresh._rests == {}
+    assert board.pool(agent) is board.pool(agent)
+    assert board.successor().pool(agent) is not board.pool(agent)
 
 
 # What the policy says.

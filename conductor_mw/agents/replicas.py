@@ -54,6 +54,10 @@ class Pool:
         first, second = _at(awake, await Random()), _at(awake, await Random())
         return second.name if self._load(second) < self._load(first) else first.name
 
+    def in_flight(self, name: str) -> int:
+        """Give how many calls of a replica are under way."""
+        return self._in_flight.get(name, 0)
+
     def begin(self, name: str) -> None:
         """Count a call that is about to be made."""
         with self._lock:
@@ -75,7 +79,7 @@ class Pool:
         return name not in self._rests
 
     def _load(self, replica: Replica) -> float:
-        return self._in_flight.get(replica.name, 0) / replica.weight
+        return self.in_flight(replica.name) / replica.weight
 
     def _asleep(self, now: float) -> Failure:
         with self._lock:
