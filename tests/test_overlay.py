@@ -370,3 +370,15 @@ def test_a_path_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
     said = refusal(tmp_path, f"include: {name}")
 
     assert said.startswith("team.yaml:1:10: include:")
+
+
+def test_an_overlay_may_ask_an_agent_for_a_signal_but_add_no_worker(tmp_path: Path) -> None:
+    signals = "include: org.yaml\nsignals: {risk: {%s, type: double%s}}\n"
+
+    assert laid(tmp_path, signals % ("ask: small", "")).paid["risk"].name == "risk"
+    assert "names who may see a request" in refusal(
+        tmp_path, signals % ("worker: 'http://127.0.0.1:9'", "")
+    )
+    assert "the label 'eu' belongs to" in refusal(
+        tmp_path, signals % ("worker: 'http://127.0.0.1:9'", ", labels: [eu]")
+    )

@@ -24,6 +24,7 @@ from conductor_mw.workbench.bound import worst_calls
 from conductor_mw.workbench.explain import explain
 
 from .kit import conductor
+from .worker_servers import Said, Server
 
 RULES = """
 signals:
@@ -498,3 +499,47 @@ routing: {default: {cascade: [a, b], accept: "!hard"}}
     assert answer.text == "B"
     assert len(classifier.asked) == 1
     assert answer.decision.to_dict()["asked"]
+
+
+WORKER = """
+signals:
+  risk: {worker: '%s', type: double, labels: [eu], timeout: 5s%s}
+agents: [{id: a, labels: [eu]}, {id: b, labels: [eu]}]
+routing: {rules: [{condition: "risk > 0.5", target: b}], default: a}
+guarantees: [{never: {when: "input.chars > 0", agents_without: eu}}]
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("output", "text"), [(0.9, "B"), (0, "A"), ("0.7", "B")])
+def test_a_worker_gives_a_signal_its_value(way: Way, output: object, text: str) -> None:
+    with Server(Said(body={"output": output})) as server:
+        asking = conductor(
+            WORKER % (server.url, ""), real_clock=True, a=Scripted("A"), b=Scripted("B")
+        )
+        answer = ask(asking, "My invoice?", way=way)
+
+    assert answer.text == text
+    assert answer.decision.signals["risk"] == float(str(output))
+    (asked,) = server.asked
+    assert asked.content["input"]["text"] == "My invoice?"
+    assert answer.attempts[0].path == "signal/risk/signal-risk"
+
+
+def test_a_worker_that_says_something_else_gives_the_default() -> None:
+    with Server(Said(body={"output": {"risk": 1}})) as server:
+        policy = WORKER % (server.url, ", default: 0.9")
+        answer = conductor(policy, real_clock=True, a=Scripted("A"), b=Scripted("B")).call("?")
+
+    assert answer.text == "B"
+
+
+def test_a_worker_behind_a_signal_is_an_agent_for_guarantees() -> None:
+    text = WORKER % ("http://127.0.0.1:9", "")
+
+    with pytest.raises(PolicyError, match="no agent has the label 'us'"):
+        conductor(text.replace("agents_without: eu", "agents_without: us"))
+    with pytest.raises(PolicyError, match="an address that the policy does not list|addresses"):
+        conductor(text.replace("http://127.0.0.1:9", "https://elsewhere.example"))
+    with pytest.raises(PolicyError, match="has the name of this signal's worker"):
+        conductor(text.replace("id: b", "id: signal-risk").replace("target: b", "target: a"))

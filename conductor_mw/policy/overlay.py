@@ -134,6 +134,8 @@ class _Overlay(_Join):
         if "agents" in self.over and not self.base.get("agents"):
             for agent in self.over.series("agents"):
                 self._check_labels(Table(), agent)
+        if "signals" in self.over:
+            self._check_signals(self.over.table("signals"))
         return super().result()
 
     def key(self, key: str) -> None:
@@ -198,6 +200,19 @@ class _Overlay(_Join):
                 continue
             narrowed.put(key, over[key], *over.places(key))
         return narrowed
+
+    def _check_signals(self, signals: Table) -> None:
+        """Refuse a worker behind a signal: it is one more who would see the requests."""
+        below = self.base.table("signals")
+        for name in signals:
+            entry = signals.table(name)
+            if "worker" not in entry or signals[name] is below.get(name):
+                continue
+            self._check_labels(Table(), entry)
+            if self.base.get("agents"):
+                problem = "the file below names who may see a request, and this worker is not there"
+                mend = "let that file declare the signal, or `ask:` one of its agents"
+                self.refuse(entry, "worker", f"signals.{name}", problem, mend)
 
     def _check_labels(self, below: Table, over: Table) -> None:
         """Refuse labels that a guarantee of the lower file speaks about, where that would widen."""
