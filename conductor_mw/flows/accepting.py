@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from conductor_mw.effects import NO_TERMS
 from conductor_mw.errors import EvaluationError, Failure
 from conductor_mw.parts import Rating
 
@@ -132,8 +133,10 @@ async def scored(
         Failure: of kind `scorer_failed` or `policy_violation`.
     """
     name = name or scorer.label
+    # What the step says to its agent, and who stands ready for it, is not for whoever scores it.
+    place = replace(at.into(name), terms=NO_TERMS, rescued=frozenset())
     try:
-        score = await scorer.score(request, reply, at.into(name))
+        score = await scorer.score(request, reply, place)
     except Failure as failure:
         if failure.kind in _TELLING:
             raise
