@@ -38,7 +38,7 @@ from conductor_mw.gates.gate import Approvals
 from conductor_mw.plugins import Plugins
 from conductor_mw.stores.memory import MemoryStore
 from conductor_mw.stores.sqlite import SqliteStore
-from conductor_mw.testing import WAYS, VirtualClock, Way, ask
+from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
 from tests.kit import conductor
 
 PATIENCE = 30.0
@@ -694,7 +694,7 @@ def test_people_whom_no_other_process_could_see_are_a_warning(store: str) -> Non
 
 
 def test_an_object_of_the_app_in_their_place_needs_no_store() -> None:
-    c = Conductor.from_text(policy(), agents={"leads": lambda _: "Yes."})
+    c = Conductor.from_text(policy(), agents={"leads": Scripted("Yes.")})
 
     assert c.policy.warnings == ()
     assert c.call("Refund $10?").text == "Yes."

@@ -16,7 +16,9 @@ from conductor_mw.errors import ConductorError, PluginError, PolicyError, neares
 from . import console
 from .command import write_examples
 
-COMMANDS: Final = ("init", "check", "explain", "graph", "schema", "run", "plugins")
+COMMANDS: Final = (
+    "init", "check", "explain", "graph", "schema", "run", "review", "worker", "plugins",
+)  # fmt: skip
 """Our commands in the order in which people meet them; one file each."""
 
 COULD_NOT_RUN: Final = 1

@@ -90,16 +90,15 @@ def list_gates(
     queue: str, decided: bool, store: str | None, policy: Path | None, form: str
 ) -> None:
     """List what waits for a decision, the most urgent first."""
+    from conductor_mw.gates import Listing
+
     from . import reviews
     from .reviewing import now, opened
 
     with opened(store, policy) as gates:
-        if gates is None:
-            console.note("nothing waits: the store is not there yet")
-            return
         moment = now()
-        found = gates.list(moment, queue=queue, decided=decided)
-        ids = gates.ids(moment)
+        ids = () if gates is None else gates.ids(moment)
+        found = Listing(()) if gates is None else gates.list(moment, queue=queue, decided=decided)
     if form == "json":
         console.say_json(reviews.as_json(found, moment))
         return
@@ -108,7 +107,8 @@ def list_gates(
     if found.gates:
         console.say(reviews.as_table(found, ids, moment))
     else:
-        console.note("nothing waits")
+        absent = ": the store is not there yet" if gates is None else ""
+        console.note(f"nothing waits{absent}")
 
 
 @review.command(
