@@ -201,7 +201,7 @@ routing:
 def test_words_for_people_are_refused_on_models() -> None:
     text = "agents: [{id: m, model: openai/gpt-4o-mini}]\nrouting: {default: {use: m, quorum: 2}}\n"
 
-    with pytest.raises(PolicyError, match="2:37: routing.default.quorum: 'quorum' is for a step"):
+    with pytest.raises(PolicyError, match=r"2:37: routing\.default\.quorum: 'quorum' is for a"):
         conductor(text)
 
 
@@ -222,3 +222,12 @@ def test_mistakes_in_a_step_are_found_at_load(step: str, problem: str) -> None:
         conductor(STEP % step, a=Scripted("x"))
 
     assert problem in str(caught.value)
+
+
+def test_terms_on_which_nobody_can_be_asked_are_refused() -> None:
+    text = """
+agents: [{id: leads, human: leads}]
+routing: {default: {use: leads, choices: [reject], on_timeout: approve}}
+"""
+    with pytest.raises(PolicyError, match=r"3:20: routing\.default: "):
+        conductor(text)

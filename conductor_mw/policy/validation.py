@@ -235,7 +235,9 @@ def keys_of(annotation: object, loc: tuple[str | int, ...]) -> set[str]:
     if origin is Annotated:
         return keys_of(get_args(annotation)[0], loc)
     if origin in (Union, types.UnionType):
-        branches = {getattr(branch, "__name__", ""): branch for branch in get_args(annotation)}
+        bare = [get_args(one)[0] if get_origin(one) is Annotated else one
+                for one in get_args(annotation)]  # fmt: skip
+        branches = {getattr(branch, "__name__", ""): branch for branch in bare}
         if loc and loc[0] in branches:
             return keys_of(branches[str(loc[0])], loc[1:])
         return set[str]().union(*(keys_of(branch, loc) for branch in branches.values()))
