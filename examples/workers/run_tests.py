@@ -8,7 +8,7 @@ which import it as `solution`; `tests` may also stand among the agent's `paramet
 
 The tests run in a process of their own: no shell, an empty folder, an empty environment, limits for
 time, memory, files and output. That stops accidents. It is no sandbox: code that wants to can read
-what this user can read and reach the network, so run the worker in a container without either.
+what this user can read, reach the network and forge its result; run the worker in a container.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ def verify(given: Mapping[str, Any]) -> dict[str, Any]:
     wanted = count_tests(tests)
     if not wanted:
         raise Refused(422, "no_tests", "`tests` has no function that begins with `test`")
-    passed, report = run(fenced[1] if fenced else code, tests)
+    seconds = given.get("seconds", SECONDS)
+    if not isinstance(seconds, int | float) or not 0 < seconds <= SECONDS:
+        raise Refused(422, "no_seconds", f"`seconds` lies between 0 and {SECONDS}")
+    passed, report = run(fenced[1] if fenced else code, tests, seconds)
     passed = min(passed, wanted)
     return {
         "passed": passed,
@@ -71,7 +74,7 @@ def count_tests(tests: str) -> int:
     return sum(node.name.startswith("test") for node in found)
 
 
-def run(code: str, tests: str) -> tuple[int, str]:
+def run(code: str, tests: str, seconds: float) -> tuple[int, str]:
     """Give how many tests passed, and what there is to say about the others."""
     token = secrets.token_hex(16)  # what the code prints itself is no result
     with tempfile.TemporaryDirectory() as folder:
@@ -88,9 +91,9 @@ def run(code: str, tests: str) -> tuple[int, str]:
                 start_new_session=True,
             )
             try:
-                process.communicate(token.encode(), timeout=SECONDS)
+                process.communicate(token.encode(), timeout=seconds)
             except subprocess.TimeoutExpired:
-                return 0, f"the tests were not done within {SECONDS} s"
+                return 0, f"the tests were not done within {seconds:g} s"
             finally:
                 end(process)
             output.seek(0)
