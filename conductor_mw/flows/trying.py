@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,7 @@ class Try:
         self.failure: Failure | None = None
         self._at = at
         self._whole = whole
-        self._held: deque[Part] = deque()
+        self._held: list[Part] = []
         self._fault: Exception | None = None
         self._finish: Finish = "cut"
 
@@ -67,14 +66,16 @@ class Try:
         refuse_incapable(agent, self.attempt.request)
         return onion(run.runtime.attempt_layers, ask, self.attempt)
 
-    def hear(self, part: Part) -> Iterator[Part]:
-        """Yield what the caller may see, now that this part came."""
-        # What says nothing yet (a role, an id) waits for what does: should this try fail, the next
-        # one's answer must not begin with it.
-        self._held.append(part)
-        if part.speaks and not self._whole:
-            self.spoken = True
-            yield from self.rest()
+    def hear(self, part: Part) -> Sequence[Part]:
+        """Give what the caller may see, now that this part came."""
+        if self._whole or not part.speaks:
+            # What says nothing yet (a role, an id) waits for what does: should this try fail, the
+            # next one's answer must not begin with it.
+            self._held.append(part)
+            return ()
+        self.spoken = True
+        self._held.append(self._named(part))
+        return self._held
 
     def finish(self) -> None:
         """Take in that the answer is complete. Raises `Failure` where it is a refusal."""
@@ -86,15 +87,17 @@ class Try:
             raise Failure("refusal", f"agent {agent!r} refused to answer", agent=agent)
         self._finish = "stop"
 
-    def rest(self) -> Iterator[Part]:
-        """Yield what was held back; the first part that speaks says whose it is."""
-        named = False
-        while self._held:
-            part = self._held.popleft()
-            if part.speaks and not named:
-                named = True
-                part = replace(part, origin=Origin(self.attempt.agent.id, self._at.path))
-            yield part
+    def rest(self) -> Sequence[Part]:
+        """Give what is still held back of an answer that is complete."""
+        if self.spoken:
+            return ()
+        first = next((at for at, part in enumerate(self._held) if part.speaks), None)
+        if first is not None:
+            self._held[first] = self._named(self._held[first])
+        return self._held
+
+    def _named(self, part: Part) -> Part:
+        return replace(part, origin=Origin(self.attempt.agent.id, self._at.path))
 
     def fail(self, fault: Exception) -> None:
         """Take in what ended it."""
@@ -147,10 +150,9 @@ class Try:
         return recorded[-1]
 
 
-def _refuses(parts: Iterable[Part]) -> bool:
+def _refuses(parts: Sequence[Part]) -> bool:
     """Give whether a whole answer declines to answer; one that calls a tool does not."""
-    said = list(parts)
-    if any(part.tool_calls for part in said):
+    if any(part.tool_calls for part in parts):
         return False
-    finish = next((part.finish for part in reversed(said) if part.finish), "")
-    return refuses("".join(part.text for part in said), finish)
+    finish = next((part.finish for part in reversed(parts) if part.finish), "")
+    return refuses("".join(part.text for part in parts), finish)
