@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from .failures import classify
     from .flows.base import At, Flow, FlowOptions, Site, Target
     from .flows.reply import Reply
-    from .gates import Gate, Verdict
+    from .gates import Gate, Gates, Verdict
     from .hookspecs import (
         AttemptLayer,
         RegisterAgent,
@@ -100,7 +100,7 @@ _HOMES: Final = {
     "failures": "classify",
     "flows.base": "At Flow FlowOptions Site Target",
     "flows.reply": "Reply",
-    "gates": "Gate Verdict",
+    "gates": "Gate Gates Verdict",
     "hookspecs": (
         "AttemptLayer RegisterAgent RegisterFlow RegisterLayer RegisterScorer "
         "RegisterSignal RegisterStore RequestLayer hookimpl"
@@ -157,6 +157,7 @@ __all__ = [
     "Flow",
     "FlowOptions",
     "Gate",
+    "Gates",
     "Gather",
     "HostStream",
     "Instant",

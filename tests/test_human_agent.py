@@ -25,6 +25,7 @@ from conductor_mw import (
     Money,
     Parts,
     RegisterStore,
+    Request,
     Store,
     Usage,
     Verdict,
@@ -521,6 +522,47 @@ def test_a_run_that_is_taken_up_elsewhere_leaves_the_gate_open(way: Way) -> None
         ask(c, "Refund $10?", way=way)
 
     assert only_gate(c).state(1_780_000_000) == "open"
+
+
+RACE = """
+agents: [{id: leads, human: leads}, {id: fast, simulated: {answer: Sure., latency: 100ms}}]
+routing: {default: {parallel: [leads, fast], take: first}}
+"""
+TOGETHER = """
+agents: [{id: leads, human: leads}, {id: fast}, {id: join, simulated: Both.}]
+routing: {default: {parallel: [leads, fast], take: merge, merge: join}}
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_race_that_somebody_else_wins_closes_the_gate(way: Way) -> None:
+    c = people(RACE, clock=None)
+
+    answer = ask(c, "Refund $10?", way=way)
+
+    until = time.monotonic() + PATIENCE  # a sync loser ends at its next step, after the answer
+    while only_gate(c).state(0.0) == "open" and time.monotonic() < until:
+        time.sleep(0.02)
+    assert answer.text == "Sure."
+    assert only_gate(c).state(0.0) == "withdrawn"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_branches_beside_a_gate_go_on_while_it_waits(way: Way) -> None:
+    heard = threading.Event()
+
+    def fast(request: Request) -> str:
+        heard.set()
+        return request.text
+
+    def approvals(gate: Gate) -> Verdict:
+        assert heard.wait(PATIENCE), f"nobody was asked while {gate.id} waited"
+        return Verdict(choice="approve", by="ana")
+
+    c = people(TOGETHER, approvals, agents={"fast": fast}, clock=None)
+
+    assert ask(c, "Refund $10?", way=way).text == "Both."
+    assert only_gate(c).path == "parallel/0/leads"
 
 
 # The queue: a store that several processes share.
