@@ -125,6 +125,13 @@ agents:
             ),
         ),
         (
+            "agents: [{id: small, retry: {times: 1, with: [{temperature: 2}]}}, {id: large}]",
+            (
+                "team.yaml:2:22: agents.0.retry: parameters of further tries belong to the file"
+                " below\n  narrow it or leave it out"
+            ),
+        ),
+        (
             "agents: [{id: small, retry: 3}, {id: large}]",
             (
                 "team.yaml:2:22: agents.0.retry: more than the 2 of the file below\n"

@@ -6,8 +6,18 @@ import asyncio
 
 import pytest
 
-from conductor_mw import Conductor, Failure, Part, Request, ToolCall, Usage, attempts_of
+from conductor_mw import (
+    Conductor,
+    Failure,
+    Part,
+    PolicyError,
+    Request,
+    ToolCall,
+    Usage,
+    attempts_of,
+)
 from conductor_mw.parts import Origin
+from conductor_mw.policy import load_text
 from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask, read_one
 from tests.kit import conductor
 
@@ -162,3 +172,22 @@ routing: {default: a}
         (0, 0.5, 7),
         (0, 0.5, 7),
     ]
+
+
+@pytest.mark.parametrize(
+    ("retry", "problem"),
+    [
+        ("{times: 1, with: [{api_key: sk-1}]}", "may hold a key"),
+        ("{times: 1, with: [{temperature: 0}, {fallbacks: [x]}]}", "go past this policy"),
+        ("{times: 1, with: [{extra_headers: {a: b}}]}", "a request could set it for the first"),
+        ("{times: 1, with: {temperature: 0}}", "must be a list"),
+    ],
+)
+def test_parameters_of_further_tries_keep_the_rules_of_parameters(retry: str, problem: str) -> None:
+    text = f"agents: [{{id: a, model: x/y, retry: {retry}}}]\nrouting: {{default: a}}"
+
+    with pytest.raises(PolicyError, match=problem) as caught:
+        load_text(text, env={})
+
+    assert "agents.0.retry" in str(caught.value)
+    assert "sk-1" not in str(caught.value)

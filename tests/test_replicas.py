@@ -8,11 +8,14 @@ from collections.abc import AsyncGenerator
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conductor_mw import (
     Attempt,
     Conductor,
     Failure,
+    FailureKind,
     Latch,
     Notify,
     Part,
@@ -260,6 +263,38 @@ def test_a_new_policy_ends_every_rest() -> None:
 
     assert board.pool(agent) is board.pool(agent)
     assert board.successor().pool(agent) is not board.pool(agent)
+
+
+FAILURES: st.SearchStrategy[FailureKind | None] = st.sampled_from(
+    ["rate_limit", "auth", "timeout", "context_overflow", "refusal", None]
+)
+
+
+@given(st.lists(FAILURES, max_size=30), st.integers(0, 3), st.sampled_from(["", "trim"]))
+def test_whatever_fails_no_more_calls_are_made_than_the_worst_case_says(
+    script: list[FailureKind | None], retries: int, overflow: str
+) -> None:
+    class Random(Deployments):
+        async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
+            kind = script[len(self.asked)] if len(self.asked) < len(script) else None
+            self.asked.append(attempt.replica)
+            if kind:
+                raise Failure(kind)
+            yield Part("done", finish="stop")
+
+    deployments = Random()
+    retry = f"{{{{times: {retries}, on: [rate_limit, timeout, auth, refusal]}}}}"
+    text = TEXT.replace("{retry}", retry + (f"\n    on_overflow: {overflow}" if overflow else ""))
+    c = conductor(text.format(), a=deployments)
+    talk = [{"role": "user", "content": f"{n}"} for n in range(8)]
+    told = ""
+    try:
+        c.call(talk)
+    except Failure as failure:
+        told = failure.kind
+
+    assert told != "policy_violation"
+    assert len(deployments.asked) <= c.policy.worst_calls["a"]
 
 
 # What the policy says.

@@ -143,11 +143,6 @@ class Agent:
     fingerprint: str = ""
 
     @property
-    def set_by_policy(self) -> frozenset[str]:
-        """The names of the parameters that the policy sets on its calls."""
-        return frozenset(self.parameters).union(*self.retry.parameters)
-
-    @property
     def worst_calls(self) -> int:
         """The most calls that one answer can cost: retries, and each replica once at once."""
         return 1 + self.retry.times + max(0, len(self.replicas) - 1)

@@ -57,7 +57,7 @@ class ModelOptions(AgentOptions):
                 f"agent {agent.id!r} needs LiteLLM to reach {self.model!r}",
                 mend="pip install 'conductor-mw[litellm]', or bind an object to the agent.",
             )
-        return Model(agent.id, self, agent.set_by_policy)
+        return Model(agent.id, self, frozenset(agent.parameters))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from conductor_mw.agents.base import RETRIED, Agent, AgentOptions, Overflow, Retry, Timeouts
-from conductor_mw.agents.parameters import past_the_policy
+from conductor_mw.agents.parameters import FROM_REQUESTS, past_the_policy
 from conductor_mw.agents.prices import ListPrice, list_price
 from conductor_mw.agents.worker import WorkerOptions
 from conductor_mw.money import FREE, Price
@@ -89,6 +89,7 @@ def compile_agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
     if kind == "model":
         for where, parameters in _parameters(entry, at):
             _check_parameters(draft, parameters, where)
+        _check_further(draft, entry, at)
     given = None if offer is None else _given(draft, entry, kind, offer, at, passes=accessible)
     if offer is None or given is None:
         return None
@@ -156,6 +157,22 @@ def _check_parameters(draft: Draft, parameters: Mapping[str, Any], at: Loc) -> N
             "name other models as agents, and a fallback in `routing:`",
             key=True,
         )
+
+
+def _check_further(draft: Draft, entry: AgentEntry, at: Loc) -> None:
+    """Refuse parameters of further tries that the first try could take from a request."""
+    if not isinstance(entry.retry, RetryEntry):
+        return
+    for position, parameters in enumerate(entry.retry.with_):
+        for name in sorted(parameters.keys() - FROM_REQUESTS - entry.parameters.keys()):
+            draft.find(
+                (*at, "retry", "with", position, name),
+                "wrong-value",
+                f"only further tries would set {shown(name)}, and a request could set it for the "
+                "first",
+                "set it below `parameters:` as well",
+                key=True,
+            )
 
 
 def _texts(parameters: Mapping[str, Any]) -> list[tuple[str, object]]:

@@ -263,8 +263,14 @@ def _limits(timeout: Any) -> dict[str, float]:
 
 
 def _retry(below: Any, over: Any) -> str:
+    if isinstance(over, Table) and over.get("with") and over["with"] != _parameters(below):
+        return "parameters of further tries belong to the file below"
     allowed, wanted = _times(below), _times(over)
     return f"more than the {allowed} of the file below" if wanted > allowed else ""
+
+
+def _parameters(retry: Any) -> Any:
+    return retry.get("with") if isinstance(retry, Table) else None
 
 
 def _times(retry: Any) -> int:
