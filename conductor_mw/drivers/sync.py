@@ -10,13 +10,12 @@ from typing import Any, ClassVar, Final, TypeVar, cast
 
 from conductor_mw.effects import (
     END,
+    Attempt,
     Close,
     Gather,
     HostStream,
     Io,
     Next,
-    Notify,
-    Now,
     Open,
     Read,
     Settled,
@@ -50,14 +49,15 @@ def stream(host: Host, flow: Parts) -> Generator[Part, None, None]:
         context.run(unhooked, driver.close_of, flow)
 
 
-# What lets go of something: skipping one of these would leave a stream open or a waiter waiting.
-# What is inside `Within` is asked effect by effect.
-# Telling how an attempt ended reads the clock.
-_ENDS: Final = frozenset((Close, Shut, Notify, Now, Within))
+# A branch that is no longer needed stops where it would wait, or has just waited. It does not stop
+# at a plugin's own I/O, nor where something is let go of: a layer that settles what was spent does
+# so undisturbed. What has just begun (`Attempt`, `Open`) is not thrown away either.
+_WAITS: Final = frozenset((Next, Read, Sleep, Wait, Gather))
+_STOPS: Final = _WAITS | {Attempt, Open, Spawn}
 
 
 class Abandoned(BaseException):
-    """A sync branch is no longer needed: it stops at its next effect and closes its layers."""
+    """A sync branch is no longer needed: it stops at its next wait and closes its layers."""
 
 
 class SyncDriver:
@@ -75,17 +75,25 @@ class SyncDriver:
         try:
             effect = step.send(None)
             while True:
-                if self.abandoned and type(effect) not in _ENDS:
-                    self.abandoned = False  # once: closing the layers needs effects again
-                    effect = step.throw(Abandoned())
+                sort = type(effect)
+                if self.abandoned and sort in _STOPS:
+                    effect = step.throw(self._abandon())
+                    continue
                 try:
                     found = self._perform(effect)
                 except BaseException as error:
                     effect = step.throw(error)
                 else:
-                    effect = step.send(found)
+                    if self.abandoned and sort in _WAITS:
+                        effect = step.throw(self._abandon())
+                    else:
+                        effect = step.send(found)
         except StopIteration as stop:
             return cast("T", stop.value)
+
+    def _abandon(self) -> Abandoned:
+        self.abandoned = False  # once: closing the layers may need to wait again
+        return Abandoned()
 
     def next_of(self, flow: Parts) -> Part:
         """Give a flow's next part."""

@@ -60,7 +60,7 @@ class First:
             for index, step in enumerate(self.branches.steps)
         )
         try:
-            winner = race.decided(await Gather(lanes, race.over, before))
+            winner = await race.decided(await Gather(lanes, race.over, before))
             await at.run.tell("won", at.path, take="first", step=winner.index + 1)
             async with aclosing(winner.rest()) as parts:
                 async for part in parts:

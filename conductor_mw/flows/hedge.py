@@ -58,7 +58,7 @@ class Hedge:
             if self._race.winner is None and self._fatal is not None:
                 raise_faults(settled)
                 raise self._fatal
-            winner = self._race.decided(settled[::-1])
+            winner = await self._race.decided(settled[::-1])
             await self._at.run.tell("won", self._at.path, take="hedge", step=winner.index + 1)
             async with aclosing(winner.rest()) as parts:
                 async for part in parts:

@@ -59,39 +59,45 @@ class Lane:
         await Within(self.context, self.parts.aclose)
 
     async def _next(self) -> Part | None:
-        part = await anext(self.parts, None)
-        self.over = part is None
-        return part
+        # Not `anext(parts, None)`: Python 3.11 unpacks a tuple that is sent through it, and what a
+        # `Gather` gives is a tuple.
+        try:
+            return await anext(self.parts)
+        except StopAsyncIteration:
+            self.over = True
+            return None
 
 
 class Race:
     """Keeps the first answer that speaks open, and no other.
 
     Branches run in tasks or in threads, and one that is no longer needed may still speak before it
-    notices. Whoever speaks claims the race; whoever comes too late closes its own answer in its own
-    branch, where nobody else is inside it.
+    notices. Whoever speaks first wins. Whoever speaks after that, and before the flow went on,
+    leaves its answer to the flow, which closes it. A thread that comes later still closes its
+    answer itself: nobody else is inside it, and nobody waits.
     """
 
     def __init__(self) -> None:
         self.winner: Lane | None = None
-        self._closed = False
+        self._late: list[Lane] = []
+        self._decided = False
         self._lock = threading.Lock()
 
     async def enter(self, index: int, flow: Flow, request: Request, at: At) -> bool:
-        """Begin an answer; gives whether it was the first to speak.
+        """Begin an answer; gives True where it speaks.
 
         Raises:
             Failure: it failed before it spoke.
         """
         lane = Lane(index, flow.answer(request, at))
-        won = False
+        left = False
         try:
             await lane.begin()
-            won = self._claim(lane)
+            left = self._left_to_the_flow(lane)
         finally:
-            if not won:
+            if not left:
                 await lane.close()
-        return won
+        return True
 
     def over(self, ended: Sequence[Settled[bool]]) -> bool:
         """Whether the branches that have not ended are no longer needed."""
@@ -99,29 +105,44 @@ class Race:
             one.value or not (one.error is None or isinstance(one.error, Failure)) for one in ended
         )
 
-    def decided(self, settled: Sequence[Settled[bool]]) -> Lane:
-        """Give the answer that spoke first.
+    async def decided(self, settled: Sequence[Settled[bool]]) -> Lane:
+        """Give the answer that spoke first, and close those that came too late.
 
         Raises:
             Failure: nobody spoke; it is that of the first step that failed.
         """
+        await self._close_late()
         raise_faults(settled)
         if self.winner is None:
             raise first_failure(settled)
         return self.winner
 
     async def close(self) -> None:
-        """Let nobody claim the race any more, and end the answer that won."""
-        with self._lock:
-            self._closed = True
-        if self.winner is not None:
-            await self.winner.close()
+        """End every answer that is still open; also where one of them fails to close."""
+        try:
+            await self._close_late()
+        finally:
+            if self.winner is not None:
+                await self.winner.close()
 
-    def _claim(self, lane: Lane) -> bool:
+    async def _close_late(self) -> None:
         with self._lock:
-            if self._closed or self.winner is not None:
+            self._decided = True
+        try:
+            while self._late:
+                await self._late.pop().close()
+        finally:
+            if self._late:
+                await self._close_late()
+
+    def _left_to_the_flow(self, lane: Lane) -> bool:
+        with self._lock:
+            if self._decided:
                 return False
-            self.winner = lane
+            if self.winner is None:
+                self.winner = lane
+            else:
+                self._late.append(lane)
             return True
 
 
