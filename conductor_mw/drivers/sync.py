@@ -73,7 +73,7 @@ class SyncDriver:
     def run(self, step: Coroutine[Any, Any, T]) -> T:
         """Run a step of a flow to its end, carrying out what it awaits."""
         try:
-            effect = step.send(None)
+            effect: object = step.send(None)
             while True:
                 sort = type(effect)
                 if self.abandoned and sort in _STOPS:
