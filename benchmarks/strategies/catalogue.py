@@ -170,7 +170,8 @@ def cascades_of(choice: Choice) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     if choice.middle is not None:
         steps = (choice.small, choice.middle, choice.large)
         yield "cascade3", "cascade small → middle → large", steps
-        yield "cascade_all", f"cascade through all {len(choice.cheapest)}", choice.cheapest
+        shown = f"cascade through {len(choice.ladder)} models, cheapest first"
+        yield "cascade_all", shown, choice.ladder
 
 
 def judges(pool: Pool, choice: Choice, models: Sequence[int]) -> Iterator[Judge]:

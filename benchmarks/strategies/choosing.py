@@ -20,6 +20,8 @@ _SMALL: Final = 4
 _TYPICAL: Final = Judge(error=0.1)
 _PRIOR: Final = 20
 """A tag's mean is drawn to the mean of all rows as if so many more rows had it."""
+_LONGEST: Final = 16
+"""Steps that a cascade may have."""
 _STRICTEST: Final = 120
 
 Tag = Callable[[Row], str]
@@ -33,7 +35,7 @@ class Choice:
         large: the best single model.
         small: with `large` behind it, the best cascade under a judge that errs in 0.1.
         middle: the best step between the two, or None where there are only two models.
-        cheapest: the models, cheapest first.
+        ladder: the models, cheapest first; of many the best sixteen.
         smalls: models that cost at most a quarter of `large`, best first.
         by_task: model of each task tag, by the share of quality to keep.
         by_type: model of each `input.type`, chosen to keep 98 %.
@@ -42,7 +44,7 @@ class Choice:
     large: int
     small: int
     middle: int | None
-    cheapest: tuple[int, ...]
+    ladder: tuple[int, ...]
     smalls: tuple[int, ...]
     by_task: Mapping[float, Mapping[str, int]]
     by_type: Mapping[str, int]
@@ -53,13 +55,14 @@ def choose(pool: Pool) -> Choice:
     rows = pool.choose
     points = [point_of(rows, model) for model in range(len(pool.models))]
     everyone = range(len(points))
-    large = max(everyone, key=lambda model: points[model].quality)
+    ranked = sorted(everyone, key=lambda model: -points[model].quality)
+    large = ranked[0]
     hull = frontier(points)
 
     def gain(models: Sequence[int]) -> float:
         return _gain(pool, cascade(models, _TYPICAL), hull)
 
-    others = [model for model in everyone if model != large]
+    others = ranked[1:]
     small = max(others, key=lambda model: gain([model, large]))
     between = [model for model in others if points[model].cost > points[small].cost]
     middle = max(between, key=lambda model: gain([small, model, large]), default=None)
@@ -68,8 +71,8 @@ def choose(pool: Pool) -> Choice:
         large=large,
         small=small,
         middle=middle,
-        cheapest=tuple(sorted(everyone, key=lambda model: points[model].cost)),
-        smalls=tuple(sorted(smalls, key=lambda model: -points[model].quality)),
+        ladder=tuple(sorted(ranked[:_LONGEST], key=lambda model: points[model].cost)),
+        smalls=tuple(smalls),
         by_task={keep: table(pool, task_of, keep) for keep in (0.98, 1.0)},
         by_type=table(pool, kind_of, 0.98),
     )

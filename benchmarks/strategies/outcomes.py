@@ -78,26 +78,26 @@ _LISTED: Final = "tokens of prompt and answer at list price"
 _SOURCES: Final[Mapping[str, _Source]] = {
     "mmlu_pro": _Source("MMLU-Pro", "mmlu_pro", "", _LISTED),
     "uiuc": _Source(
-        "14-task mix (LLMRouter)",
+        "14-task mix",
         "uiuc_llmrouter",
         "",
         "a proxy, as published: prompt tokens and 256 answer tokens at list price",
     ),
     "zeroeval": _Source(
-        "ZeroEval (GSM8K, MATH level 5, CRUX)",
+        "ZeroEval",
         "zeroeval",
         "",
         f"{_LISTED}; o1-mini is left out, its hidden tokens were not recorded",
         frozenset({"o1-mini-2024-09-12"}),
     ),
     "routellm_mmlu": _Source(
-        "RouteLLM's MMLU",
+        "RouteLLM MMLU",
         "routellm",
         "mmlu",
         "prompt tokens at one blended price; an answer is one letter and not counted",
     ),
     "routellm_gsm8k": _Source(
-        "RouteLLM's GSM8K",
+        "RouteLLM GSM8K",
         "routellm",
         "gsm8k",
         "tokens of prompt and answer at one blended price",

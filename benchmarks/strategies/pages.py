@@ -14,15 +14,17 @@ from .picture import draw
 ROOT: Final = Path(__file__).resolve().parents[2]
 FIGURES: Final = ROOT / "docs" / "assets" / "figures.json"
 PICTURE: Final = ROOT / "docs" / "assets" / "figures.svg"
+BENCHMARKS: Final = ROOT / "docs" / "benchmarks.md"
 PAGES: Final = (ROOT / "docs" / "figures.md", ROOT / "docs" / "claims.md")
 _BLOCK: Final = re.compile(
-    r"(<!-- figures: ([a-z_]+) -->\n).*?(\n<!-- end of figures -->)", re.DOTALL
+    r"(<!-- figures: ([a-z_]+) -->\n)(?:(?!<!-- ).)*(<!-- end of figures -->)", re.DOTALL
 )
 _TABLES: Final[Mapping[str, Callable[[Mapping[str, tables.Figures]], str]]] = {
     "models": tables.models,
     "summary": tables.summary,
     "break_even": tables.break_even,
     "small": tables.small,
+    "saved": tables.saved,
     "alone": tables.alone,
 }
 
@@ -40,7 +42,10 @@ def filled(page: str, pools: Mapping[str, Any]) -> str:
 
     def block(found: re.Match[str]) -> str:
         name = found[2]
-        made = _TABLES[name](pools) if name in _TABLES else tables.whole(pools[name])
-        return f"{found[1]}\n{made}\n{found[3]}"
+        if name == "decisions":
+            made = tables.decisions(BENCHMARKS.read_text(encoding="utf-8"))
+        else:
+            made = _TABLES[name](pools) if name in _TABLES else tables.whole(pools[name])
+        return f"{found[1]}\n{made}\n\n{found[3]}"
 
     return _BLOCK.sub(block, page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -24,13 +25,33 @@ _JUDGE: Final = "judge"
 
 
 def replay(pool: Pool, entry: Entry, rows: Sequence[Row]) -> list[Played]:
-    """Give how a strategy does on rows when the engine runs its policy."""
+    """Give how a strategy does on rows when the engine runs its policy, one row after the other."""
     conductor = conductor_of(pool, entry, rows)
-    names = {model: at for at, model in enumerate(pool.models)}
+
+    async def answers() -> list[Answer]:
+        # Async, because branches of a parallel flow cost no threads there.
+        return [
+            await conductor.acall(row.prompt, metadata=metadata(row, number))
+            for number, row in enumerate(rows)
+        ]
+
     try:
-        return [_played(conductor, names, row, number) for number, row in enumerate(rows)]
+        found = asyncio.run(answers())
     finally:
         conductor.close()
+    return [played(pool, row, answer) for row, answer in zip(rows, found, strict=True)]
+
+
+def metadata(row: Row, number: int) -> dict[str, object]:
+    """Give what the app says beside a prompt: the task, and for the agents which row it is."""
+    return {"row": number, "task": row.task}
+
+
+def played(pool: Pool, row: Row, answer: Answer) -> Played:
+    """Give how a strategy did on a row, from the engine's answer."""
+    assert answer.cost is not None
+    model = pool.models.index(answer.agent)
+    return Played(row.scores[model], answer.cost.nano, model, len(answer.attempts))
 
 
 def conductor_of(pool: Pool, entry: Entry, rows: Sequence[Row]) -> Conductor:
@@ -98,13 +119,6 @@ def _row_of(rows: Sequence[Row], attempt: Attempt) -> Row:
     number = attempt.request.metadata["row"]
     assert isinstance(number, int)
     return rows[number]
-
-
-def _played(conductor: Conductor, names: dict[str, int], row: Row, number: int) -> Played:
-    answer: Answer = conductor.call(row.prompt, metadata={"row": number, "task": row.task})
-    assert answer.cost is not None
-    model = names[answer.agent]
-    return Played(row.scores[model], answer.cost.nano, model, len(answer.attempts))
 
 
 def _price(price: tuple[float, float]) -> dict[str, float]:

@@ -21,7 +21,8 @@ _SUMMARY: Final = (
     ("… judge errs in 0.1", "cascade2_10"),
     ("… judge errs in 0.1, paid", "cascade2_10_paid"),
     ("… judge errs in 0.2", "cascade2_20"),
-    ("cascade through all models; judge knows", "cascade_all_0"),
+    ("… judge knows what middle knows, paid", "cascade2_like_middle"),
+    ("cascade through all models, at most 16; judge knows", "cascade_all_0"),
     ("… judge errs in 0.1", "cascade_all_10"),
     ("… judge errs in 0.2", "cascade_all_20"),
     ("best of large and small; judge knows", "best2_0"),
@@ -30,19 +31,38 @@ _SUMMARY: Final = (
     ("best of the three best small; judge knows", "best_small_0"),
     ("… judge errs in 0.1, paid", "best_small_10_paid"),
     ("… judge errs in 0.2", "best_small_20"),
+    ("… judge knows what middle knows, paid", "best_small_like_middle"),
     ("majority of the three best small: at least", "majority_small_low"),
     ("… at most", "majority_small_high"),
     ("small and middle agree, otherwise large: at least", "consensus_low"),
     ("… at most", "consensus_high"),
+)
+_DECISIONS: Final = frozenset(
+    (
+        "100 rules, mixed, last matches",
+        "1,000 rules, mixed, last matches",
+        "10,000 rules, mixed, last matches",
+        "10,000 rules, one a tenant",
+        "1,000 rules, 1 in 20 a regex",
+        "100 rules, one reads input.type",
+        "100 rules, input.type, 100 kB",
+    )
 )
 _BREAK_EVEN: Final = (
     ("cascade small → large", "cascade2"),
     ("… judge paid", "cascade2_paid"),
     ("cascade small → middle → large", "cascade3"),
     ("… judge paid", "cascade3_paid"),
-    ("cascade through all models", "cascade_all"),
+    ("cascade through all models, at most 16", "cascade_all"),
     ("… judge paid", "cascade_all_paid"),
 )
+_MEANS: Final = (
+    ("rule or table: nothing is asked", ("rule_", "table_"), ""),
+    ("judge errs in 0.1, paid", ("cascade", "best"), "_10_paid"),
+    ("judge knows what middle knows, paid", ("cascade", "best"), "_like_middle"),
+    ("judge knows, costs nothing", ("cascade", "best"), "_0"),
+)
+"""What a strategy needs, and how the keys of those that need it begin and end."""
 _SMALL: Final = (
     ("table over the task tag, chosen to keep 98 %", "table_task_98"),
     ("table over the task tag, chosen to keep 100 %", "table_task_100"),
@@ -81,6 +101,38 @@ def break_even(pools: Mapping[str, Figures]) -> str:
         found = [pool["break_even"].get(key) for pool in pools.values()]
         cells = ["—" if one is None else f"{_error(one[0])} / {_error(one[1])}" for one in found]
         lines.append(_line([label, *cells]))
+    return "\n".join(lines)
+
+
+def saved(pools: Mapping[str, Figures]) -> str:
+    """Give the most that strategies save where they keep 98 % or 100 %, by what they need."""
+    lines = _head(["kept", "by means of", *(pool["title"] for pool in pools.values())])
+    for keep in (98, 100):
+        mixtures = [pool["mixtures"][f"{keep}"]["cheaper"] for pool in pools.values()]
+        cells = [_percent(share) for share in mixtures]
+        lines.append(_line([f"≥ {keep} %", "blind mixture", *cells]))
+        for label, starts, end in _MEANS:
+            cells = [_most_saved(pool, keep / 100, starts, end) for pool in pools.values()]
+            lines.append(_line(["", label, *cells]))
+    return "\n".join(lines)
+
+
+def _most_saved(pool: Figures, keep: float, starts: tuple[str, ...], end: str) -> str:
+    found = [
+        one["cheaper"]
+        for key, one in pool["entries"].items()
+        if key.startswith(starts) and key.endswith(end) and one["kept"] >= keep
+    ]
+    return _percent(max(found)) if found and max(found) > 0 else "—"
+
+
+def decisions(benchmarks: str) -> str:
+    """Give the rows of docs/benchmarks.md that say how long a decision takes."""
+    lines = _head(["policy and prompt", "a decision"])
+    for line in benchmarks.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0] in _DECISIONS:
+            lines.append(_line([cells[0], cells[2]]))
     return "\n".join(lines)
 
 
