@@ -66,11 +66,27 @@ def test_opening_it_again_finds_what_was_decided(store: Store) -> None:
     gates.open(gate(), NOON)
     gates.decide("r1:leads", says("ana"), NOON)
 
-    again = gates.open(gate(show="Another text", opened=NOON + 5), NOON + 5)
+    again = gates.open(gate(opened=NOON + 5, deadline=NOON + 65), NOON + 5)
 
     assert again.verdict == says("ana", utc=NOON)
-    assert again.show == "We refund $10."
+    assert (again.opened, again.deadline) == (NOON, NOON + 60)
     assert gates.list(NOON, decided=True) == Listing((again,))
+
+
+@pytest.mark.parametrize(
+    "other", [{"show": "We refund $1000."}, {"queue": "interns"}, {"choices": ("approve",)}]
+)
+def test_an_approval_counts_for_what_was_asked_and_for_nothing_else(
+    store: Store, other: dict[str, Any]
+) -> None:
+    gates = Gates(store)
+    gates.open(gate(), NOON)
+
+    with pytest.raises(ConductorError, match="something else was asked at a gate of this name"):
+        gates.open(gate(**other), NOON)
+    gates.withdraw(gate(**other), NOON)
+
+    assert gates.get("r1:leads", NOON) == gate()
 
 
 @pytest.mark.parametrize(

@@ -666,6 +666,19 @@ def test_a_run_that_is_begun_again_finds_the_gate_of_a_process_that_was_killed(
     assert [one.id for one in found] == [gate.id]
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_another_run_of_the_same_name_does_not_get_its_approval(way: Way, tmp_path: Path) -> None:
+    with closing(people(shared(tmp_path), always())) as first:
+        first.call("Refund $10?")
+
+    # The same seed, so the same name.
+    with (
+        closing(people(shared(tmp_path), always())) as second,
+        pytest.raises(ConductorError, match="something else was asked"),
+    ):
+        ask(second, "Refund $1000?", way=way)
+
+
 class _Meddling(VirtualClock):
     """While the run sleeps, somebody does something to the records of its gates."""
 

@@ -81,17 +81,25 @@ class Gates:
     def open(self, gate: Gate, now: float) -> Gate:
         """Give the gate of this id as it is kept; it is made where there is none.
 
-        What was opened first stays: another text under the same id is not what people approved.
+        Its deadline, and whatever was decided, are those of the first opening.
 
         Raises:
-            ConductorError: it is no gate as it should be, or the record is damaged.
+            ConductorError: it is no gate as it should be, the record is damaged, or another
+                question was asked under this id, so that its approval would mean something else.
         """
         while True:
             if self._swap(None, gate, now):
                 return gate
             found = self.get(gate.id, now)
-            if found is not None:
-                return found
+            if found is None:
+                continue
+            if not found.asks_as(gate):
+                raise ConductorError(
+                    "something else was asked at a gate of this name",
+                    where=gate.id,
+                    mend="Give every run its own id; a Conductor with a `seed` repeats them.",
+                )
+            return found
 
     def get(self, gate_id: str, now: float) -> Gate | None:
         """Give a gate, or None where there is none.
@@ -168,11 +176,14 @@ class Gates:
     def withdraw(self, gate: Gate, now: float, *, by: str = CALLER) -> Gate:
         """Close a gate for which nobody waits any more, unless it was decided before.
 
-        A gate that was not opened yet is kept as closed, so that nobody opens it afterwards.
+        A gate that was not opened yet is kept as closed, so that nobody opens it afterwards. One
+        that asks something else under the same id is left alone.
         """
         closing = Verdict(choice="reject", by=by, utc=now)
         while True:
-            changed = self._change(gate.id, now, lambda _: closing)
+            changed = self._change(
+                gate.id, now, lambda found: closing if found.asks_as(gate) else None
+            )
             if changed is not None:
                 return changed[0]
             closed = replace(gate, votes=(closing,))

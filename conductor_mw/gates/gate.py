@@ -111,6 +111,12 @@ class Gate:
             return "expired"
         return "withdrawn" if verdict.by == CALLER else _STATES[verdict.choice]
 
+    def asks_as(self, other: Gate) -> bool:
+        """Whether both ask the same people the same question on the same terms."""
+        return (self.agent, self.queue, self.show, self.choices, self.quorum) == (
+            other.agent, other.queue, other.show, other.choices, other.quorum,
+        )  # fmt: skip
+
     def vote_of(self, by: str) -> Verdict | None:
         """Give what this person said already, or None."""
         name = by.casefold()
