@@ -19,6 +19,7 @@ from conductor_mw import (
     Failure,
     Part,
     PolicyError,
+    Request,
     Suspend,
     attempts_of,
 )
@@ -212,10 +213,10 @@ def test_a_cancelled_task_ends_at_once_and_tells_what_was_left() -> None:
     async def cancelled() -> None:
         begun = asyncio.Event()
 
-        async def slow(text: str) -> str:
+        async def slow(request: Request) -> str:
             begun.set()
             await asyncio.Event().wait()
-            return text
+            return request.text
 
         c = desk(THREE, told, bad=slow, observers=[events.append])
         task = asyncio.create_task(c.acall("x"))
