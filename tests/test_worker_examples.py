@@ -144,7 +144,7 @@ def test_tests_are_counted(verifier: str) -> None:
 
     assert (right["passed"], right["failed"], right["score"]) == (3, 0, 1.0)
     assert (wrong["passed"], wrong["failed"], wrong["score"]) == (2, 1, 0.667)
-    assert "test_two" in wrong["report"]
+    assert "test_two" in wrong["because"]
 
 
 @needs_posix
@@ -179,7 +179,7 @@ def test_code_that_breaks_passes_nothing_and_the_worker_lives_on(verifier: str, 
     found = verified(verifier, code)
 
     assert (found["passed"], found["failed"], found["score"]) == (0, 3, 0.0)
-    assert len(found["report"]) <= 2_000
+    assert len(found["because"]) <= 2_000
     assert verified(verifier, RIGHT)["score"] == 1.0
 
 
@@ -189,7 +189,7 @@ def test_code_that_never_ends_is_ended_with_all_that_it_began(verifier: str) -> 
 
     found = verified(verifier, code, seconds=0.5)
 
-    assert (found["passed"], found["report"]) == (0, "the tests were not done within 0.5 s")
+    assert (found["passed"], found["because"]) == (0, "the tests were not done within 0.5 s")
 
 
 @needs_posix
@@ -206,7 +206,7 @@ def test_code_is_handed_neither_the_secret_nor_the_project() -> None:
         message = call_message(call, url, key_of(SECRET), time.time())
         found = json.loads(send(message, "it", 20.0, 1_000_000).body)
 
-    assert found["output"]["score"] == 1.0, found["output"]["report"]
+    assert found["output"]["score"] == 1.0, found["output"]["because"]
 
 
 @needs_posix

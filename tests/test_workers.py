@@ -103,15 +103,19 @@ def test_metadata_that_is_no_json_is_an_invalid_request_and_nothing_is_sent() ->
 
 def test_a_step_may_say_the_input_itself() -> None:
     with Server() as server:
-        conductor = desk(f"'{server.url}'")
+        conductor = desk(f"'{server.url}'", agent=", parameters: {tests: x}")
         speaker = _speaker(conductor, server.url)
         attempt = Attempt(
-            "a/b", "scorer", to_request("Hello"), run="r1", terms={"input": {"answer": "42"}}
+            "a/b",
+            "scorer",
+            to_request("Hello", parameters={"tests": "x"}),
+            run="r1",
+            terms={"input": {"answer": "42"}},
         )
         (part,) = stream(Host({}, {}, VirtualClock()), speaker.answer(attempt))
 
     assert part.text == "Hello"
-    assert server.asked[0].content["input"] == {"answer": "42"}
+    assert server.asked[0].content["input"] == {"answer": "42", "parameters": {"tests": "x"}}
     assert server.asked[0].headers["idempotency-key"] == "r1:a/b"
 
 
@@ -136,6 +140,17 @@ def test_every_retry_of_a_step_has_the_same_key() -> None:
     assert answer.text == "at last"
     assert len({one.headers["idempotency-key"] for one in server.asked}) == 1
     assert [one.content["attempt"] for one in server.asked] == [1, 2, 3]
+
+
+def test_a_retry_may_have_other_parameters() -> None:
+    with Server(Said(503), Said(body={"output": "x"})) as server:
+        agent = ", parameters: {depth: 1, size: 2}, retry: {times: 1, with: [{depth: 9}]}"
+        desk(f"'{server.url}'", agent=agent).call("Hello", temperature=1)
+
+    assert [one.content["input"]["parameters"] for one in server.asked] == [
+        {"depth": 1, "size": 2},
+        {"depth": 9, "size": 2},
+    ]
 
 
 def test_two_runs_have_different_keys() -> None:
@@ -281,7 +296,7 @@ def test_a_job_that_cannot_be_done_in_time_is_not_waited_for() -> None:
         ("//169.254.169.254/latest", "the worker names a place that the policy does not list"),
         ("https://score.example.com/", "the worker names a place that the policy does not list"),
         ("http://user:pw@127.0.0.1/", "an address holds no user and no password"),
-        ("file:///etc/passwd", "this is no address"),
+        ("file:/etc/passwd", "this is no address"),
         ("http://[", "this is no address"),
         ("gopher://x/", "this is no address"),
         ("/" + "x" * 3000, "an address has no spaces"),

@@ -24,6 +24,7 @@ from conductor_mw.workers.signature import key_of
 from .base import Agent, AgentOptions, Speaker
 
 if TYPE_CHECKING:
+    from conductor_mw.request import Request
     from conductor_mw.setting import Setting
 
 INSTALL: Final = "pip install 'conductor-mw[worker]'"
@@ -153,17 +154,26 @@ class Worker:
         return read_reply(reply, self.agent.id, self.gives, utc)
 
     def _input(self, attempt: Attempt) -> Mapping[str, Any]:
-        said = attempt.terms.get(INPUT)
-        if isinstance(said, Mapping):
-            found = cast("Mapping[str, Any]", said)
-        else:
-            passed = tuple(self.options.passed)
-            found = input_of(attempt.request, self.agent.parameters, passed)
+        request, said = attempt.request, attempt.terms.get(INPUT)
+        found = (
+            dict(cast("Mapping[str, Any]", said))
+            if isinstance(said, Mapping)
+            else input_of(request, self.options.passed)
+        )
+        parameters = self._parameters(request)
+        if parameters:
+            found.setdefault("parameters", parameters)
         problems = () if self.takes is None else self.takes.problems(found)
         if problems:
             told = "; ".join(problems)
             raise self._failure("invalid_request", f"was not asked, its input does not fit: {told}")
         return found
+
+    def _parameters(self, request: Request) -> dict[str, object]:
+        # What the policy sets, as this try has it; what the app sets beside it is not the worker's.
+        given = request.parameters
+        names = frozenset(self.agent.parameters).union(*self.agent.retry.parameters)
+        return {name: given[name] for name in sorted(names) if name in given}
 
     def _followed(self, url: str, location: str, *, asked: bool) -> str:
         if not location and not asked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -104,22 +104,17 @@ def poll_message(call: Call, url: str, secret: bytes | None, now: float) -> Mess
     return Message("GET", url, _headers(call, secret, now, b""))
 
 
-def input_of(
-    request: Request, parameters: Mapping[str, object], passed: tuple[str, ...]
-) -> dict[str, Any]:
+def input_of(request: Request, passed: Collection[str]) -> dict[str, Any]:
     """Give what a worker is told of a request.
 
     Args:
         request: the request, with the agent's prompt put in front.
-        parameters: what the policy says for every call of this agent.
         passed: the keys of metadata that this worker may read; others may be secrets.
     """
     found: dict[str, Any] = {
         "text": request.text,
         "messages": [_message(one.role, one.text, one.media) for one in request.messages],
     }
-    if parameters:
-        found["parameters"] = dict(parameters)
     if passed:
         metadata = request.metadata
         found["metadata"] = {name: metadata[name] for name in passed if name in metadata}

@@ -76,12 +76,12 @@ class AsyncTimedStream(httpcore.AsyncNetworkStream):
 
     stream: httpcore.AsyncNetworkStream
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore passes it
         """Read what comes before the deadline."""
         del timeout
         return await self.stream.read(max_bytes, left())
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore passes it
         """Write before the deadline."""
         del timeout
         await self.stream.write(buffer, left())
@@ -94,7 +94,7 @@ class AsyncTimedStream(httpcore.AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore passes it
     ) -> httpcore.AsyncNetworkStream:
         """Encrypt what follows."""
         del timeout
@@ -136,7 +136,7 @@ class AsyncTimedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore passes it
         local_address: str | None = None,
         socket_options: Options | None = None,
     ) -> httpcore.AsyncNetworkStream:

@@ -4,7 +4,7 @@
 
 Its input holds `code` (or `answer` or `text`, of which the first fenced block counts) and `tests`,
 which import it as `solution`; `tests` may also stand among the agent's `parameters`. The output is
-`{"passed": 2, "failed": 1, "score": 0.667, "report": "..."}`.
+`{"passed": 2, "failed": 1, "score": 0.667, "because": "..."}`.
 
 The tests run in a process of their own: no shell, an empty folder, an empty environment, limits for
 time, memory, files and output. That stops accidents. It is no sandbox: code that wants to can read
@@ -59,7 +59,7 @@ def verify(given: Mapping[str, Any]) -> dict[str, Any]:
         "passed": passed,
         "failed": wanted - passed,
         "score": round(passed / wanted, 3),
-        "report": report[-LONGEST_REPORT:],
+        "because": report[-LONGEST_REPORT:],
     }
 
 

@@ -42,8 +42,8 @@ class Refused(Exception):
 class Answer:
     """What one key was answered, once it was."""
 
-    asked: bytes
     body: bytes | None = None
+    asked: bytes = b""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -58,14 +58,14 @@ class Answers:
         """Give the answer of a call, made now or before; a failure is not kept."""
         asked = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).digest()
         with self._lock:
-            answer = self._known.setdefault(key, Answer(asked))
+            answer = self._known.setdefault(key, Answer())
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
-        if answer.asked != asked:
-            raise Refused(409, "conflict", "this key was used for another input")
         with answer.lock:
             if answer.body is None:
-                answer.body = json.dumps({"output": work()}).encode()
+                answer.body, answer.asked = json.dumps({"output": work()}).encode(), asked
+            if answer.asked != asked:
+                raise Refused(409, "conflict", "this key was used for another input")
             return answer.body
 
 
