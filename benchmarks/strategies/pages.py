@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from . import tables
 from .picture import draw
@@ -31,7 +31,7 @@ _TABLES: Final[Mapping[str, Callable[[Mapping[str, tables.Figures]], str]]] = {
 
 def files(pools: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Give every file that shows figures, and what must stand in it."""
-    yield FIGURES, json.dumps(pools, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+    yield FIGURES, _laid_out(pools, depth=3) + "\n"
     yield PICTURE, draw(pools)
     for page in PAGES:
         yield page, filled(page.read_text(encoding="utf-8"), pools)
@@ -49,3 +49,12 @@ def filled(page: str, pools: Mapping[str, Any]) -> str:
         return f"{found[1]}\n{made}\n\n{found[3]}"
 
     return _BLOCK.sub(block, page)
+
+
+def _laid_out(value: Any, depth: int) -> str:
+    """Give JSON with a strategy a line, so that a change of one can be seen in a diff."""
+    if depth == 0 or not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    fields = cast("dict[str, Any]", value)
+    lines = [f"{json.dumps(key)}: {_laid_out(one, depth - 1)}" for key, one in fields.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"

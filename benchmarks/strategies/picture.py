@@ -50,7 +50,7 @@ _LEGEND: Final = (
     ("table", "table over task tag or input.type, chosen on other rows"),
     ("cascade", "cascade; from the top: judge knows, errs in 0.1, in 0.2"),
     ("best", "best of several; the same three judges"),
-    ("vote", "majority or consensus, from `at least` to `at most`"),
+    ("vote", "majority or consensus, from at least to at most"),
 )
 
 
@@ -98,12 +98,16 @@ def draw(pools: Mapping[str, Figures]) -> str:
 def _panel(pool: Figures, left: float, top: float) -> Iterator[str]:
     entries: Mapping[str, Any] = pool["entries"]
     singles = [one for one in entries.values() if one["group"] == "single"]
-    shown = [one for one in entries.values() if one["group"] not in {"single", "oracle"}]
+    drawn = {key for _, keys in _CHAINS for key in keys}
+    drawn |= {f"{key}_{end}" for key in _SPANS for end in ("low", "high")}
+    shown = [
+        one for key, one in entries.items() if key in drawn or one["group"] in {"rule", "table"}
+    ]
     qualities = [one["quality"] for one in [*shown, entries[pool["chosen"]["small"]]]]
     worst = floor(min(qualities) * 20 - 0.2) / 20
     costs = [one["cost"] / _MICRO for one in [*singles, *shown] if one["quality"] >= worst]
     panel = _Panel(
-        left, top, min(costs) / 1.25, max(costs) * 1.25, worst, ceil(max(qualities) * 20 + 0.2) / 20
+        left, top, min(costs) / 1.25, max(costs) * 1.6, worst, ceil(max(qualities) * 20 + 0.2) / 20
     )
     yield from _frame(panel, pool["title"])
     yield f'<polyline class="hull" points="{_mixtures(panel, singles)}"/>'
@@ -112,7 +116,7 @@ def _panel(pool: Figures, left: float, top: float) -> Iterator[str]:
             yield _dot("one", *panel.at(one), one["label"], 3.2)
     for name in ("small", "large"):
         x, y = panel.at(entries[pool["chosen"][name]])
-        yield f'<text class="tiny end" x="{x - 5:.1f}" y="{y + 12:.1f}">{name}</text>'
+        yield f'<text class="tiny" x="{x + 5:.1f}" y="{y + 14:.1f}">{name}</text>'
     yield from _marks(panel, entries)
 
 
