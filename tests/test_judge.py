@@ -25,7 +25,8 @@ def judged(spec: dict[str, Any], **agents: Any) -> Conductor:
         "agents": [{"id": "a", "score": POLITE | spec}, {"id": "j"}],
         "routing": {"default": "a"},
     }
-    return conductor(json.dumps(policy), **{"a": Scripted("Good day."), **agents})
+    bound: dict[str, Any] = {"a": Scripted("Good day."), **agents}
+    return conductor(json.dumps(policy), **bound)
 
 
 def failure_of(c: Conductor, *, way: Way = "call") -> Failure:

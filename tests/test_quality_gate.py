@@ -38,8 +38,9 @@ PLACES = pytest.mark.parametrize("text", [RESCUED, STEPS], ids=["agent", "step"]
 
 
 def of_three(text: str, score: str = "0.2", **agents: Any) -> Conductor:
-    given = {"a": Scripted("weak ", "answer"), "b": Scripted("strong answer"), "s": Scripted(score)}
-    return conductor(text, **given | agents)
+    a, b, s = Scripted("weak ", "answer"), Scripted("strong answer"), Scripted(score)
+    bound: dict[str, Any] = {"a": a, "b": b, "s": s, **agents}
+    return conductor(text, **bound)
 
 
 def failure_of(c: Conductor, *, way: Way = "call") -> Failure:

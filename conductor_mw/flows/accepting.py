@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from conductor_mw.effects import NO_TERMS
 from conductor_mw.errors import EvaluationError, Failure
@@ -141,7 +141,7 @@ async def scored(
         if failure.kind in _TELLING:
             raise
         raise _without_score(failure, name) from failure
-    value: object = score.value  # a plugin's scorer may give anything
+    value = cast("object", score.value)  # a plugin's scorer may give anything
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         problem = f"the scorer {name!r} gave no number from 0 to 1"
         raise Failure("scorer_failed", problem)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from conductor_mw.errors import Failure
 from conductor_mw.flows.reply import parsed
 
 from .base import Score
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _KEYS: Final = frozenset(("score", "because"))
 _LONGEST: Final = 500
@@ -25,7 +22,8 @@ def read_verdict(text: str, scale: float, *, bare: bool = False) -> Score:
     Args:
         text: the answer.
         scale: the score that counts as 1.
-        bare: whether a number alone is a score too.
+        bare: whether a number alone is a score too, and a mapping may say more than that: a worker
+            that runs tests tells how many passed as well.
 
     Raises:
         Failure: of kind `scorer_failed`.
@@ -34,11 +32,13 @@ def read_verdict(text: str, scale: float, *, bare: bool = False) -> Score:
     Score(value=0.7, because='Two of three.', scores={})
     """
     said = parsed(text)
-    if bare and not isinstance(said, dict):
-        return Score(_number(said, scale))
-    fields = _fields(said)
-    unknown = fields.keys() - _KEYS
-    if unknown or "score" not in fields:
+    if not isinstance(said, dict):
+        if bare:
+            return Score(_number(said, scale))
+        raise Failure("scorer_failed", "the verdict is no JSON mapping")
+    fields = cast("dict[str, object]", said)
+    more = not bare and fields.keys() - _KEYS
+    if more or "score" not in fields:
         raise Failure("scorer_failed", "the verdict does not have the keys score and because")
     because = fields.get("because", "")
     if not isinstance(because, str):
@@ -51,9 +51,3 @@ def _number(value: object, scale: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= scale:
         raise Failure("scorer_failed", f"the verdict is no number from 0 to {scale:g}")
     return value / scale
-
-
-def _fields(said: object) -> Mapping[str, object]:
-    if not isinstance(said, dict):
-        raise Failure("scorer_failed", "the verdict is no JSON mapping")
-    return cast("dict[str, object]", said)
