@@ -110,13 +110,16 @@ class AsyncDriver:
                 part = yield from self.run(running.parts.__anext__())
             else:
                 part = yield from self._in_time(running.parts, *self._before).__await__()
+            now = clock.monotonic()
+            tally.part(part, now)  # also what came too late: its tokens count all the same
+            if self._before is not None and now > self._before[0]:
+                raise TimeoutError(self._before[1])
         except StopAsyncIteration:
             return tally.end(clock.monotonic())
         except Exception as error:
             return tally.end(clock.monotonic(), error)
         finally:
             self._before = outer
-        tally.part(part, clock.monotonic())
         return part
 
     async def _in_time(self, parts: Parts, before: float, problem: str) -> Part:
@@ -131,8 +134,6 @@ class AsyncDriver:
             if limit.expired():
                 raise TimeoutError(problem) from error
             raise
-        if self._host.clock.monotonic() > before:
-            raise TimeoutError(problem)
         return part
 
     def _close(self, effect: Close) -> Steps:
