@@ -55,6 +55,13 @@ def test_it_accepts_every_policy_we_ship(path: Path) -> None:
             "flows: {x: {choose: [{when: 'true', use: {fallback: [a]}}], else: b}}\n"
             "routing: {default: x}"
         ),
+        (
+            "routing: {default: {sequence: [a, {id: x, use: b, undo: a, when: 'true', retry: 2,\n"
+            "  timeout: 2s, prompt: p, on_failure: continue}, {fallback: [a, b]}], answer: x}}"
+        ),
+        "routing: {default: {repeat: {use: a, system: s}, until: 'true', with: [{seed: 1}]}}",
+        "routing: {default: {for_each: '{input.wants}', use: a, max: 3, as: w, join: {use: b}}}",
+        "routing: {default: {balance: [{use: a, share: 3, prompt: p}, b], sticky: input.text}}",
         "workflow: {name: n, routing: {type: declarative, route: {simple: a}, default: b}}",
         "version: 1\nmode: observe\nenv: [REGION]\nstore: memory:x\nrouting: {default: a}",
         (
@@ -83,6 +90,10 @@ def test_what_loads_is_accepted(text: str) -> None:
         "routing: {default: {fallbak: [a]}}",
         "routing: {default: {fallback: []}}",
         "routing: {default: {fallback: [a], balance: {a: 1}}}",
+        "routing: {default: {sequence: []}}",
+        "routing: {default: {sequence: [{use: a, undoo: b}]}}",
+        "routing: {default: {for_each: '{input.wants}', use: a}}",
+        "routing: {default: {use: a, retry: {with: [{seed: 1}], tims: 2}}}",
         "routing: {rules: [{condition: 'true'}]}",
         "routing: {rules: [{condition: 5, target: a}]}",
         "routing: {rules: [{condition: 'true', target: a, on_error: no}]}",
