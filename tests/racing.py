@@ -8,9 +8,11 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import closing
 from typing import Any, TypeVar
 
-from conductor_mw import Conductor, Latch, Notify, Part, Usage, Wait
+from conductor_mw import Answer, Conductor, Latch, Notify, Part, Usage, Wait
 from conductor_mw.effects import Attempt
+from conductor_mw.testing import Scripted
 from conductor_mw.workbench.traffic.virtual import VirtualClock, VirtualLoop
+from tests.kit import conductor
 
 T = TypeVar("T")
 PATIENCE = 10.0
@@ -70,7 +72,21 @@ def in_simulated_time(
     with closing(VirtualLoop()) as loop:
         clock = VirtualClock(loop)
         names = {name.replace("_", "-"): agent for name, agent in agents.items()}
-        conductor = Conductor.from_text(text, agents=names, clock=clock, seed=7)
-        found = loop.run_until_complete(work(conductor))
+        asked = Conductor.from_text(text, agents=names, clock=clock, seed=7)
+        found = loop.run_until_complete(work(asked))
         assert not asyncio.all_tasks(loop)
         return found
+
+
+def several(
+    body: str, *, observers: Any = (), attempt_layers: Any = (), **agents: object
+) -> Conductor:
+    """Give a conductor whose default is this flow over a, b, c and d; each says its own name."""
+    bound: dict[str, Any] = {name: Scripted(name) for name in "abcd"} | agents
+    text = f"agents: [{{id: a}}, {{id: b}}, {{id: c}}, {{id: d}}]\nrouting: {{default: {body}}}\n"
+    return conductor(text, observers=observers, attempt_layers=attempt_layers, **bound)
+
+
+def paths(answer: Answer) -> list[str]:
+    """Give the paths of every attempt that has ended by now, sorted."""
+    return sorted(one.path for one in answer.updated().attempts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conductor_mw import Conductor, Failure, Part, PolicyError, Suspend, ToolCall
@@ -15,7 +17,8 @@ CASCADE = AGENTS + 'routing: {default: {cascade: [a, b, c], accept: "answer.char
 def cascade(body: str = "", **agents: object) -> Conductor:
     """Give a conductor over a cascade; who has no lines says what is never accepted."""
     text = AGENTS + f"routing: {{default: {body}}}\n" if body else CASCADE
-    return conductor(text, **{name: Scripted("no") for name in "abcd"} | agents)
+    bound: dict[str, Any] = {name: Scripted("no") for name in "abcd"} | agents
+    return conductor(text, **bound)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -220,7 +223,7 @@ def test_what_is_no_failure_is_not_passed_over(error: Exception, way: Way) -> No
 @pytest.mark.parametrize("way", WAYS)
 def test_tool_calls_of_an_accepted_answer_arrive(way: Way) -> None:
     call = Part(tool_calls=(ToolCall(0, "c1", "search", "{}"),), finish="tool_calls")
-    c = cascade("{cascade: [a, b], accept: \"'search' in answer.tool_calls\"}", b=lambda _: call)
+    c = cascade("{cascade: [a, b], accept: \"'search' in answer.tool_calls\"}", b=Scripted(call))
 
     answer = ask(c, "hello", way=way)
 
