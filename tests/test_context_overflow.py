@@ -147,6 +147,16 @@ def test_after_the_last_user_message_an_agents_steps_go_whole(way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_an_agents_newest_step_stays(way: Way) -> None:
+    a = Small(1)
+
+    with pytest.raises(Failure):
+        ask(conductor(TRIM, a=a), [user("Find it."), assistant("", CALL), tool("found")], way=way)
+
+    assert len(a.asked) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_known_window_is_kept_before_anything_is_sent(way: Way) -> None:
     a = Small(10_000)
     text = "agents: [{id: a, on_overflow: trim, context_window: 400}]\nrouting: {default: a}\n"
