@@ -389,3 +389,20 @@ def test_an_overlay_may_ask_an_agent_for_a_signal_but_add_no_worker(tmp_path: Pa
     assert "the label 'eu' belongs to" in refusal(
         tmp_path, signals % ("worker: 'http://127.0.0.1:9'", ", labels: [eu]")
     )
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        "flows: {x: {cascade: [small], score: {worker: 'http://127.0.0.1:9'}}}",
+        "flows: {x: {fallback: [{use: small, score: [not_refusal, {worker: {url: x}}]}]}}",
+        "routing: {default: {use: small, score: {worker: 'http://127.0.0.1:9'}}}",
+    ],
+)
+def test_an_overlay_may_score_with_an_agent_but_add_no_worker(tmp_path: Path, over: str) -> None:
+    said = refusal(tmp_path, f"include: org.yaml\n{over}\n")
+
+    assert said.startswith("team.yaml:2:")
+    assert "this worker is no agent of the file below" in said
+    scored = "include: org.yaml\nrouting: {default: {use: small, score: {use: small}}}\n"
+    assert laid(tmp_path, scored).worst_calls["#default"] == 2

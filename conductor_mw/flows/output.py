@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from .reply import Reply
 
 
-def compile_output(
-    flow: Flow, site: Site, schema: Mapping[str, Any], *where: str | int
-) -> Output:
+def compile_output(flow: Flow, site: Site, schema: Mapping[str, Any], *where: str | int) -> Output:
     """Give a flow whose answers are those of another one that meet a JSON Schema.
 
     Args:

@@ -136,6 +136,9 @@ class _Overlay(_Join):
                 self._check_labels(Table(), agent)
         if "signals" in self.over:
             self._check_signals(self.over.table("signals"))
+        if self.base.get("agents"):
+            for key in ("flows", "routing"):
+                self._check_scorers(key, self.over.table(key))
         return super().result()
 
     def key(self, key: str) -> None:
@@ -213,6 +216,22 @@ class _Overlay(_Join):
                 problem = "the file below names who may see a request, and this worker is not there"
                 mend = "let that file declare the signal, or `ask:` one of its agents"
                 self.refuse(entry, "worker", f"signals.{name}", problem, mend)
+
+    def _check_scorers(self, key: str, tree: Table) -> None:
+        """Refuse a worker below `score:` for the same reason."""
+        waiting: list[object] = [tree]
+        while waiting:
+            here = waiting.pop()
+            if isinstance(here, Table):
+                waiting.extend(here.values())
+                scorers = here.get("score")
+                for one in scorers if isinstance(scorers, Series) else [scorers]:
+                    if isinstance(one, Table) and "worker" in one:
+                        problem = "this worker is no agent of the file below"
+                        mend = "let that file declare it as an agent, and write `use:` here"
+                        self.refuse(one, "worker", key, problem, mend)
+            elif isinstance(here, Series):
+                waiting.extend(here)
 
     def _check_labels(self, below: Table, over: Table) -> None:
         """Refuse labels that a guarantee of the lower file speaks about, where that would widen."""
