@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from conductor_mw.signals.glance import Glance
@@ -92,7 +93,12 @@ def task_of(row: Row) -> str:
 
 def kind_of(row: Row) -> str:
     """Give what `input.type` says of the prompt."""
-    return type_of(Glance.at(row.prompt))
+    return _kind(row.prompt)
+
+
+@cache
+def _kind(prompt: str) -> str:
+    return type_of(Glance.at(prompt))
 
 
 def table(pool: Pool, tag: Tag, keep: float) -> dict[str, int]:
