@@ -186,11 +186,17 @@ class AsyncDriver:
         if effect.latch.subscribe(wake):
             return True
         try:
-            yield from asyncio.wait_for(woken, effect.seconds).__await__()
-        except TimeoutError:
-            return effect.latch.opened
+            return (yield from self._woken(woken, effect).__await__())
         finally:
             effect.latch.forget(wake)
+
+    async def _woken(self, woken: Future[None], effect: Wait) -> bool:
+        # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes as the latch opens.
+        try:
+            async with asyncio.timeout(effect.seconds):
+                await woken
+        except TimeoutError:
+            return effect.latch.opened
         return True
 
     def _gather(self, effect: Gather[Any]) -> Steps:
