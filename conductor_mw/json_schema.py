@@ -91,8 +91,25 @@ class Schema:
             return ("it is nested too deeply to check",)
 
 
-def compile_schema(schema: Mapping[str, Any]) -> Schema:
+class Budget:
+    """What the schemas of one policy may hold together, so that a hostile file loads in time.
+
+    Attributes:
+        parts: mappings, lists and plain values that are left.
+        patterns: the regular expressions.
+    """
+
+    def __init__(self, patterns: regex.Patterns | None = None) -> None:
+        self.parts = MAX_NODES
+        self.patterns = regex.Patterns() if patterns is None else patterns
+
+
+def compile_schema(schema: Mapping[str, Any], budget: Budget | None = None) -> Schema:
     """Compile a JSON Schema of draft 2020-12 or draft 7.
+
+    Args:
+        schema: the schema.
+        budget: what is left for it and for those that share the budget.
 
     >>> compile_schema({"type": "integer"}).problems("seven")
     ('it must be of the type integer, not string',)
@@ -101,7 +118,8 @@ def compile_schema(schema: Mapping[str, Any]) -> Schema:
         ConductorError: it is no such schema, it is too large, it refers to another document, it
             uses a keyword that cannot be checked in linear time, or jsonschema is missing.
     """
-    _check_size(schema)
+    budget = Budget() if budget is None else budget
+    _check_size(schema, budget)
     try:
         plain: dict[str, Any] = json.loads(json.dumps(schema, allow_nan=False))
     except (TypeError, ValueError) as error:
@@ -115,20 +133,20 @@ def compile_schema(schema: Mapping[str, Any]) -> Schema:
         raise ConductorError(
             f"the schema is wrong{f' at {_clipped(at)}' if at else ''}: {_clipped(error.message)}"
         ) from None
-    _check_keywords(plain)
+    _check_keywords(plain, budget.patterns)
     registry = import_module("referencing").Registry()  # knows no document and fetches none
     return Schema(plain, validator(plain, registry=registry))
 
 
-def _check_size(schema: object) -> None:
-    nodes = 0
+def _check_size(schema: object, budget: Budget) -> None:
+    alone = budget.parts == MAX_NODES
     level: list[object] = [schema]
     for _ in range(MAX_DEPTH):
-        nodes += len(level)
-        if nodes > MAX_NODES:
-            raise ConductorError(
-                f"the schema has more than {MAX_NODES:,} parts", mend="write a shorter one"
-            )
+        budget.parts -= len(level)
+        if budget.parts < 0:
+            who = "the schema has" if alone else "the schemas of the policy have"
+            problem = f"{who} more than {MAX_NODES:,} parts{'' if alone else ' together'}"
+            raise ConductorError(problem, mend="write a shorter one")
         level = [inner for node in level for inner in _inner(node)]
         if not level:
             return
@@ -152,8 +170,7 @@ def _validator_of(schema: Mapping[str, Any]) -> Any:
     return bounded(_DRAFTS[named])
 
 
-def _check_keywords(schema: dict[str, Any]) -> None:
-    patterns = regex.Patterns()
+def _check_keywords(schema: dict[str, Any], patterns: regex.Patterns) -> None:
     places: set[str] = set()
     references: list[tuple[str, str]] = []
     for at, node in _subschemas("", schema):

@@ -138,3 +138,17 @@ def test_a_wrong_schema_is_refused_at_its_place(schema: object, problem: str, pl
     assert ("agents.0.output" if place == "agent" else "routing.default.output") in str(
         caught.value
     )
+
+
+def test_the_schemas_of_a_policy_are_bounded_together() -> None:
+    def of(*sizes: int) -> str:
+        steps = [{"use": "a", "output": {"enum": list(range(size))}} for size in sizes]
+        policy = {"agents": [{"id": "a"}], "routing": {"default": {"fallback": steps}}}
+        return json.dumps(policy)
+
+    assert conductor(of(5000, 4900, 5000)).policy  # the same schema twice counts once
+    with pytest.raises(PolicyError) as caught:
+        conductor(of(5000, 5001))
+    assert "fallback.1.output: the schemas of the policy have more than 10,000 parts" in str(
+        caught.value
+    )

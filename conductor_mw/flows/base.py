@@ -15,6 +15,7 @@ from conductor_mw.errors import FailureKind
 from conductor_mw.parts import Purpose
 
 if TYPE_CHECKING:
+    from conductor_mw.json_schema import Schema
     from conductor_mw.parts import Parts
     from conductor_mw.request import Request
     from conductor_mw.rules import Expression, Type
@@ -174,12 +175,20 @@ class Site(Protocol):
         """Compile an expression of any type over the request's signals."""
         ...
 
+    def number(self, text: str, *where: str | int) -> Expression:
+        """Compile a formula over the request's signals; its values are floats."""
+        ...
+
     def template(self, text: str, *where: str | int) -> Template:
         """Compile a text with places for values."""
         ...
 
     def scorer(self, spec: object, *where: str | int) -> Scorer:
         """Compile what stands below `score:`: one way to score an answer, or a list of several."""
+        ...
+
+    def schema(self, schema: Mapping[str, Any], *where: str | int) -> Schema:
+        """Compile a JSON Schema; those of a policy have a common bound."""
         ...
 
     def worker(self, value: object, *where: str | int) -> Flow:

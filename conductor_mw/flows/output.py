@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conductor_mw.errors import ConductorError, Failure
-from conductor_mw.json_schema import Schema, compile_schema
+from conductor_mw.errors import Failure
 from conductor_mw.parts import Part
 
 from .reply import collect
 
 if TYPE_CHECKING:
+    from conductor_mw.json_schema import Schema
     from conductor_mw.request import Request
 
     from .base import At, Flow, Site
@@ -28,15 +28,7 @@ def compile_output(flow: Flow, site: Site, schema: Mapping[str, Any], *where: st
         schema: what stands below `output:`.
         where: the position of the mapping that holds it, below the site's flow.
     """
-    return Output(flow, schema_at(site, schema, *where, "output"))
-
-
-def schema_at(site: Site, schema: Mapping[str, Any], *where: str | int) -> Schema:
-    """Compile a JSON Schema of the policy; a mistake in it points at its place."""
-    try:
-        return compile_schema(schema)
-    except ConductorError as error:
-        site.refuse(error.problem, *where, mend=error.mend)
+    return Output(flow, site.schema(schema, *where, "output"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from conductor_mw.errors import ConditionError, Severity
+from conductor_mw.errors import ConditionError, ConductorError, Severity
+from conductor_mw.json_schema import Budget, Schema, compile_schema
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy.document import PolicyFile
 from conductor_mw.policy.findings import Findings, Mend
@@ -50,6 +52,8 @@ class Draft:
     declared: dict[str, object] = field(default_factory=dict[str, object])
     reads: set[str] = field(default_factory=set[str])
     _words: int = 0
+    _schemas: dict[str, Schema] = field(default_factory=dict[str, Schema])
+    _schema_budget: Budget = field(default_factory=Budget)
     _compiled: dict[tuple[str, Type, int], Expression] = field(
         default_factory=dict[tuple[str, Type, int], Expression]
     )
@@ -112,6 +116,20 @@ class Draft:
             return None
         self._compiled[key] = found
         self.reads.update(found.reads)
+        return found
+
+    def schema(self, schema: Mapping[str, Any], at: Loc) -> Schema | None:
+        """Compile a JSON Schema, or give None with a finding added."""
+        if self.findings.enough:
+            return None
+        key = json.dumps(schema, sort_keys=True)
+        if key in self._schemas:
+            return self._schemas[key]
+        try:
+            found = self._schemas[key] = compile_schema(schema, self._schema_budget)
+        except ConductorError as error:
+            self.find(at, "schema", error.problem, error.mend)
+            return None
         return found
 
     def _affordable(self, text: str, at: Loc) -> bool:

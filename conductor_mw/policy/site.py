@@ -14,6 +14,7 @@ from conductor_mw.flows.output import Output
 from conductor_mw.flows.overflow import leaf
 from conductor_mw.flows.quality import Accepted
 from conductor_mw.flows.template import Template, pieces
+from conductor_mw.json_schema import Schema
 from conductor_mw.policy import later
 from conductor_mw.policy.checks import compile_checks, entries_with_checks
 from conductor_mw.policy.draft import Draft
@@ -23,7 +24,7 @@ from conductor_mw.policy.skeleton import BROKEN
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import path, shown, validate
 from conductor_mw.rules import Expression, Scope
-from conductor_mw.rules.types import BOOL, DYN, Type
+from conductor_mw.rules.types import BOOL, DOUBLE, DYN, Type
 from conductor_mw.scorers.base import Scorer
 
 MAX_CHAIN: Final = 32
@@ -176,9 +177,7 @@ class Flows:
             self._scopes[key] = Scope({**base.facts, **names}, base.eager, absent)
         return self._scopes[key]
 
-    def _inline(  # noqa: PLR0911 - as above
-        self, mapping: dict[str, Any], at: Loc, reading: Reading = REQUEST_ONLY
-    ) -> Flow:
+    def _inline(self, mapping: dict[str, Any], at: Loc, reading: Reading = REQUEST_ONLY) -> Flow:
         offers = self.draft.plugins.flows
         keys = [key for key in mapping if key in offers.names]
         if len(keys) > 1:  # `use` stands below `for_each` as well
@@ -276,6 +275,10 @@ class _Site:
         """Compile an expression of any type."""
         return self._expression(text, DYN, where)
 
+    def number(self, text: str, *where: str | int) -> Expression:
+        """Compile a formula."""
+        return self._expression(text, DOUBLE, where)
+
     def template(self, text: str, *where: str | int) -> Template:
         """Compile a text with places for values."""
         try:
@@ -295,6 +298,13 @@ class _Site:
     def scorer(self, spec: object, *where: str | int) -> Scorer:
         """Compile what stands below `score:`."""
         found = compile_scorer(self.flows.draft, self._below, spec, (*self.at, *where))
+        if found is None:
+            raise _Told
+        return found
+
+    def schema(self, schema: Mapping[str, Any], *where: str | int) -> Schema:
+        """Compile a JSON Schema."""
+        found = self.flows.draft.schema(schema, (*self.at, *where))
         if found is None:
             raise _Told
         return found

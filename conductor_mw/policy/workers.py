@@ -9,7 +9,6 @@ from typing import Final, cast
 from conductor_mw.agents.base import Agent, Timeouts
 from conductor_mw.agents.worker import WorkerOptions
 from conductor_mw.errors import ConductorError
-from conductor_mw.json_schema import compile_schema
 from conductor_mw.money import FREE
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.fingerprint import agent_fingerprint
@@ -96,12 +95,8 @@ def check_worker(draft: Draft, options: WorkerOptions, at: Loc) -> None:
             )
     for key in ("input", "output"):
         schema = getattr(options, key)
-        if schema is None:
-            continue
-        try:
-            compile_schema(schema)
-        except ConductorError as error:
-            draft.find((*at, key), "schema", error.problem, error.mend)
+        if schema is not None:
+            draft.schema(schema, (*at, key))
 
 
 def _allowed(draft: Draft) -> set[Address]:

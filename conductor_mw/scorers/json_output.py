@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from conductor_mw.flows.output import fault_of, schema_at
-from conductor_mw.json_schema import compile_schema
+from conductor_mw.flows.output import fault_of
 
 from .base import Score, ScorerOptions
 from .free import Free
@@ -27,8 +26,7 @@ class ValidJsonOptions(ScorerOptions):
 
     def build(self, site: Site) -> Scorer:
         """Give the compiled scorer."""
-        del site
-        return _meets("valid_json", compile_schema({}))
+        return _meets("valid_json", site.schema({}, "valid_json"))
 
 
 class JsonSchemaOptions(ScorerOptions):
@@ -38,7 +36,7 @@ class JsonSchemaOptions(ScorerOptions):
 
     def build(self, site: Site) -> Scorer:
         """Give the compiled scorer."""
-        return _meets("json_schema", schema_at(site, self.json_schema, "json_schema"))
+        return _meets("json_schema", site.schema(self.json_schema, "json_schema"))
 
 
 def _meets(label: str, schema: Schema) -> Scorer:
