@@ -13,7 +13,6 @@ from pydantic import Field
 from conductor_mw.durations import Duration
 from conductor_mw.errors import EvaluationError, Failure, FailureKind
 from conductor_mw.parts import Part
-from conductor_mw.rules.types import DOUBLE, DYN, INT
 
 from .base import Flow, FlowOptions, Site
 from .below import agents_below
@@ -67,9 +66,7 @@ class PickOptions(FlowOptions):
             if name not in self.pick:
                 site.refuse(f"{name!r} is none of the candidates", "latency", name)
         reading = site.within(FIGURES)
-        formula = reading.value(self.minimise, "minimise")
-        if formula.type not in (INT, DOUBLE, DYN):
-            site.refuse(f"a number is needed here, and this is {formula.type}", "minimise")
+        formula = reading.number(self.minimise, "minimise")
         condition = None
         if self.subject_to is not None:
             condition = reading.condition(self.subject_to, "subject_to")
@@ -203,6 +200,6 @@ class Pick:
         if self.condition is not None and not await at.evaluate(self.condition, figures):
             return Candidate(index, figures, because="it does not meet `subject_to`")
         value = await at.evaluate(self.formula, figures)
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        if not isinstance(value, float) or math.isnan(value):
             raise EvaluationError(f"`minimise` gives no number: {self.formula.text}")
-        return Candidate(index, figures, float(value))
+        return Candidate(index, figures, value)
