@@ -83,7 +83,9 @@ class BalanceOptions(FlowOptions):
             site.refuse(f"{twice!r} stands there twice", "balance", mend="give each its own `id:`")
         by, key = self._by(site)
         steps = tuple((one.name, one.compiled(site)) for one in entries)
-        return Balance(steps, tuple(one.share for one in entries), by, key)
+        found = {name: sole_agent(step) for name, step in steps}
+        agents = {name: "" if agent is None else agent.id for name, agent in found.items()}
+        return Balance(steps, tuple(one.share for one in entries), by, key, agents)
 
     def _by(self, site: Site) -> tuple[By, Expression | None]:
         if self.sticky is not None:
@@ -129,12 +131,21 @@ def _entries(stated: dict[str, float] | list[str | ShareOptions]) -> list[_Entry
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Sends each request to one of its steps."""
+    """Sends each request to one of its steps.
+
+    Attributes:
+        steps: who may answer, each with its word in paths.
+        shares: their shares, relative to each other.
+        by: how one of them is chosen.
+        key: with `hash`, what is hashed.
+        agents: the id of the agent that each step is, by its word; empty for a flow.
+    """
 
     steps: Sequence[tuple[str, Flow]]
     shares: Sequence[float]
     by: By
     key: Expression | None
+    agents: Mapping[str, str]
     _turns: Iterator[int] = field(default_factory=count, compare=False, repr=False)
     _busy: dict[str, int] = field(default_factory=dict[str, int], compare=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
@@ -212,8 +223,8 @@ class Balance:
 
     def _rests(self, step: tuple[str, Flow], at: At) -> bool:
         """Whether the circuit of a step's agent is open; a flow sees to its agents itself."""
-        agent = sole_agent(step[1])
-        return agent is not None and at.run.runtime.board.agent(agent.id).open
+        agent = self.agents[step[0]]
+        return bool(agent) and at.run.runtime.board.agent(agent).open
 
     def _healthy(self, at: At) -> tuple[Sequence[tuple[str, Flow]], Sequence[float]]:
         """Give the steps that do not rest, with their shares; all of them where every one does."""

@@ -19,7 +19,7 @@ from conductor_mw.rules.types import DYN, INT, STRING, list_of
 from .base import Flow, FlowOptions, Site, Target
 from .reply import Reply, attempt, collect
 from .step import GOES_ON
-from .undo import Undos, settle
+from .undo import begin_undos, settle
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
@@ -151,7 +151,7 @@ class ForEach:
 
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the joined answers. Raises `Failure` where an item failed, or there is no list."""
-        undos = Undos(at.undos)
+        undos = begin_undos(at)
         place = replace(at, undos=undos, shelf=None)
         try:
             replies = await self._replies(request, place)

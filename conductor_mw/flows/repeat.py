@@ -16,7 +16,7 @@ from .base import Flow, FlowOptions, Site, Target
 from .gives import blank, giver
 from .reply import FIELDS, Reply, attempt, collect
 from .step import GOES_ON
-from .undo import Undos, settle
+from .undo import begin_undos, settle
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OnFailure = Literal["fail", "continue"]
 PREVIOUS: Final = "previous"
+_NOTHING_YET: Final = blank(PREVIOUS, FIELDS)
 
 
 class RepeatOptions(FlowOptions):
@@ -69,7 +70,8 @@ class RepeatOptions(FlowOptions):
         steps: Mapping[str, Type] = {} if inside is None else inside.facts
         inner = site.within({**previous, **steps})
         judging = compile_judging(inner, self.score, self.until, key="until")
-        return Repeat(flow, judging, self.max, tuple(self.parameters), self.on_failure)
+        shelf_key = "" if inside is None else inside.shelf_key
+        return Repeat(flow, judging, self.max, tuple(self.parameters), self.on_failure, shelf_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Repeat:
     times: int
     parameters: Sequence[Mapping[str, Any]]
     on_failure: OnFailure
+    shelf_key: str
 
     @property
     def label(self) -> str:
@@ -111,7 +114,7 @@ class Repeat:
             Failure: no time answered; or, of kind `low_confidence`, no answer was good enough and
                 somebody stands ready for that.
         """
-        undos = Undos(at.undos)
+        undos = begin_undos(at)
         try:
             best = await self._best(request, replace(at, undos=undos, shelf={}))
         except BaseException as error:  # also the caller's leaving: what is done must be told
@@ -124,7 +127,7 @@ class Repeat:
     async def _best(self, request: Request, at: At) -> Reply:
         best: Reply | None = None
         failure: Failure | None = None
-        known = blank(PREVIOUS, FIELDS)
+        known = _NOTHING_YET
         for number in range(1, self.times + 1):
             here = at.knowing(known).into(f"repeat#{number}").hidden("step")
             reply = await self._once(self._asked(request, number), here)
@@ -135,7 +138,7 @@ class Repeat:
                     return reply
             kind = "low_confidence" if failure is None else failure.kind
             await at.run.tell("repeated", at.path, number, kind=kind, score=reply.rating.score)
-            known = blank(PREVIOUS, FIELDS) | reply.facts(PREVIOUS)
+            known = _NOTHING_YET | reply.facts(PREVIOUS)
         if best is None:
             raise failure or AssertionError("a loop runs at least once")
         if "low_confidence" in at.rescued:
@@ -157,9 +160,8 @@ class Repeat:
             return replace(reply, parts=(), failure=failure)
 
     async def _judged(self, reply: Reply, request: Request, at: At) -> Reply:
-        inside = giver(self.step)
-        if inside is not None and at.shelf is not None:
-            at = at.knowing(cast("Mapping[str, object]", at.shelf.get(inside.shelf_key, {})))
+        if self.shelf_key and at.shelf is not None:
+            at = at.knowing(cast("Mapping[str, object]", at.shelf.get(self.shelf_key, {})))
         return await self.judging.rate(request, reply, at)
 
     def _asked(self, request: Request, number: int) -> Request:

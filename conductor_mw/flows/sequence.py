@@ -18,7 +18,7 @@ from .course import Course
 from .gives import fields
 from .reply import Reply, attempt, collect
 from .step import GOES_ON, Step, StepEntry, StepOptions, facts_of
-from .undo import OWN_TIME, Undos, settle
+from .undo import OWN_TIME, begin_undos, settle
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
@@ -151,7 +151,7 @@ class InSequence:
 
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the parts of the answering step; undo what is done where a step fails."""
-        undos = Undos(at.undos)
+        undos = begin_undos(at)
         try:
             async with aclosing(self._walk(request, replace(at, undos=undos))) as parts:
                 async for part in parts:

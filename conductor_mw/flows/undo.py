@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 OWN_TIME: Final = 30.0
 """Seconds for each undo; the run's own deadline may have passed already."""
 _LONGEST_NOTE: Final = 500
+# Nobody's failure undoes what these did.
+_ALONE: Final = frozenset(("shadow", "undo", "signal"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class Undos:
                 raise
 
 
+def begin_undos(at: At) -> Undos:
+    """Give a place for what is done within a flow that begins."""
+    return Undos(None if at.purpose in _ALONE else at.undos)
+
+
 async def settle(undos: Undos, error: BaseException | None) -> None:
     """End a flow whose steps may have been done: undo them, or leave them to the flow around.
 
@@ -109,7 +116,8 @@ async def settle(undos: Undos, error: BaseException | None) -> None:
         await undos.run(error)
         return
     left = undos.hand_over()
-    if error is not None and not isinstance(error, Exception):
+    # Where the flow around has ended, this was a branch that nobody waited for any more.
+    if undos.around is not None or (error is not None and not isinstance(error, Exception)):
         await _leave(left)
 
 
