@@ -760,3 +760,24 @@ def test_a_simulation_asks_nobody() -> None:
 
     assert c.call("Refund $10?").text == "(simulated answer of leads)"
     assert all_gates(c) == ()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("choice", ["approve", "edit"])
+def test_a_step_may_show_more_than_what_is_approved(way: Way, choice: Choice) -> None:
+    gates: list[Gate] = []
+
+    def approvals(gate: Gate) -> Verdict:
+        gates.append(gate)
+        return Verdict(choice=choice, by="ana", text="Better." if choice == "edit" else "")
+
+    text = (
+        "agents: [{id: leads, human: leads}]\nstore: 'memory:x'\nrouting:\n  default:\n"
+        '    {use: leads, prompt: "Draft: {input.text}", show: "For you: {transcript}"}\n'
+    )
+    conductor = Conductor.from_text(text, approvals=approvals, plugins=Plugins.core())
+
+    answer = ask(conductor, "Hello", way=way)
+
+    assert answer.text == ("Better." if choice == "edit" else "Draft: Hello")
+    assert (gates[0].show, gates[0].approves) == ("For you: user: Hello", "Draft: Hello")

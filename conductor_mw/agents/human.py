@@ -158,6 +158,7 @@ class Person:
             agent=self.agent.id,
             queue=asked.queue,
             show=_shown(attempt, asked),
+            text=_proposed(attempt),
             choices=asked.choices,
             opened=now.utc,
             deadline=now.utc + seconds,
@@ -197,6 +198,16 @@ def _shown(attempt: Attempt, asked: HumanOptions) -> str:
         # Cut, it would not be what people approve.
         most = LARGEST_TEXT // 1_000_000
         raise Failure("invalid_request", f"people are shown at most {most} MB", agent=attempt.agent)
+    return text
+
+
+def _proposed(attempt: Attempt) -> str | None:
+    """Give what people approve, where a step shows them more than that: what the step asks."""
+    text = attempt.terms.get("text")
+    if not isinstance(text, str):
+        return None
+    if too_large(text):
+        raise Failure("invalid_request", "the text to approve is too large", agent=attempt.agent)
     return text
 
 
@@ -261,7 +272,7 @@ def _text(gate: Gate) -> str:
     verdict = gate.verdict
     assert verdict is not None  # noqa: S101 - it was waited for
     if verdict.choice == "approve":
-        return gate.show
+        return gate.approves
     if verdict.choice == "edit":
         return verdict.text
     if verdict.by == DEADLINE:

@@ -22,7 +22,6 @@ from conductor_mw.parts import Part, Usage
 from .base import Agent, AgentOptions, Speaker
 
 if TYPE_CHECKING:
-    from conductor_mw.request import Request
     from conductor_mw.setting import Setting
 
 BYTES_PER_TOKEN = 4
@@ -44,6 +43,10 @@ class SimulatedOptions(AgentOptions):
         default={}, description="The share of requests that fail, by kind of failure."
     )
     seed: int = Field(default=0, description="Another seed, other answers and failures.")
+    vary: bool = Field(
+        default=False,
+        description="Whether another step or another try of the same request is another chance.",
+    )
 
     @classmethod
     def from_value(cls, value: Any) -> Any:
@@ -76,7 +79,7 @@ class Simulated:
     async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give the simulated answer, word by word where the request streams."""
         request, options = attempt.request, self.options
-        dice = self._dice(request)
+        dice = self._dice(attempt)
         await Sleep(options.latency)
         self._fail(dice.random())
         text = self._text(dice)
@@ -94,10 +97,12 @@ class Simulated:
             await Sleep(pause)
         yield Part(usage=usage, finish="stop")
 
-    def _dice(self, request: Request) -> Random:
+    def _dice(self, attempt: Attempt) -> Random:
         # Tied to the request, not to the order of arrival: concurrency changes no outcome. Python's
         # own hash is salted per process and would.
-        tied = f"{self.id}\0{self.options.seed}\0{request.text}"
+        tied = f"{self.id}\0{self.options.seed}\0{attempt.request.text}"
+        if self.options.vary:
+            tied += f"\0{attempt.path}\0{attempt.number}"
         return Random(sha256(tied.encode("utf-8", "surrogatepass")).digest())
 
     def _fail(self, point: float) -> None:

@@ -248,10 +248,10 @@ def _text(gate: Gate, text: str | None, file: Path | None) -> str:
         return text
     if file is not None:
         return sys.stdin.read() if str(file) == "-" else read_text(file)
-    edited = click.edit(gate.show, extension=".txt")
-    if edited is not None and not gate.show.endswith("\n"):
+    edited = click.edit(gate.approves, extension=".txt")
+    if edited is not None and not gate.approves.endswith("\n"):
         edited = edited.removesuffix("\n")  # editors end the last line
-    if edited is None or edited == gate.show:
+    if edited is None or edited == gate.approves:
         raise ConductorError("nothing was changed, so nothing was decided", mend="approve it?")
     return edited
 

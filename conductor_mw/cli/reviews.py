@@ -58,6 +58,8 @@ def gate_lines(gate: Gate, now: float) -> Iterator[str]:
     columns = (console.Column(style="quiet"), console.Column(least=20))
     yield console.table(columns, about, indent=2)
     yield from _text("shown", gate.show)
+    if gate.text is not None:
+        yield from _text("goes on", gate.text)
     if gate.verdict is not None and gate.verdict.choice == "edit":
         yield from _text("edited", gate.verdict.text)
 
@@ -85,6 +87,7 @@ def gate_json(gate: Gate, now: float) -> dict[str, object]:
         "queue": gate.queue,
         "state": gate.state(now),
         "show": gate.show,
+        "text": gate.approves,
         "choices": list(gate.choices),
         "opened": moment(gate.opened),
         "deadline": None if gate.deadline is None else moment(gate.deadline),

@@ -108,7 +108,11 @@ class Dressed:
         """Give the target's parts."""
         request = await self.dress.put_on(request, at)
         if self.dress.terms or self.dress.show is not None:
-            at = replace(at, terms=await self.dress.terms_at(at))
+            terms = await self.dress.terms_at(at)
+            if self.dress.prompt is not None and self.dress.show is not None:
+                # Shown may be the whole conversation; what people approve is what the step asks.
+                terms = {**terms, "text": request.text}
+            at = replace(at, terms=terms)
         async with aclosing(self.flow.answer(request, at)) as parts:
             async for part in parts:
                 yield part

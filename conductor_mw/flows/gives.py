@@ -9,7 +9,7 @@ from conductor_mw.rules.types import BOOL, DYN, STRING, Type, list_of
 
 from .agent import AskAgent
 from .output import Output
-from .reply import FIELDS
+from .reply import KEPT
 
 if TYPE_CHECKING:
     from conductor_mw.agents.base import Agent
@@ -57,8 +57,9 @@ def sole_agent(flow: Flow) -> Agent | None:
 def shape(flow: Flow) -> Mapping[str, Type]:
     """Give the fields of a flow's answer that a JSON Schema declares, with their types.
 
-    A field that has the name of what every answer has (`text`, `score` ...) is left out; it is
-    there below `output`.
+    A field goes before what every answer has under its name: `verify.accepted` is what the
+    verifier said. Only what tells of the step itself (`KEPT`) stays; such a field is there below
+    `output`.
     """
     for one in _inwards(flow):
         schema: object = None
@@ -79,7 +80,7 @@ def fields(schema: Mapping[str, Any]) -> Mapping[str, Type]:
     return {
         name: _type(declared)
         for name, declared in cast("dict[str, object]", properties).items()
-        if name.isidentifier() and name not in FIELDS
+        if name.isidentifier() and name not in KEPT
     }
 
 

@@ -46,6 +46,8 @@ FIELDS: Final[Mapping[str, Type]] = {
 `score`, `cost`, `confidence` and `output` have no value where nothing gave one; reading them then
 fails as any missing signal does.
 """
+KEPT: Final = frozenset(("text", "output", "success", "ran", "failure"))
+"""What no declared field of an output can hide."""
 _MAX_JSON: Final = 1_000_000
 
 
@@ -146,7 +148,9 @@ class Reply:
             values["output"] = output
         if isinstance(output, dict):
             fields = cast("dict[str, object]", output)
-            values |= {key: fields[key] for key in shape or {} if key in fields}
+            for key, type_ in (shape or {}).items():
+                if key in fields:
+                    values[key] = _typed(fields[key], type_)
         return {f"{name}.{key}": value for key, value in values.items() if value is not None}
 
 
@@ -165,6 +169,11 @@ def parsed(text: str) -> object:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return None
+
+
+def _typed(value: object, type_: Type) -> object:
+    # JSON writes a whole number without a point, and the condition language tells the two apart.
+    return float(value) if type_ == DOUBLE and type(value) is int else value
 
 
 def rated(parts: Sequence[Part], rating: Rating) -> Sequence[Part]:

@@ -57,6 +57,7 @@ class Gate:
         agent: the id of the human agent.
         queue: who is asked.
         show: what they are shown.
+        text: what goes on when they approve, where they are shown more than that; else None.
         choices: what they may decide.
         opened: the UTC second since which the run waits.
         deadline: the UTC second at which it decides itself, or None.
@@ -73,6 +74,7 @@ class Gate:
     agent: str
     queue: str
     show: str
+    text: str | None = None
     choices: tuple[Choice, ...] = ("approve", "reject", "edit")
     opened: float = 0.0
     deadline: float | None = None
@@ -94,6 +96,11 @@ class Gate:
         return None
 
     @property
+    def approves(self) -> str:
+        """What goes on when they approve it."""
+        return self.show if self.text is None else self.text
+
+    @property
     def missing(self) -> int:
         """How many people must still approve it."""
         return 0 if self.verdict else self.quorum - len(self.votes)
@@ -113,8 +120,9 @@ class Gate:
 
     def asks_as(self, other: Gate) -> bool:
         """Whether both ask the same people the same question on the same terms."""
-        return (self.agent, self.queue, self.show, self.choices, self.quorum) == (
-            other.agent, other.queue, other.show, other.choices, other.quorum,
+        mine = (self.agent, self.queue, self.show, self.approves, self.choices, self.quorum)
+        return mine == (
+            other.agent, other.queue, other.show, other.approves, other.choices, other.quorum,
         )  # fmt: skip
 
     def vote_of(self, by: str) -> Verdict | None:

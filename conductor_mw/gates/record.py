@@ -25,6 +25,7 @@ _CHOICES: Final = frozenset[str](get_args(Choice))
 _ON_TIMEOUT: Final = frozenset[str](get_args(OnTimeout))
 _SORTS: Final[Mapping[str, tuple[type, ...]]] = {
     "str": (str,),
+    "str | None": (str, type(None)),
     "float": (int, float),
     "int": (int,),
     "float | None": (int, float, type(None)),
@@ -167,7 +168,7 @@ def _problem_of_question(gate: Gate) -> str:
         return "its id is not `<run>:<path>`"
     if not gate.queue or len(gate.queue) > _LONGEST_NAME:
         return "a queue has a name"
-    if too_large(gate.show):
+    if too_large(gate.show) or too_large(gate.approves):
         return f"what it shows is larger than {LARGEST_TEXT // 1_000_000} MB"
     return problem_of_terms(gate.choices, gate.quorum, gate.on_timeout)
 
