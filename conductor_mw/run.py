@@ -351,9 +351,12 @@ async def route(run: Run) -> AsyncGenerator[Part, None]:
 def _primary(run: Run, failure: Failure) -> BaseException:
     # Falling back must not hide what was wrong in the first place: the caller sees the error of the
     # agent that the policy named first, with every other attempt attached.
-    tried = (one for one in run.outcomes if one.purpose not in _BESIDE)
+    tried = [one for one in run.outcomes if one.purpose not in _BESIDE]
     first = next((one.error for one in tried if one.error is not None), None)
-    error: BaseException = first or failure
+    # Where the last one answered, it is the answer that was not good enough: an error of somebody
+    # before it was mended already.
+    answered = bool(tried) and tried[-1].error is None
+    error: BaseException = failure if first is None or answered else first
     _attach(error, run)
     return error
 

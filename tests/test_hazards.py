@@ -334,3 +334,20 @@ def test_a_failure_of_another_kind_is_told_from_a_policys() -> None:
         Conductor.from_text("agents: [")
     with pytest.raises(Failure):
         conductor(a=Scripted(Failure("auth"))).call("hello")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_was_not_good_enough_is_told_and_not_the_error_it_came_after(
+    way: Way,
+) -> None:
+    c = conductor(
+        "agents: [{id: a, retry: {times: 1, wait: 0s}, score: {length: {min: 50}}}]\n"
+        "routing: {default: a}\n",
+        a=Scripted(TimeoutError("slow"), takes=[["too short"]]),
+    )
+
+    with pytest.raises(Failure) as caught:
+        ask(c, "hello", way=way)
+
+    assert caught.value.kind == "low_confidence"
+    assert [one.kind for one in attempts_of(caught.value)] == ["timeout", None]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mw import Conductor, Event, Failure, Plugins, hookimpl
+from conductor_mw import Conductor, Event, Failure, Plugins, PolicyError, hookimpl
 from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask, read_one
 
 SHADOWED = """
@@ -190,3 +190,10 @@ def test_both_answers_are_scored() -> None:
     assert (compared["answer"]["score"], compared["shadow"]["score"]) == (0.25, 0.75)
     assert conductor.policy.default_flow is not None
     assert conductor.policy.default_flow.worst_calls == 4
+
+
+def test_people_are_never_a_shadow() -> None:
+    text = "agents: [{id: a}, {id: p, human: leads}]\nrouting: {default: {use: a, shadow: p}}\n"
+
+    with pytest.raises(PolicyError, match="a shadow would ask 'p'"):
+        Conductor.from_text(text)

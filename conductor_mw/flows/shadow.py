@@ -20,6 +20,7 @@ from conductor_mw.parts import Part
 
 from .accepting import compile_judging
 from .base import Flow, Site, Target
+from .below import agents_below
 from .reply import Reply, attempt
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ def compile_shadow(flow: Flow, site: Site, spec: object, *where: str | int) -> F
     if options.score is not None:
         judging = compile_judging(site, options.score, None, *where)
     shadow = site.step(options.use, *use)
+    people = [agent.id for agent in agents_below([shadow]).values() if agent.kind == "human"]
+    if people:
+        site.refuse(
+            f"a shadow would ask {people[0]!r}, and people would decide what nobody waits for",
+            *use,
+            mend="shadow with a model or a worker",
+        )
     return Shadowed(flow, shadow, options.percent / 100, options.timeout, judging)
 
 
