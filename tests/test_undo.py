@@ -17,10 +17,12 @@ from conductor_mw import (
     EvaluationError,
     Event,
     Failure,
+    Gate,
     Part,
     PolicyError,
     Request,
     Suspend,
+    Verdict,
     attempts_of,
 )
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask, read_one
@@ -371,3 +373,57 @@ def test_nested_sequences_undo_what_a_plain_walk_says(tree: Tree) -> None:
 
     assert told.asked == expected
     assert len(told.asked) <= c.decide("x").flow.worst_calls
+
+
+def test_what_a_shadow_did_is_its_own_affair() -> None:
+    events: list[Event] = []
+    told = Told()
+    routing = """
+  default: {use: a, shadow: {use: {sequence: [{use: b, undo: ub}, c]}}}
+"""
+    desk(routing, told, observers=[events.append]).call("x")
+
+    assert told.asked == ["a", "b", "c"]
+    assert "undo_left" not in {one.name for one in events}
+
+
+REFUND = """
+agents: [{id: deep-think}, {id: leads, human: support-leads}, {id: mailer}, {id: recall}, {id: bad}]
+flows:
+  refund:
+    sequence:
+      - {id: draft, use: deep-think}
+      - {id: approve, use: leads, show: "{draft.text}", timeout: 2d, on_timeout: fail}
+      - {id: send, use: mailer, prompt: "{approve.text}", undo: recall}
+      - bad
+routing: {default: refund}
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_refund_is_drafted_approved_and_sent_or_taken_back(way: Way, *, approved: bool) -> None:
+    shown: list[str] = []
+
+    def leads(gate: Gate) -> Verdict:
+        shown.append(gate.show)
+        if not approved:
+            return Verdict(choice="reject", by="ann")
+        return Verdict(choice="edit", by="ann", text="Here is your money.")
+
+    told = Told(bad=ConnectionError("reset"))
+    agents: dict[str, object] = dict.fromkeys(("mailer", "recall", "bad"), told)
+    agents["deep-think"] = Scripted("Dear customer")
+    c = Conductor.from_text(REFUND, agents=agents, approvals=leads, clock=VirtualClock())
+
+    with pytest.raises(ConnectionError if approved else Failure) as caught:
+        ask(c, "Money back!", way=way)
+
+    assert shown == ["Dear customer"]
+    if approved:
+        assert told.asked == ["mailer", "bad", "recall"]
+        assert told.texts["mailer"] == "Here is your money."
+    else:
+        assert told.asked == []
+        assert isinstance(caught.value, Failure)
+        assert caught.value.kind == "rejected"
