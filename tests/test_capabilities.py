@@ -121,6 +121,7 @@ agents:
   - {id: blind, simulated: x, capabilities: {vision: false, tools: false, json: false}}
   - {id: dull, simulated: x, capabilities: {vision: false}}
   - {id: able, simulated: x}
+  - {id: strict, simulated: x, capabilities: {vision: false}, accept: "answer.chars > 3"}
 """
 
 
@@ -147,13 +148,16 @@ def found(condition: str, target: str, more: str = "") -> list[tuple[str, int]]:
         ("input.tools.exists(t, t == 'look')", "blind"),
         ("input.has_images", "{fallback: [blind, dull]}"),
         ("input.has_images", "{balance: [blind, dull]}"),
+        ("input.has_images", "{cascade: [blind, dull], accept: 'answer.chars > 3'}"),
+        ("input.has_images", "{cascade: [blind, dull], score: {judge: able, rubric: Good?}}"),
+        ("input.has_images", "strict"),
         ("input.has_images", "{choose: [{when: input.stream, use: blind}], else: dull}"),
     ],
 )
 def test_a_rule_that_leads_only_to_agents_that_cannot_is_refused(
     condition: str, target: str
 ) -> None:
-    assert found(condition, target) == [("error", 8)]
+    assert found(condition, target) == [("error", 9)]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +172,7 @@ def test_a_rule_that_leads_only_to_agents_that_cannot_is_refused(
 def test_a_rule_that_may_lead_to_an_agent_that_cannot_is_warned_of(
     condition: str, target: str
 ) -> None:
-    assert found(condition, target) == [("warning", 8)]
+    assert found(condition, target) == [("warning", 9)]
 
 
 @pytest.mark.parametrize(
@@ -183,10 +187,25 @@ def test_a_rule_that_may_lead_to_an_agent_that_cannot_is_warned_of(
         ("size(input.tools) > 0", "dull", ""),
         ("input.has_images", "{fallback: [blind, able], on: [incapable]}", ""),
         ("input.has_images", "blind", ", fallback: {incapable: able}"),
+        ("input.has_images", "{pick: [blind, able], minimise: cost}", ""),
+        ("input.has_images", "{sequence: [{id: one, use: blind, prompt: Hello}]}", ""),
     ],
 )
 def test_a_rule_that_is_meant_so_is_left_alone(condition: str, target: str, more: str) -> None:
     assert found(condition, target, more) == []
+
+
+def test_flows_that_share_flows_are_looked_at_once() -> None:
+    # Each level doubles the ways through it, and the calls of a `choose` do not add up.
+    levels = "".join(
+        f"  f{n}: {{choose: [{{when: input.stream, use: f{n + 1}}}], else: f{n + 1}}}\n"
+        for n in range(30)
+    )
+    flows = f"flows:\n{levels}  f30: {{fallback: [blind]}}\n"
+    rule = "rules: [{condition: input.has_images, target: f0}]"
+
+    with pytest.raises(PolicyError, match="'blind' cannot"):
+        load_text(f"{AGENTS}{flows}routing: {{{rule}, default: able}}\n", env={})
 
 
 def test_the_finding_says_what_to_write() -> None:

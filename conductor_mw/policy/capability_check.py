@@ -11,10 +11,13 @@ from conductor_mw.errors import EvaluationError
 from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.balance import Balance
 from conductor_mw.flows.base import Flow
+from conductor_mw.flows.cascade import Cascade
 from conductor_mw.flows.choose import Choose
 from conductor_mw.flows.fallback import Fallback
 from conductor_mw.flows.named import Named
+from conductor_mw.flows.output import Output
 from conductor_mw.flows.overflow import Shrinking
+from conductor_mw.flows.quality import Accepted
 from conductor_mw.flows.rescue import Rescue
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
@@ -113,26 +116,36 @@ class _Target:
     def __init__(self) -> None:
         self.asked: dict[str, Agent] = {}
         self.complete = True
+        self._seen: set[int] = set()
 
     def visit(self, flow: Flow) -> None:
-        """Take in a flow."""
+        """Take in a flow; one that stands in several places is looked at once."""
+        if id(flow) in self._seen:
+            return
+        self._seen.add(id(flow))
         if isinstance(flow, AskAgent):
             self.asked[flow.agent.id] = flow.agent
-        elif isinstance(flow, Shrinking):
-            self.visit(flow.asking)
-        elif isinstance(flow, Named):
-            self.visit(flow.flow)
-        elif isinstance(flow, Rescue):
-            if "incapable" in flow.by_kind:
-                self.complete = False  # meant: somebody else answers then
-            else:
-                self.visit(flow.flow)
-        elif isinstance(flow, Fallback) and "incapable" in flow.on:
-            # Who lacks something is passed over, the last one is not.
+            return
+        steps = _passed_on(flow)
+        if isinstance(flow, Fallback) and "incapable" in flow.on:
+            steps = steps[-1:]  # who lacks something is passed over, the last one is not
             self.complete = False
-            self.visit(flow.steps[-1])
-        elif isinstance(flow, Fallback | Balance | Choose):
-            for _, step in flow.children:
-                self.visit(step)
-        else:
+        elif not steps:
             self.complete = False  # its steps may be asked with a question of their own
+        for step in steps:
+            self.visit(step)
+
+
+def _passed_on(flow: Flow) -> Sequence[Flow]:
+    """Give the steps to which a flow gives a request as it is, or none where nobody knows."""
+    if isinstance(flow, Shrinking):
+        return (flow.asking,)
+    if isinstance(flow, Named | Accepted | Output):
+        return (flow.flow,)
+    if isinstance(flow, Cascade):
+        return flow.steps  # and not its judge, who is asked a question of its own
+    if isinstance(flow, Fallback | Balance | Choose):
+        return [step for _, step in flow.children]
+    if isinstance(flow, Rescue) and "incapable" not in flow.by_kind:
+        return (flow.flow,)  # else somebody else is meant to answer
+    return ()
