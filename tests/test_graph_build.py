@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from conductor_mw import Conductor
 from conductor_mw.workbench.graph import Graph, draw_svg
 from conductor_mw.workbench.graph.build import graph_of
@@ -86,8 +88,33 @@ def test_guarantees_and_options_are_told_in_words() -> None:
     assert next(node for node in nodes if node.label == "#1").badges == ("on error: skip",)
 
 
-def test_the_readmes_picture_is_the_examples_policy() -> None:
-    policy = Conductor(ROOT / "examples" / "support-desk" / "conductor.yaml").policy
-    picture = ROOT / "docs" / "assets" / "support-desk.svg"
+def test_what_a_step_puts_around_its_target_stands_on_the_arrow() -> None:
+    text = """
+agents: [{id: small, simulated: x}]
+routing:
+  default:
+    sequence:
+      - {id: plan, use: small, prompt: "Plan: {input.text}", timeout: 5s}
+      - small
+"""
+
+    drawn = arrows(graph_of(Conductor.from_text(text).policy))
+
+    assert ("(sequence)", "plan · within 5 s, prompt", "small", "step") in drawn
+    assert ("(sequence)", "2", "small", "step") in drawn
+
+
+PICTURES = {
+    "support-desk": "support-desk/conductor.yaml",
+    "planner-worker-verifier": "strategies/planner-worker-verifier.yaml",
+    "research": "strategies/research.yaml",
+    "support-triage": "strategies/support-triage.yaml",
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_in_the_docs_is_the_examples_policy(name: str) -> None:
+    policy = Conductor(ROOT / "examples" / PICTURES[name]).policy
+    picture = ROOT / "docs" / "assets" / f"{name}.svg"
 
     assert picture.read_text(encoding="utf-8") == draw_svg(graph_of(policy))

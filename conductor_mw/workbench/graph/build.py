@@ -83,10 +83,13 @@ class _Builder:
         inner = flow.flow if isinstance(flow, Named) else flow
         node = self._placed[id(flow)] = f"flow:{len(self._placed)}"
         label = flow.label if isinstance(flow, Named) else f"({inner.label})"
-        self.nodes.append(Node(node, "flow", label, inner.label))
+        about = inner.label if isinstance(flow, Named) else ""
+        self.nodes.append(Node(node, "flow", label, about))
         step: EdgeKind = "step"
         for word, child in inner.children:
-            self.edges.append(Edge(node, self.place(child), word, step))
+            around, within = _unwrapped(child)
+            label = " · ".join(one for one in (word, ", ".join(around)) if one)
+            self.edges.append(Edge(node, self.place(within), label, step))
         return node
 
     def agent(self, agent: Agent) -> str:
@@ -97,6 +100,18 @@ class _Builder:
             labels = tuple(sorted(agent.labels))
             self.nodes.append(Node(node, "agent", agent.id, _who(agent), labels, _facts(agent)))
         return node
+
+
+def _unwrapped(flow: Flow) -> tuple[tuple[str, ...], Flow]:
+    """Give what a step puts around its target, outermost first, and the target.
+
+    A prompt, a limit or a schema is no place that a request may go to: it stands on the arrow.
+    """
+    around: list[str] = []
+    while not isinstance(flow, AskAgent | Named) and [word for word, _ in flow.children] == [""]:
+        around.append(flow.label)
+        flow = flow.children[0][1]
+    return tuple(around), flow
 
 
 def _rescues_everywhere(policy: Policy) -> dict[str, Flow]:
