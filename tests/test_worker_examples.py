@@ -222,15 +222,19 @@ def test_an_input_without_code_and_tests_is_refused(verifier: str, given: dict[s
     assert found["error"]["message"]
 
 
-def test_many_callers_with_one_key_get_one_answer() -> None:
-    async def many(url: str) -> set[str]:
+@needs_posix
+def test_many_callers_with_one_key_get_one_piece_of_work(verifier: str) -> None:
+    tests = "import os\ndef test_it(): raise ValueError(os.urandom(9).hex())"
+    given = {"code": "x = 1", "tests": tests}
+
+    async def many() -> set[str]:
         found = await asyncio.gather(
-            *(asyncio.to_thread(post, url, {"text": "thanks"}, run="one") for _ in range(20))
+            *(asyncio.to_thread(post, verifier, given, run="one") for _ in range(8))
         )
         return {json.dumps(one) for one in found}
 
-    with running("classify.py", secret=None) as url:
-        assert len(asyncio.run(many(url))) == 1
+    (one,) = asyncio.run(many())
+    assert "ValueError: " in one
 
 
 # The document

@@ -49,7 +49,7 @@ class Asked:
 
 class _Many(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 1_024
 
 
 class Server:
