@@ -107,7 +107,7 @@ class Shrinking:
             try:
                 note = await self._summary(self.summariser, request, left_out, at)
             except Failure:
-                raise overflow from None
+                raise overflow from overflow.__cause__
         shorter = request.with_native(lens.shortened(request.native, dropped, note))
         await at.run.tell(
             "shortened",
