@@ -176,6 +176,7 @@ class Tally:
             first_part=None if self._first is None else self._first - self._started,
             finish=finish,
             visible=self.attempt.visible,
+            purpose=self.attempt.purpose,
             retry_after=retry_after,
             replica=self.attempt.replica,
         )
@@ -210,6 +211,7 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
         run.id,
         attempt.terms,
         replica,
+        attempt.purpose,
     )
     if pool:
         pool.begin(replica)

@@ -23,7 +23,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
-from .parts import Outcome, Part
+from .parts import Outcome, Part, Purpose
 from .request import Request
 
 T = TypeVar("T")
@@ -55,6 +55,7 @@ class Attempt(Effect[object]):
         terms: what the step says beside the request, for agents that take it: a person's choices
             and deadline, for example.
         replica: which of the agent's replicas answers; empty where it has none.
+        purpose: what the answer is for.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Attempt(Effect[object]):
     run: str = ""
     terms: Mapping[str, object] = field(default_factory=lambda: NO_TERMS)
     replica: str = ""
+    purpose: Purpose = "answer"
 
 
 @dataclass(frozen=True, slots=True)

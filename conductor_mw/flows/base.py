@@ -83,7 +83,17 @@ class At:
         What a shadow, an undo or a signal asks stays that, however deep it is.
         """
         kept = self.purpose if self.purpose in _STICKY else purpose
-        return replace(self, visible=False, purpose=kept)
+        return At(
+            self.run,
+            self.path,
+            False,
+            kept,
+            self.deadline,
+            self.known,
+            self.rescued,
+            self.terms,
+            self.shelf,
+        )
 
     def knowing(self, facts: Mapping[str, object]) -> At:
         """Give the same place where conditions and templates may read these facts as well."""
