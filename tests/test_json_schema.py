@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from typing import Any
 
@@ -151,6 +152,18 @@ def test_only_the_first_problems_are_told() -> None:
 def test_what_is_no_json_is_said_whatever_the_schema(value: object, said: str) -> None:
     assert unfit(value) == said
     assert compile_schema({}).problems(value) == (said,)
+
+
+def test_without_jsonschema_a_schema_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    json_keywords.bounded.cache_clear()
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+
+    with pytest.raises(ConductorError) as caught:
+        compile_schema({})
+
+    assert str(caught.value).endswith("\n  pip install 'conductor-mw[worker]'")
 
 
 # Each of these takes minutes, or all memory, without its bound.

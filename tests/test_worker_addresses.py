@@ -78,6 +78,7 @@ def test_scheme_host_and_port_must_all_be_the_same(entry: str) -> None:
         ("3", "must be a mapping"),
         ("{}", "the key 'url' is missing"),
         ("{url: 'http://localhost', sercet: x}", "did you mean 'secret'?"),
+        ("{url: 'http://localhost', passed: [x]}", "did you mean 'pass'?"),
     ],
 )
 def test_what_is_no_address_is_refused_and_no_password_repeated(url: str, said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from conductor_mw import Conductor, Failure
 from conductor_mw.agents.worker import Worker, WorkerOptions
 from conductor_mw.drivers import Host, stream
 from conductor_mw.effects import Attempt
-from conductor_mw.errors import FailureKind
+from conductor_mw.errors import ConductorError, FailureKind
 from conductor_mw.lenses.chat import to_request
 from conductor_mw.parts import Usage
 from conductor_mw.plugins import Plugins
@@ -349,6 +350,21 @@ def test_an_output_must_fit_its_schema() -> None:
 
     assert (kind, answer.text) == ("invalid_output", '{"score":0.7}')
     assert said == ("worker 'scorer': its output is not as declared: score breaks 'maximum': 1")
+
+
+# Without the extra
+
+
+def test_a_worker_without_its_library_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "httpcore", None)
+    conductor = desk("http://localhost/")
+
+    with pytest.raises(ConductorError) as caught:
+        conductor.call("Hello")
+
+    assert str(caught.value).endswith("\n  pip install 'conductor-mw[worker]'")
 
 
 # Connections

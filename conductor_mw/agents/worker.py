@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from conductor_mw.effects import Attempt, Io, Now, Sleep
 from conductor_mw.errors import ConductorError, Failure
@@ -43,8 +43,6 @@ _LARGE: Final = 50_000
 
 class WorkerOptions(AgentOptions):
     """An HTTP service that takes a POST and answers JSON."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     free: ClassVar[bool] = True
 
