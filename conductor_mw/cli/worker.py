@@ -67,7 +67,9 @@ def test(
 ) -> int:
     """Check that a worker keeps to the contract.
 
-    It makes one call for each thing that goes wrong in production. Exit codes: 0 it does, 1 could not run, 2 it does not.
+    It makes one call for each thing that goes wrong in production.
+
+    Exit codes: 0 it does, 1 could not run, 2 it does not.
     """
     try:
         from conductor_mw.workers import bench, conformance
