@@ -291,6 +291,7 @@ def test_a_tool_call_of_the_last_step_reaches_the_app() -> None:
         ('{id: x, use: a, prompt: "{y.text}"}\n{id: y, use: b}', "no signal 'y.text'"),
         ('{use: a, when: "later.ran"}\n{id: later, use: b}', "no signal 'later.ran'"),
         ("{use: a, undoo: b}", "no key 'undoo'\n  did you mean 'undo'?"),
+        ("{id: x, fallback: [a]}", "put the flow below `use:`, for example {id: ..., use: {...}}"),
         ("{use: nobody}", "no agent or flow 'nobody'"),
         ("{use: a, undo: nobody}", "no agent or flow 'nobody'"),
         ("{use: a, on_failure: stop}", "'stop' is not allowed here"),
@@ -316,3 +317,15 @@ def test_an_inner_step_may_not_hide_an_outer_one() -> None:
             {id: draft, use: a}
             {use: {sequence: [{id: draft, use: b}]}}
         """)
+
+
+def test_what_steps_know_together_has_an_end() -> None:
+    steps = "".join(
+        f"      - {{id: s{n}, use: a, prompt: '{{s{max(0, n - 1)}.text}}'}}\n" for n in range(1, 64)
+    )
+    flows = "".join(
+        f"  f{n}:\n    sequence:\n      - {{id: s0, use: a}}\n{steps}" for n in range(9)
+    )
+
+    with pytest.raises(PolicyError, match="know more than 500000 facts together"):
+        conductor(f"{AGENTS}flows:\n{flows}routing: {{default: a}}\n")

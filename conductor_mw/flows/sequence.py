@@ -17,7 +17,7 @@ from .base import Flow, FlowOptions, Site
 from .course import Course
 from .gives import fields
 from .reply import Reply, attempt, collect
-from .step import GOES_ON, Step, StepEntry, StepOptions, facts_of
+from .step import GOES_ON, STEP_WORDS, Step, StepEntry, StepOptions, facts_of
 from .undo import OWN_TIME, begin_undos, settle
 
 if TYPE_CHECKING:
@@ -89,6 +89,12 @@ def _compiled(entry: str | StepOptions | dict[str, Any], site: Site, known: Mapp
               index: int) -> Step:  # fmt: skip
     inside = site.within(known)
     if not isinstance(entry, StepOptions):
+        own = next((word for word in STEP_WORDS if word in entry), None)
+        if isinstance(entry, dict) and own is not None:
+            site.refuse(
+                f"{own!r} belongs to a step, and this is a flow without one", "sequence", index,
+                mend=f"put the flow below `use:`, for example {{{own}: ..., use: {{...}}}}",
+            )  # fmt: skip
         return Step(str(index + 1), inside.step(entry, "sequence", index))
     at = ("sequence", index)
     when = None if entry.when is None else inside.condition(entry.when, *at, "when")

@@ -50,10 +50,16 @@ class StepOptions(UseOptions):
     )
 
 
+STEP_WORDS: Final = ("id", "when", "undo")
+
+
 def _sort(value: object) -> str:
-    if isinstance(value, StepOptions) or (isinstance(value, dict) and "use" in value):
-        return "StepOptions" if not isinstance(value, dict) or "for_each" not in value else "flow"
-    return "flow" if isinstance(value, dict) else "name"
+    if isinstance(value, StepOptions):
+        return "StepOptions"
+    if not isinstance(value, dict):
+        return "name"
+    # `use` stands below `for_each` as well, which is a flow of its own.
+    return "StepOptions" if "use" in value and "for_each" not in value else "flow"
 
 
 StepEntry = Annotated[

@@ -19,11 +19,12 @@ from conductor_mw.policy import later
 from conductor_mw.policy.checks import compile_checks, entries_with_checks
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
+from conductor_mw.policy.scopes import MAX_FACTS, Scopes
 from conductor_mw.policy.scoring import compile_scorer, implied_worker
 from conductor_mw.policy.skeleton import BROKEN
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import path, shown, validate
-from conductor_mw.rules import Expression, Scope
+from conductor_mw.rules import Expression
 from conductor_mw.rules.types import BOOL, DOUBLE, DYN, Type
 from conductor_mw.scorers.base import Scorer
 
@@ -70,7 +71,7 @@ class Flows:
         self._heights: dict[str, int] = {}
         self._open: list[str] = []
         self.reads: dict[str, set[str]] = {}
-        self._scopes: dict[tuple[tuple[str, Type], ...], Scope] = {}
+        self.scopes = Scopes(draft)
         self._check_names()
 
     def compile_all(self) -> None:
@@ -167,15 +168,6 @@ class Flows:
             return None
         self._declared[agent.id] = agent
         return self.agents.setdefault(agent.id, leaf(agent, self._declared))
-
-    def scope(self, names: Mapping[str, Type]) -> Scope:
-        """Give the scope of the request's signals and these names; one object for the same ones."""
-        key = tuple(names.items())
-        if key not in self._scopes:
-            base = self.draft.scope
-            absent = {name: why for name, why in base.absent.items() if name not in _first(names)}
-            self._scopes[key] = Scope({**base.facts, **names}, base.eager, absent)
-        return self._scopes[key]
 
     def _inline(self, mapping: dict[str, Any], at: Loc, reading: Reading = REQUEST_ONLY) -> Flow:
         offers = self.draft.plugins.flows
@@ -349,17 +341,21 @@ class _Site:
     ) -> Expression:
         draft = self.flows.draft
         names = self.reading.names
-        scope = self.flows.scope(names) if names else None
+        scope = self.flows.scopes.of(names) if names else None
+        if names and scope is None:
+            draft.find(
+                (*self.at, *where),
+                "too-many-facts",
+                f"the steps of all flows know more than {MAX_FACTS} facts together",
+                "split the policy, or give fewer steps an `id:`",
+            )
+            raise _Told
         found = draft.expression(text, (*self.at, *where), wanted, scope, part_of)
         if found is None:
             raise _Told
         self.flows.note(found.reads)
         found.prepare()  # now, and not when the first request waits for it
         return found
-
-
-def _first(names: Mapping[str, Type]) -> set[str]:
-    return {name.partition(".")[0] for name in names}
 
 
 class _Told(Exception):
