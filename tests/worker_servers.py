@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -51,11 +52,14 @@ class _Many(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1_024
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a caller that goes away is what some tests are about."""
+
 
 class Server:
     """A worker that gives its answers in order, the last one again and again."""
 
-    def __init__(self, *script: Said) -> None:
+    def __init__(self, *script: Said, tls: ssl.SSLContext | None = None) -> None:
         self.script = script or (Said(body={"output": "Hello"}),)
         self.asked: list[Asked] = []
         self.lock = threading.Lock()
@@ -86,7 +90,11 @@ class Server:
                 del format, args
 
         self._server = _Many(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/work"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}/work"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
