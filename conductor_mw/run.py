@@ -232,8 +232,10 @@ class Run:
         worst = sum(one.worst_calls for one in self.policy.paid.values())
         if self.decision is None:  # what is asked now is asked in order to decide
             return worst * self.runtime.most_calls
-        worst += self.decision.flow.worst_calls
-        self._worst_calls = worst * self.runtime.most_calls
+        known = self.policy.worst_calls.get(self.decision.target)
+        if known is None or self.decision.forced:
+            known = worst + self.decision.flow.worst_calls
+        self._worst_calls = known * self.runtime.most_calls
         return self._worst_calls
 
     def settle_call(self, held: Money, outcome: Outcome) -> None:
@@ -353,10 +355,12 @@ def _primary(run: Run, failure: Failure) -> BaseException:
     # agent that the policy named first, with every other attempt attached.
     tried = [one for one in run.outcomes if one.purpose not in _BESIDE]
     first = next((one.error for one in tried if one.error is not None), None)
-    # Where the last one answered, it is the answer that was not good enough: an error of somebody
-    # before it was mended already.
-    answered = bool(tried) and tried[-1].error is None
-    error: BaseException = failure if first is None or answered else first
+    error: BaseException = failure if first is None else first
+    if tried and tried[-1].error is None:
+        # Where the last one answered, an error of somebody before it was mended already, unless it
+        # is what the flow failed with: a step that was to answer, and others went on after it.
+        cause = failure.__cause__
+        error = cause if cause is not None and any(one.error is cause for one in tried) else failure
     _attach(error, run)
     return error
 

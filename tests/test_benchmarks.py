@@ -32,6 +32,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("decisions", "Decisions"),
         ("loading", "Loading and checking"),
         ("engine", "Engine"),
+        ("nodes", "Nodes"),
         ("imports", "Import"),
         ("memory", "Memory"),
     ],

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import itertools
 import json
 import os
+import sys
+import threading
 import time
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from conductor_mw import Conductor, PolicyError, Usage
+from conductor_mw import Conductor, Failure, PolicyError, Usage
 from conductor_mw.drivers import astream, stream
+from conductor_mw.effects import Attempt, Io
 from conductor_mw.lenses import to_request
+from conductor_mw.parts import Part
 from conductor_mw.plugins import Plugins
 from conductor_mw.run import Run
 from conductor_mw.testing import COLOURS, VirtualClock
@@ -117,3 +126,90 @@ def settle(conductor: Conductor, agents: dict[str, Wild]) -> None:
     until = time.monotonic() + 20
     while sum(one.begun - one.ended for one in agents.values()) and time.monotonic() < until:
         time.sleep(0.001)
+
+
+NESTED = """
+signals: {topic: {ask: classifier, one_of: [billing, tech]}}
+agents:
+  - {id: classifier}
+  - {id: a, price: {input: 1, output: 1}, timeout: 30s}
+  - {id: b, retry: {times: 1, wait: 1ms}}
+  - {id: c}
+flows:
+  careful: {cascade: [a, {fallback: [b, c]}], accept: "answer.chars > 3"}
+  fast: {parallel: [a, b, {sequence: [{id: draft, use: c}, {use: a, prompt: "{draft.text}"}]}]}
+  again: {repeat: careful, until: "answer.text == 'long enough'", max: 2}
+routing:
+  rules: [{condition: "topic == 'tech'", target: fast}]
+  default: {sequence: [{use: again, on_failure: continue}, fast]}
+"""
+ROUNDS, AT_ONCE = (10, 1_000) if LONG else (3, 200)
+MOST_GROWTH = 5_000_000
+
+
+class Quick:
+    """Answers one thing or another, or fails, each call after a turn of the loop."""
+
+    def __init__(self, *takes: str | type[Exception]) -> None:
+        self._takes = itertools.cycle(takes)
+
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
+        del attempt
+        take = next(self._takes)
+        await Io(lambda: None, lambda: asyncio.sleep(0.001))
+        if not isinstance(take, str):
+            raise take  # a new one each time: an exception keeps the frames it went through
+        yield Part(take, usage=Usage(1, 1), finish="stop")
+
+
+@pytest.mark.slow
+def test_a_thousand_runs_at_once_leave_no_task_thread_or_memory_behind() -> None:
+    agents = {
+        "classifier": Quick("tech", "billing", "billing"),
+        "a": Quick("long enough", "no", "yes"),
+        "b": Quick(TimeoutError, "long enough", ConnectionError, ConnectionError),
+        "c": Quick("yes", "long enough", ConnectionError),
+    }
+    conductor = Conductor.from_text(NESTED, agents=agents, plugins=CORE, seed=7)
+    asyncio.run(soak(conductor))
+
+
+async def soak(conductor: Conductor) -> None:
+    """Run rounds of concurrent runs, and look after each at what is left of it."""
+
+    async def one(number: int) -> None:
+        # Some callers leave after the first part, and some read to the end.
+        async with conductor.astream(f"Question {number}") as parts:
+            try:
+                async for _ in parts:
+                    if number % 7 == 0:
+                        return
+            except (TimeoutError, ConnectionError, Failure):
+                return
+
+    async def round_of_runs() -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(AT_ONCE):
+                group.create_task(one(number))
+
+    await round_of_runs()  # what is made once is made now
+    gc.collect()
+    tasks, threads, memory = len(asyncio.all_tasks()), threading.active_count(), resident()
+    for _ in range(ROUNDS):
+        await round_of_runs()
+        gc.collect()
+        assert len(asyncio.all_tasks()) == tasks
+        assert threading.active_count() == threads
+    grown = resident() - memory
+    told = f"{ROUNDS} x {AT_ONCE} runs: {tasks} tasks, {threads} threads, {grown:+,} bytes\n"
+    sys.stderr.write(told)
+    assert grown <= MOST_GROWTH
+
+
+def resident() -> int:
+    """Give the bytes of memory that this process holds; 0 where that cannot be known."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -19,8 +19,9 @@ AGENTS: Final = ("a", "b", "c", "d")
 CLASSIFIER: Final = "classifier"
 JUDGE: Final = "judge"
 SAYINGS: Final = (
-    "yes", "no", "billing", "tech", "A rather long answer that says a lot.", '{"items": ["x", "y"]}',
-    '{"items": []}', "7", '{"grade": 9, "reason": "fine"}', "I'm sorry, but I can't help with that.",
+    "yes", "no", "billing", "tech", "A rather long answer that says a lot.",
+    '{"items": ["x", "y"]}', '{"items": []}', "7", '{"grade": 9, "reason": "fine"}',
+    "I'm sorry, but I can't help with that.",
 )  # fmt: skip
 _CONDITIONS: Final = st.sampled_from(
     ("input.chars > 3", "topic == 'billing'", "!hard", "true", "false", "topic == 'tech' || hard")
@@ -98,10 +99,6 @@ async def _dawdle(times: int) -> None:
 
 def _targets(inner: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[list[Any]]:
     return st.lists(inner, min_size=1, max_size=most)
-
-
-def _maybe(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({}, optional=keys)
 
 
 def _with(
@@ -232,9 +229,7 @@ def policies() -> st.SearchStrategy[dict[str, Any]]:
             ),
         }
     )
-    rules = st.lists(
-        st.fixed_dictionaries({"condition": _CONDITIONS, "target": FLOWS}), max_size=2
-    )
+    rules = st.lists(st.fixed_dictionaries({"condition": _CONDITIONS, "target": FLOWS}), max_size=2)
     routing = _with(
         {"default": FLOWS, "rules": rules},
         fallback=st.dictionaries(st.sampled_from(FAILURE_KINDS), FLOWS, max_size=2),

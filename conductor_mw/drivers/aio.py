@@ -112,8 +112,7 @@ class AsyncDriver:
                 part = yield from self._in_time(running.parts, *self._before).__await__()
             now = clock.monotonic()
             tally.part(part, now)  # also what came too late: its tokens count all the same
-            if self._before is not None and now > self._before[0]:
-                raise TimeoutError(self._before[1])
+            self._still_time(now)
         except StopAsyncIteration:
             return tally.end(clock.monotonic())
         except Exception as error:
@@ -121,6 +120,10 @@ class AsyncDriver:
         finally:
             self._before = outer
         return part
+
+    def _still_time(self, now: float) -> None:
+        if self._before is not None and now > self._before[0]:
+            raise TimeoutError(self._before[1])
 
     async def _in_time(self, parts: Parts, before: float, problem: str) -> Part:
         left = before - self._host.clock.monotonic()

@@ -95,9 +95,11 @@ class Judging:
         score, scores = reply.rating.score, reply.rating.scores
         if self.scorer is not None:
             score, scores = await self._scored(self.scorer, request, reply, at)
-            reply = reply.with_rating(Rating(score, None, scores))
         try:
-            accepted = bool(await at.evaluate(self.accept, reply.facts("answer")))
+            facts = reply.facts("answer", only=self.accept.reads)
+            if score is not None:
+                facts |= {"answer.score": score, "answer.scores": dict(scores)}
+            accepted = bool(await at.evaluate(self.accept, facts))
         except EvaluationError as error:
             problem = f"`accept` has no value for this answer: {error.problem}"
             raise Failure("scorer_failed", problem) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -49,6 +49,8 @@ fails as any missing signal does.
 KEPT: Final = frozenset(("text", "output", "success", "ran", "failure"))
 """What no declared field of an output can hide."""
 _MAX_JSON: Final = 1_000_000
+_JSON_BEGINS: Final = frozenset('{["-0123456789tfn')
+_UNRATED: Final = Rating()
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Reply:
         """What was found of the answer so far."""
         if self.rated is not None:
             return self.rated
-        return next((part.rating for part in reversed(self.parts) if part.rating), Rating())
+        return next((part.rating for part in reversed(self.parts) if part.rating), _UNRATED)
 
     @cached_property
     def output(self) -> object:
@@ -118,31 +120,25 @@ class Reply:
         """Give the same reply with what was found of it, also for whoever reads its parts."""
         return replace(self, parts=rated(self.parts, rating), rated=rating)
 
-    def facts(self, name: str, shape: Mapping[str, Type] | None = None) -> dict[str, object]:
+    def facts(
+        self,
+        name: str,
+        shape: Mapping[str, Type] | None = None,
+        only: Collection[str] | None = None,
+    ) -> dict[str, object]:
         """Give what conditions and templates may read of it, by full name.
 
         Args:
             name: what the names begin with, for example `answer` or `steps.draft`.
             shape: the declared fields of its output with their types.
+            only: the full names that will be read, where that is known: no other is worked out.
         """
-        rating = self.rating
-        values: dict[str, object] = {
-            "text": self.text,
-            "score": rating.score,
-            "scores": dict(rating.scores),
-            "accepted": rating.accepted is not False and self.failure is None and self.ran,
-            "success": self.ran and self.failure is None,
-            "ran": self.ran,
-            "failure": "" if self.failure is None else self.failure.kind,
-            "finish": self.finish,
-            "agent": self.agent,
-            "chars": len(self.text),
-            "tokens": sum(outcome.usage.output_tokens for outcome in self.outcomes),
-            "cost": self.dollars,
-            "seconds": self.seconds,
-            "confidence": self.confidence,
-            "tool_calls": [call.name for call in joined_tool_calls(self.parts)],
-        }
+        if only is not None and not shape:
+            begin = f"{name}."
+            keys = (full.removeprefix(begin) for full in only if full.startswith(begin))
+            found = {begin + key: _READ[key](self) for key in keys if key in _READ}
+            return {full: value for full, value in found.items() if value is not None}
+        values = {key: read(self) for key, read in _READ.items() if key != "output"}
         output = self.output
         if output is not None:
             values["output"] = output
@@ -162,11 +158,11 @@ def parsed(text: str) -> object:
     """
     text = text.strip()
     if text.startswith("```") and text.endswith("```") and "\n" in text:
-        text = text[text.index("\n") : -3]
-    if len(text) > _MAX_JSON:
+        text = text[text.index("\n") : -3].strip()
+    if text[:1] not in _JSON_BEGINS or len(text) > _MAX_JSON:
         return None
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
 
@@ -210,5 +206,30 @@ async def attempt(flow: Flow, request: Request, at: At) -> Reply:
     return Reply(at.path, parts, failure, outcomes, (await Now()).monotonic - begun)
 
 
+_READ: Final[Mapping[str, Callable[[Reply], object]]] = {
+    "text": lambda reply: reply.text,
+    "score": lambda reply: reply.rating.score,
+    "scores": lambda reply: dict(reply.rating.scores),
+    "accepted": lambda reply: (
+        reply.rating.accepted is not False and reply.failure is None and reply.ran
+    ),
+    "success": lambda reply: reply.ran and reply.failure is None,
+    "ran": lambda reply: reply.ran,
+    "failure": lambda reply: "" if reply.failure is None else reply.failure.kind,
+    "finish": lambda reply: reply.finish,
+    "agent": lambda reply: reply.agent,
+    "chars": lambda reply: len(reply.text),
+    "tokens": lambda reply: sum(outcome.usage.output_tokens for outcome in reply.outcomes),
+    "cost": lambda reply: reply.dollars,
+    "seconds": lambda reply: reply.seconds,
+    "confidence": lambda reply: reply.confidence,
+    "tool_calls": lambda reply: [call.name for call in joined_tool_calls(reply.parts)],
+    "output": lambda reply: reply.output,
+}
+
+
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
