@@ -41,7 +41,7 @@ def sign(key: bytes, name: str, timestamp: int, body: bytes) -> dict[str, str]:
     """Give the three headers of a signed message.
 
     >>> sign(b"secret", "msg_1", 1700000000, b"{}")["webhook-signature"]
-    'v1,OYjXcnSQZPP9y3gMBMSdcZFZwpTv5fZe/kC+XrRiKTY='
+    'v1,A5oIrJxXPB/PkULSoVu0e4khvPiqpF9vljmhkSKg0FI='
     """
     return {
         "webhook-id": name,
