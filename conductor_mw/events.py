@@ -28,6 +28,8 @@ EventName = Literal[
     "undo_left",
     "shadow_compared",
     "shadow_dropped",
+    "observed",
+    "rollout_returned",
     "run_ended",
     "policy_loaded",
     "policy_refused",

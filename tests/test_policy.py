@@ -392,12 +392,18 @@ guarantees:
         ),
         (
             "rollout: {policy: next.yaml, percent: 10}\n" + HEAD + "routing: {default: small}",
-            "1:1: no key 'rollout' yet\n  deploy the new policy as a whole",
+            ("1:19: rollout.policy: no other version can be named here\n"
+            "  a policy that is rolled out, or has no file of its own, rolls nothing out"),
         ),
         (
             HEAD + "routing: {default: {cascade: [small, large]}}",
-            ("2:21: routing.default: no flow 'cascade' yet\n"
-            "  it comes with scorers; use `fallback:` or `choose:`"),
+            ("2:30: routing.default.cascade: nothing says when an answer is good enough\n"
+            '  Add `accept:`, `score:` or both, for example `accept: "answer.chars > 20"`.'),
+        ),
+        (
+            HEAD + "routing: {default: {shadow: large}}",
+            ("2:21: routing.default: no flow 'shadow'\n"
+            "  'shadow' stands beside `use:`, as in {use: small, shadow: ...}"),
         ),
         (
             HEAD + "routing: {default: SMALL}",
@@ -408,8 +414,9 @@ guarantees:
             "2:20: routing.default: must be text or a mapping, not 7",
         ),
         (HEAD + "routing: {default: {}}", ("2:20: routing.default: a flow is empty\n"
-            "  known: balance, choose, fallback")),
-        (
+            "  known: balance, cascade, choose, consensus, fallback, for_each, parallel, pick,"
+            " repeat, sequence, use")),
+            " sequence, use")),
             HEAD + "plugins: {cahce: {}}\nrouting: {default: small}",
             "2:11: plugins: no plugin 'cahce'\n  known: (none)",
         ),

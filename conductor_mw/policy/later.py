@@ -10,6 +10,3 @@ TOP_KEYS: Final = {
 AGENT_KEYS: Final = {
     "cache": "it comes with the cache plugin",
 }
-FLOW_KEYS: Final = {
-    "shadow": "it comes later",
-}

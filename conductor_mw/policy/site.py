@@ -14,8 +14,8 @@ from conductor_mw.flows.output import Output
 from conductor_mw.flows.overflow import leaf
 from conductor_mw.flows.quality import Accepted
 from conductor_mw.flows.template import Template, pieces
+from conductor_mw.flows.use import UseOptions
 from conductor_mw.json_schema import Schema
-from conductor_mw.policy import later
 from conductor_mw.policy.checks import compile_checks, entries_with_checks
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
@@ -223,11 +223,9 @@ class Flows:
 
     def _unknown_flow(self, mapping: dict[str, Any], at: Loc) -> None:
         key = next(iter(mapping), "")
-        soon = next((key for key in mapping if key in later.FLOW_KEYS), None)
-        if soon is not None:
-            self.draft.find(
-                (*at, soon), "not-yet", f"no flow {soon!r} yet", later.FLOW_KEYS[soon], key=True
-            )
+        if key in UseOptions.model_fields:
+            mend = f"{key!r} stands beside `use:`, as in {{use: small, {key}: ...}}"
+            self.draft.find((*at, key), "unknown-flow", f"no flow {key!r}", mend, key=True)
         elif not key:
             known = ", ".join(self.draft.plugins.flows.names)
             self.draft.find(at, "unknown-flow", "a flow is empty", f"known: {known}")

@@ -9,6 +9,7 @@ from conductor_mw.agents.base import Agent
 from conductor_mw.agents.model import ModelOptions
 from conductor_mw.flows.agent import AskAgent
 from conductor_mw.flows.base import Flow
+from conductor_mw.flows.below import agents_below
 from conductor_mw.flows.named import Named
 from conductor_mw.flows.rescue import Rescue
 from conductor_mw.money import Price
@@ -30,7 +31,7 @@ def graph_of(policy: Policy) -> Graph:
         The graph, ready for any of the drawings: rules in order, flows with their steps, agents,
         what happens after failures, guarantees and layers.
     """
-    build = _Builder()
+    build = _Builder(_asked_for(policy))
     build.nodes.append(Node("request", "request", "request"))
     everywhere = _rescues_everywhere(policy)
     above = "request"
@@ -60,6 +61,7 @@ def graph_of(policy: Policy) -> Graph:
 class _Builder:
     """Collects nodes and edges; a flow or agent that several use is one node."""
 
+    asked_for: dict[str, list[str]]
     nodes: list[Node] = field(default_factory=list[Node])
     edges: list[Edge] = field(default_factory=list[Edge])
     _placed: dict[int, str] = field(default_factory=dict[int, str])
@@ -98,8 +100,20 @@ class _Builder:
         if agent.id not in self._agents:
             self._agents.add(agent.id)
             labels = tuple(sorted(agent.labels))
-            self.nodes.append(Node(node, "agent", agent.id, _who(agent), labels, _facts(agent)))
+            facts = list(_facts(agent))
+            if agent.id in self.asked_for:
+                facts.append(("asked for", ", ".join(self.asked_for[agent.id])))
+            self.nodes.append(Node(node, "agent", agent.id, _who(agent), labels, tuple(facts)))
         return node
+
+
+def _asked_for(policy: Policy) -> dict[str, list[str]]:
+    """Give the signals that each agent is asked for, by the agent's id."""
+    found: dict[str, list[str]] = {}
+    for name, paid in policy.paid.items():
+        for agent in agents_below([paid.flow]):
+            found.setdefault(agent, []).append(name)
+    return found
 
 
 def _unwrapped(flow: Flow) -> tuple[tuple[str, ...], Flow]:
