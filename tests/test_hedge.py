@@ -201,6 +201,22 @@ def test_in_every_order_the_first_to_speak_answers(
     assert all(agent.closed == len(agent.asked) for agent in agents.values())
 
 
+def test_after_a_failure_that_nobody_else_would_mend_only_those_that_have_begun_may_answer() -> (
+    None
+):
+    fatal, never = Failure("auth"), Scripted("never")
+
+    async def work(c: Conductor) -> None:
+        with pytest.raises(Failure) as caught:
+            await c.acall("hello")
+        assert caught.value is fatal
+
+    in_simulated_time(
+        TEXT, work, a=Scripted(15.0, fatal), b=Scripted(8.0, ConnectionError("reset")), c=never
+    )
+    assert never.asked == []
+
+
 def test_a_policy_without_a_hedge_keeps_its_fingerprint() -> None:
     plain = several("{fallback: [a, b]}").policy.fingerprint
 

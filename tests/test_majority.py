@@ -112,6 +112,19 @@ def test_voters_that_fail_are_left_out_while_enough_answer(way: Way) -> None:
     assert caught.value.kind == "auth"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_where_enough_can_no_longer_answer_nobody_waits(way: Way) -> None:
+    slow = Held("slow")
+    c = several("{parallel: [a, b], take: majority, need: 2}", a=slow, b=Scripted(Failure("auth")))
+
+    with pytest.raises(Failure) as caught:
+        ask(c, "hello", way=way)
+
+    slow.latch.open()
+    branches_end()
+    assert caught.value.kind == "auth"
+
+
 def test_who_has_not_answered_in_time_is_left_out() -> None:
     async def work(c: Conductor) -> str:
         return (await c.acall("hello")).text

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -17,10 +18,14 @@ from conductor_mw import (
     Conductor,
     Failure,
     Io,
+    Part,
     Parts,
     PolicyError,
+    Request,
     Suspend,
 )
+from conductor_mw.flows.base import At
+from conductor_mw.flows.race import Race
 from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask, read_one
 from tests.racing import Held, branches_end, in_simulated_time, opened, several
 
@@ -183,6 +188,22 @@ def test_what_is_no_failure_ends_every_branch(take: str, error: Exception, way: 
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_who_speaks_when_nobody_listens_any_more_closes_its_own_answer(way: Way) -> None:
+    late = _Late()
+
+    async def around(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
+        race = Race()
+        await race.close()
+        await race.enter(0, late, attempt.request, cast("At", None))
+        assert race.winner is None
+        async for part in proceed(attempt):
+            yield part
+
+    assert ask(several("a", attempt_layers=[around]), "hello", way=way).text == "a"
+    assert late.closed == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_races_nest(way: Way) -> None:
     slow = Held("slow")
     c = several(
@@ -309,3 +330,27 @@ def test_the_bound_counts_every_call(body: str, calls: int) -> None:
 async def _read(c: Conductor) -> None:
     async for _ in c.astream("hello"):
         pass
+
+
+class _Late:
+    """A flow that says a word and would say more."""
+
+    label = "late"
+    children = ()
+    worst_calls = 1
+    canonical: object = None
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
+        """Say it."""
+        del request, at
+        try:
+            yield Part("too ")
+            yield Part("late")
+        finally:
+            await Io(self._close)
+
+    def _close(self) -> None:
+        self.closed += 1

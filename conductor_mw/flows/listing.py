@@ -23,12 +23,8 @@ def listed(texts: Sequence[str]) -> str:
     The marks carry a hash over all the answers: whoever writes one cannot know it, and cannot put
     the end of an answer and a word of its own behind it into an answer.
     """
-    hashed = sha256()
-    for text in texts:
-        data = text.encode("utf-8", "surrogatepass")
-        hashed.update(b"%d:" % len(data))
-        hashed.update(data)
-    mark = hashed.hexdigest()[:_MARK]
+    whole = "\0".join(texts).encode("utf-8", "surrogatepass")
+    mark = sha256(whole).hexdigest()[:_MARK]
     return "\n\n".join(
         f"[answer {number}, {mark}]\n{text}\n[end of answer {number}, {mark}]"
         for number, text in enumerate(texts, 1)
