@@ -416,7 +416,7 @@ guarantees:
         (HEAD + "routing: {default: {}}", ("2:20: routing.default: a flow is empty\n"
             "  known: balance, cascade, choose, consensus, fallback, for_each, parallel, pick,"
             " repeat, sequence, use")),
-            " sequence, use")),
+        (
             HEAD + "plugins: {cahce: {}}\nrouting: {default: small}",
             "2:11: plugins: no plugin 'cahce'\n  known: (none)",
         ),
