@@ -34,8 +34,7 @@ _LINES: Final = 60
     epilog="""
   conductor-mw explain conductor.yaml "Where do I find my invoices?"
   conductor-mw explain conductor.yaml "Solve 3x + 5 = 20, step by step." --metadata tier=pro
-  conductor-mw explain conductor.yaml "Hello" -m tier=free -m seats:=3 --format json
-  conductor-mw explain conductor.yaml "My invoice is wrong." --signal topic=billing""",
+  conductor-mw explain conductor.yaml "Hello" -m tier=free -m seats:=3 --format json""",
 )
 @policy_file
 @click.argument("text", required=False)
