@@ -92,7 +92,7 @@ class At:
             self.known,
             self.rescued,
             self.terms,
-            self.shelf,
+            self.shelf,            self.undos,
         )
 
     def knowing(self, facts: Mapping[str, object]) -> At:
