@@ -92,7 +92,8 @@ class At:
             self.known,
             self.rescued,
             self.terms,
-            self.shelf,            self.undos,
+            self.shelf,
+            self.undos,
         )
 
     def knowing(self, facts: Mapping[str, object]) -> At:
