@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class NotRefusalOptions(ScorerOptions):
-    """Scores whether an answer is an answer (en, de, fr, es, it, pt, nl, zh, ja)."""
+    """Scores whether an answer is an answer (en, de, fr, es, it, pt, nl, zh, ja, ko)."""
 
     not_refusal: Literal[True] = Field(description="`true`.")
 
