@@ -59,7 +59,7 @@ def _rows(colour: str, found: dict[str, Timed]) -> list[Row]:
         Row(
             f"{colour} call, {name}",
             seconds={_FIGURE: (timed.p50 - bare.p50) / _DEPTH, f"p50 of {_DEPTH}": timed.p50},
-            limits=[] if name in _READING else [Limit(_FIGURE, _MOST)],
+            limits=[Limit(_FIGURE, _MOST)],
             note="waits for the whole answer and reads it" if name in _READING else "",
         )
         for name, timed in found.items()
