@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conductor_mw import (
-    Conductor,
-    Failure,
-)
+from conductor_mw import Attempted, Conductor, Failure, Io, Parts
 from conductor_mw.flows.ballot import certain, standings
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 from tests.kit import Diary
-from tests.racing import Held, branches_end, in_simulated_time, paths, several
+from tests.racing import PATIENCE, Held, branches_end, in_simulated_time, paths, several
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -72,6 +71,32 @@ def test_a_majority_that_is_certain_waits_for_nobody(way: Way) -> None:
 
     assert answer.text == "yes"
     assert slow.closed == slow.asked
+
+
+@pytest.mark.parametrize("way", ["call", "stream"])
+def test_a_thread_that_is_let_go_while_a_layer_settles_settles_all_the_same(way: Way) -> None:
+    settling = threading.Event()
+    settled: list[str] = []
+
+    async def around(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
+        try:
+            async for part in proceed(attempt):
+                yield part
+        finally:
+            if attempt.agent.id == "c":
+                await Io(lambda: settling.wait(PATIENCE))
+                await Io(lambda: settled.append("c"))
+
+    c = several(
+        "{parallel: [a, b, c], take: majority}", attempt_layers=[around],
+        a=Scripted("yes"), b=Scripted("yes"),
+    )  # fmt: skip
+
+    assert ask(c, "hello", way=way).text == "yes"
+    settling.set()
+    branches_end()
+
+    assert settled == ["c"]
 
 
 @pytest.mark.parametrize("way", WAYS)
