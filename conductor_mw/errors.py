@@ -107,6 +107,14 @@ class ConductorError(Exception):
         self.problem = problem
         self.mend = mend
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process pools; Python would make them again from their text alone.
+        return _made_again, (type(self), self.args), self.__dict__
+
+
+def _made_again(sort: type[ConductorError], args: tuple[object, ...]) -> ConductorError:
+    return sort.__new__(sort, *args)
+
 
 class PolicyError(ConductorError):
     """The policy cannot be used as written.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -11,7 +12,18 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from conductor_mw import Failure, FailureKind, Fenced, Suspend, classify
+from conductor_mw import (
+    ConditionError,
+    ConductorError,
+    Failure,
+    FailureKind,
+    Fenced,
+    Finding,
+    Place,
+    PolicyError,
+    Suspend,
+    classify,
+)
 from conductor_mw.failures import retry_after_of, status_of
 
 # As requests and aiohttp build theirs.
@@ -162,3 +174,20 @@ def test_a_status_may_stand_on_the_response() -> None:
 
     assert status_of(error) == 502
     assert classify(error) == "server_error"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConductorError("wrong", where="here", mend="mend it"),
+        PolicyError([Finding(Place("a.yaml", 1, 2), "code", "wrong", "mend it")]),
+        ConditionError("wrong", text="a <", offset=3),
+        Failure("rate_limit", agent="a", retry_after=2.0),
+    ],
+)
+def test_an_error_crosses_to_another_process_whole(error: ConductorError) -> None:
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - as a process pool does
+
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert again.__dict__ == error.__dict__
