@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 from pydantic import BaseModel, BeforeValidator
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from conductor_mw import Answer, Conductor
 from conductor_mw.errors import FAILURE_KINDS
+from conductor_mw.events import EventName
 from conductor_mw.flows.again import AgainOptions
 from conductor_mw.flows.balance import ShareOptions
 from conductor_mw.flows.candidates import FIGURES
@@ -217,6 +218,11 @@ def test_every_kind_of_failure_is_named() -> None:
     text = sections(page("flows"))["After a failure"]
 
     assert [kind for kind in FAILURE_KINDS if f"`{kind}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", get_args(EventName))
+def test_every_event_is_named(name: str) -> None:
+    assert re.search(rf"^\| [^|]*`{name}`", sections(page("flows"))["Events"], re.MULTILINE)
 
 
 def test_the_figures_that_are_cited_are_those_of_the_page_of_figures() -> None:
