@@ -45,11 +45,13 @@ class _Call(NamedTuple):
 class Window:
     """The recent calls of one agent. Adding one is O(1); safe from many threads."""
 
-    __slots__ = ("_calls", "_lock")
+    __slots__ = ("_calls", "_figures", "_lock", "_worked_out")
 
     def __init__(self) -> None:
         self._calls: deque[_Call] = deque(maxlen=CALLS)
         self._lock = threading.Lock()
+        self._figures: Figures | None = None
+        self._worked_out = 0.0
 
     def add(self, outcome: Outcome) -> None:
         """Take in how a call ended, where that says something of the agent.
@@ -69,11 +71,17 @@ class Window:
         )
         with self._lock:
             self._calls.append(call)
+            self._figures = None
 
     def figures(self, now: float) -> Figures:
-        """Give what the calls of the last five minutes were like."""
+        """Give what the calls of the last five minutes were like, to the second."""
         with self._lock:
-            calls = [call for call in self._calls if call.ended >= now - SECONDS]
+            if self._figures is None or now - self._worked_out >= 1.0:
+                self._figures, self._worked_out = self._work_out(now), now
+            return self._figures
+
+    def _work_out(self, now: float) -> Figures:
+        calls = [call for call in self._calls if call.ended >= now - SECONDS]
         if not calls:
             return Figures()
         times = sorted(call.seconds for call in calls if call.seconds is not None)

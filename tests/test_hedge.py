@@ -201,9 +201,7 @@ def test_in_every_order_the_first_to_speak_answers(
     assert all(agent.closed == len(agent.asked) for agent in agents.values())
 
 
-def test_after_a_failure_that_nobody_would_mend_only_those_that_have_begun_may_answer() -> (
-    None
-):
+def test_after_a_failure_that_nobody_would_mend_only_those_that_have_begun_may_answer() -> None:
     fatal, never = Failure("auth"), Scripted("never")
 
     async def work(c: Conductor) -> None:
