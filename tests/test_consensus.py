@@ -176,7 +176,7 @@ def test_numbers_agree_when_no_two_are_too_far_apart(values: list[float], tolera
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ("{consensus: [a]}", "at least 2"),
+        ("{consensus: [a]}", r"consensus: at least 2 items must stand here$"),
         ("{consensus: [a, b], agree: 'true', by: answer.text}", "says itself what is compared"),
         ("{consensus: [a, b], agree: 'true', tolerance: 1}", "says itself what is compared"),
         ("{consensus: [a, b], agree: 'answers'}", "bool is needed"),

@@ -201,6 +201,9 @@ class _Teller:
             problem = str(context["error"])
         elif one["type"] == "too_long":
             problem = f"more than {context['max_length']} entries"
+        elif one["type"] == "too_short":
+            least = context["min_length"]
+            problem = f"at least {least} item{'s' if least > 1 else ''} must stand here"
         else:
             said = str(one["msg"])
             said = said[:1].lower() + said[1:]
