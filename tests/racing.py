@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any, TypeVar
 
 from conductor_mw import Answer, Conductor, Latch, Notify, Part, Usage, Wait
+from conductor_mw.drivers.sync import THREADS
 from conductor_mw.effects import Attempt
 from conductor_mw.testing import Scripted
 from conductor_mw.workbench.traffic.virtual import VirtualClock, VirtualLoop
@@ -61,7 +62,7 @@ def opened() -> Latch:
 def branches_end() -> None:
     """Wait until the threads of abandoned branches have ended."""
     for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
+        if thread.name == THREADS:
             thread.join(timeout=PATIENCE)
 
 

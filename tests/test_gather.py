@@ -23,6 +23,7 @@ from conductor_mw import (
     Sleep,
     Wait,
 )
+from conductor_mw.drivers.sync import THREADS
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 from tests.kit import conductor
 
@@ -228,7 +229,7 @@ def test_a_latch_opened_by_a_thread_wakes_a_task_and_the_first_value_stays() -> 
 
 def _join_branches() -> None:
     for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
+        if thread.name == THREADS:
             thread.join(timeout=5)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar, Final, TypeVar, cast
@@ -32,6 +32,9 @@ from .background import tell_fault
 from .host import AT_ONCE, Host, Running, Settling, unhooked
 
 T = TypeVar("T")
+
+THREADS: Final = "conductor"
+"""What every thread that a driver begins is called; a profile or a dump tells them apart."""
 
 
 def stream(host: Host, flow: Parts) -> Generator[Part, None, None]:
@@ -63,12 +66,13 @@ class Abandoned(BaseException):
 class SyncDriver:
     """Carries out effects in the calling thread."""
 
-    __slots__ = ("_before", "_host", "abandoned")
+    __slots__ = ("_abandoned", "_before", "_branches", "_host", "_told")
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._before: tuple[float, str] | None = None
-        self.abandoned = False
+        self._abandoned = self._told = False
+        self._branches: Sequence[SyncDriver] = ()
 
     def run(self, step: Coroutine[Any, Any, T]) -> T:
         """Run a step of a flow to its end, carrying out what it awaits."""
@@ -76,7 +80,7 @@ class SyncDriver:
             effect: object = step.send(None)
             while True:
                 sort = type(effect)
-                if self.abandoned and sort in _STOPS:
+                if self._abandoned and sort in _STOPS:
                     effect = step.throw(self._abandon())
                     continue
                 try:
@@ -84,15 +88,22 @@ class SyncDriver:
                 except BaseException as error:
                     effect = step.throw(error)
                 else:
-                    if self.abandoned and sort in _WAITS:
+                    if self._abandoned and sort in _WAITS:
                         effect = step.throw(self._abandon())
                     else:
                         effect = step.send(found)
         except StopIteration as stop:
             return cast("T", stop.value)
 
+    def abandon(self) -> None:
+        """Stop at the next wait, and so the branches that are waited for; once, from any thread."""
+        if not self._told:
+            self._told = self._abandoned = True
+            for branch in self._branches:
+                branch.abandon()
+
     def _abandon(self) -> Abandoned:
-        self.abandoned = False  # once: closing the layers may need to wait again
+        self._abandoned = False  # once: closing the layers may need to wait again
         return Abandoned()
 
     def next_of(self, flow: Parts) -> Part:
@@ -197,19 +208,24 @@ class SyncDriver:
         # call that hangs must not keep the process from ending.
         ended: SimpleQueue[Settled[Any]] = SimpleQueue()
         drivers = [SyncDriver(self._host) for _ in effect.branches]
-        for index, make in enumerate(effect.branches):
-            drivers[index]._before = self._before
-            work = (copy_context().run, drivers[index]._branch, index, make, ended)
-            threading.Thread(target=work[0], args=work[1:], daemon=True).start()
         settled = Settling(len(drivers), effect.until)
+        outer, self._branches = self._branches, drivers
         try:
+            if self._abandoned:  # while the branches were made
+                raise self._abandon()
+            for index, make in enumerate(effect.branches):
+                drivers[index]._before = self._before
+                work = (copy_context().run, drivers[index]._branch, index, make, ended)
+                threading.Thread(None, work[0], THREADS, work[1:], daemon=True).start()
             while not settled.enough:
                 settled.add(ended.get(timeout=self._left(effect.deadline)))
         except Empty:
             pass  # the deadline passed: what has not ended is no longer needed
         finally:
+            self._branches = outer
             for index, driver in enumerate(drivers):
-                driver.abandoned = settled.open(index)
+                if settled.open(index):
+                    driver.abandon()
         return settled.result
 
     def _within(self, effect: Within[Any]) -> object:
@@ -221,7 +237,7 @@ class SyncDriver:
             return False
         # A daemon: what nobody waits for must not keep the process from ending.
         work = (copy_context().run, SyncDriver(self._host)._detached, effect.work)
-        threading.Thread(target=work[0], args=work[1:], daemon=True).start()
+        threading.Thread(None, work[0], THREADS, work[1:], daemon=True).start()
         return True
 
     def _detached(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
