@@ -106,9 +106,14 @@ def _finish(run: Run, parts: Sequence[Part]) -> Finish:
     for part in reversed(parts):
         if part.finish:
             return part.finish
+    origin = next((part.origin for part in reversed(parts) if part.origin is not None), None)
     for outcome in reversed(run.outcomes):
-        if outcome.visible:
-            return outcome.finish
+        if origin is None:
+            if outcome.visible:
+                return outcome.finish
+        elif (outcome.agent, outcome.path) == origin:
+            # An earlier try of the step that never spoke is not why the one that did has stopped.
+            return "" if outcome.error and outcome.first_part is None else outcome.finish
     return ""
 
 

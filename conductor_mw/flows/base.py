@@ -104,6 +104,16 @@ class At:
         """Give the same place below somebody who stands ready for these kinds of failure."""
         return replace(self, rescued=self.rescued.union(kinds))
 
+    def judged(self) -> At:
+        """Give the same place for an answer that whoever asks for it judges, or can do without.
+
+        Below it a cascade that is not content gives its answer, also where somebody further up
+        stands ready: whether that is needed is not known yet.
+        """
+        if "low_confidence" not in self.rescued:
+            return self
+        return replace(self, rescued=self.rescued - {"low_confidence"})
+
     def within(self, seconds: float | None, now: float) -> At:
         """Give the same place with a deadline that is not later than `seconds` from `now`."""
         if seconds is None:

@@ -81,7 +81,7 @@ class Best:
                 return reply
             score = await scored(self.scorer, request, reply, place.hidden("score").into("score"))
             scores = dict(score.scores) or {self.scorer.label: score.value}
-            return reply.with_rating(Rating(score.value, None, scores))
+            return reply.with_rating(Rating(score.value, reply.rating.accepted, scores))
 
         replies = answered(await self.branches.ask(at, "parallel", ask))
         highest = max(reply.rating.score or 0.0 for reply in replies.values())

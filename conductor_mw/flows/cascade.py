@@ -128,7 +128,7 @@ class Cascade:
 
     async def _ask(self, index: int, request: Request, at: At) -> Reply:
         """Give a step's answer with what was found of it."""
-        place = at.into(f"cascade/{index}").hidden("candidate")
+        place = at.into(f"cascade/{index}").hidden("candidate").judged()
         if self.on_failure == "continue" and index < len(self.steps) - 1:
             place = place.rescuing(_PASSED_OVER)
         reply = await collect(self.steps[index], request, place)

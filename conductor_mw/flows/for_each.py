@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from conductor_mw.effects import Gather, Settled
 from conductor_mw.errors import EvaluationError, Failure
-from conductor_mw.parts import Origin, Part
+from conductor_mw.parts import Origin, Part, Rating
 from conductor_mw.rules.types import DYN, INT, STRING, list_of
 
 from .base import Flow, FlowOptions, Site, Target
@@ -192,7 +192,7 @@ class ForEach:
     async def _one(self, request: Request, at: At) -> Reply:
         if self.on_failure == "fail":
             return await collect(self.step, request, at)
-        return await attempt(self.step, request, at.rescuing(GOES_ON))
+        return await attempt(self.step, request, at.judged().rescuing(GOES_ON))
 
     async def _values(self, at: At) -> Sequence[object]:
         try:
@@ -220,7 +220,8 @@ class ForEach:
         for position, reply in enumerate(replies):
             text = (self.between if position else "") + reply.text
             yield Part(text, origin=Origin(reply.agent, reply.path))
-        yield Part(finish="stop")
+        refused = any(one.rating.accepted is False for one in replies)
+        yield Part(finish="stop", rating=Rating(accepted=False) if refused else None)
 
 
 def _failed(ended: tuple[Settled[None], ...]) -> bool:

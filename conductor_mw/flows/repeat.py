@@ -129,7 +129,7 @@ class Repeat:
         failure: Failure | None = None
         known = _NOTHING_YET
         for number in range(1, self.times + 1):
-            here = at.knowing(known).into(f"repeat#{number}").hidden("step")
+            here = at.knowing(known).into(f"repeat#{number}").hidden("step").judged()
             reply = await self._once(self._asked(request, number), here)
             failure = reply.failure
             if failure is None:

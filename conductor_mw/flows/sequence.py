@@ -201,4 +201,4 @@ class InSequence:
         place = here.hidden("step")
         if step.on_failure == "fail":
             return await collect(step.flow, request, place)
-        return await attempt(step.flow, request, place.rescuing(GOES_ON))
+        return await attempt(step.flow, request, place.judged().rescuing(GOES_ON))

@@ -112,17 +112,21 @@ class Shadowed:
         begun = (await Now()).monotonic
         parts: list[Part] = []
         failure: Failure | None = None
+        whole = False
         try:
             async with aclosing(self.flow.answer(request, at)) as answering:
                 async for part in answering:
                     parts.append(part)
+                    # Whoever has the last part may ask for no further one.
+                    whole = whole or bool(part.finish)
                     yield part
+            whole = True
         except Failure as error:
             failure = error
             raise
         finally:
             # A caller who stopped reading has no whole answer to compare with.
-            if failure is not None or _whole(parts):
+            if failure is not None or whole:
                 seconds = (await Now()).monotonic - begun
                 outcomes = at.run.outcomes_below(at.path)
                 reply = Reply(at.path, parts, failure, outcomes, seconds)
@@ -155,10 +159,6 @@ class Shadowed:
             return await self.judging.rate(request, reply, at)
         except Failure as failure:
             return replace(reply, failure=failure)
-
-
-def _whole(parts: list[Part]) -> bool:
-    return any(part.finish for part in parts)
 
 
 def _normal(text: str) -> str:

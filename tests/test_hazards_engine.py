@@ -1,0 +1,167 @@
+"""Faults that a reader of flows and drivers would look for: each happened once, and stays away."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from conductor_mw import Conductor, Failure, Request
+from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask
+from tests.kit import conductor
+
+INNER = """
+agents: [{id: a}, {id: b}, {id: plan}, {id: helper}]
+flows: {inner: {cascade: [a, b], accept: "answer.chars > 100"}}
+"""
+HELP = "fallback: {low_confidence: helper}"
+
+
+def test_branches_within_an_abandoned_branch_make_no_further_calls() -> None:
+    inside, released = threading.Semaphore(0), threading.Event()
+    calls: list[str] = []
+
+    def slow(request: Request) -> str:
+        calls.append(request.text)
+        inside.release()
+        released.wait(5)
+        return "late"
+
+    def fast(request: Request) -> str:
+        for _ in range(2):
+            inside.acquire(timeout=5)
+        return request.text
+
+    chain = "{sequence: [slow, slow, slow]}"
+    both = f"{{parallel: [{chain}, {chain}], take: majority}}"
+    text = (
+        f"agents: [{{id: fast}}, {{id: slow}}]\nrouting: {{default: {{parallel: [fast, {both}]}}}}"
+    )
+    before = set(threading.enumerate())
+    c = conductor(text, real_clock=True, fast=fast, slow=slow)
+
+    answer = c.call("hello")
+    released.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+
+    assert answer.text == "hello"
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("routing", ["", HELP], ids=["alone", "rescued"])
+@pytest.mark.parametrize(
+    "flow",
+    [
+        '{cascade: [inner, helper], accept: "answer.chars > 3"}',
+        '{repeat: inner, until: "answer.chars > 3"}',
+        '{use: inner, accept: "answer.chars > 3"}',
+        "{sequence: [{use: inner, on_failure: continue}, {use: helper, when: 'false'}]}",
+        (
+            "{sequence: [{id: list, use: plan}, "
+            "{for_each: '{list.output}', use: inner, max: 2, on_failure: continue}]}"
+        ),
+    ],
+    ids=["cascade", "repeat", "gate", "sequence", "for_each"],
+)
+def test_a_rescue_above_takes_no_answer_from_a_flow_that_judges_or_goes_on(
+    way: Way, routing: str, flow: str
+) -> None:
+    text = f"{INNER}routing: {{default: {flow}, {routing}}}"
+    c = conductor(
+        text, a=Scripted("no"), b=Scripted("good enough"), plan=Scripted("[1]"),
+        helper=Scripted("helped"),
+    )  # fmt: skip
+
+    assert ask(c, "hello", way=way).text == "good enough"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "flow",
+    [
+        "{parallel: [inner, inner], take: best, score: not_refusal}",
+        "{parallel: [inner, inner], take: majority}",
+        "{consensus: [inner, inner]}",
+        "{sequence: [{id: list, use: plan}, {for_each: '{list.output}', use: inner, max: 2}]}",
+    ],
+    ids=["best", "majority", "consensus", "for_each"],
+)
+def test_an_answer_that_nobody_accepted_stays_so_in_the_flow_around_it(way: Way, flow: str) -> None:
+    c = conductor(
+        f"{INNER}routing: {{default: {flow}}}",
+        a=Scripted("no"), b=Scripted("neither"), plan=Scripted("[1]"),
+    )  # fmt: skip
+
+    assert not ask(c, "hello", way=way).accepted
+
+
+def _whole(request: Request) -> str:
+    return request.text
+
+
+def _in_pieces(request: Request) -> Iterator[str]:
+    yield from request.text
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("agent", [_whole, _in_pieces])
+def test_an_agent_that_does_not_say_why_it_stopped_is_shadowed(way: Way, agent: object) -> None:
+    told: list[str] = []
+    c = conductor(
+        "agents: [{id: a}, {id: b}]\nrouting: {default: {use: a, shadow: b}}",
+        observers=[lambda event: told.append(event.name)],
+        a=agent, b=Scripted("x"),
+    )  # fmt: skip
+
+    ask(c, "hello", way=way)
+
+    assert c.drain(5)
+    assert "shadow_compared" in told
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("agent", [_whole, _in_pieces])
+def test_a_buffered_answer_stops_for_the_reason_for_which_its_agent_did(
+    way: Way, agent: object
+) -> None:
+    text = 'agents: [{id: a}]\nrouting: {default: {cascade: [a], accept: "answer.chars > 1"}}'
+
+    assert ask(conductor(text, a=agent), "hello", way=way).finish == "stop"
+
+
+@pytest.mark.parametrize("way", STREAMS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "agents: [{id: a}, {id: b}]\nrouting: {default: {fallback: [a, b]}}",
+        "agents: [{id: a, retry: {times: 1, wait: 0s}}, {id: b}]\nrouting: {default: a}",
+    ],
+    ids=["fallback", "retry"],
+)
+def test_an_answer_that_goes_on_has_no_finish_of_somebody_elses(way: Way, text: str) -> None:
+    c = conductor(
+        text, a=Scripted(Failure("timeout"), takes=[["one ", "two"]]), b=Scripted("one ", "two")
+    )
+
+    assert _finishes(c, way) == ["", "cut"]
+
+
+def _finishes(c: Conductor, way: Way) -> list[str]:
+    """Give how an answer stopped, as told after its first part and when the caller has left."""
+    if way == "stream":
+        with c.stream("hello") as parts:
+            next(parts)
+            found = [parts.answer.finish]
+        return [*found, parts.answer.finish]
+
+    async def read() -> list[str]:
+        async with c.astream("hello") as parts:
+            await anext(parts)
+            found = [parts.answer.finish]
+        return [*found, parts.answer.finish]
+
+    return asyncio.run(read())
