@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,11 +27,11 @@ from conductor_mw.plugins import Plugins
 from conductor_mw.policy import load
 from conductor_mw.scorers.length import Bounds
 from conductor_mw.scorers.regex import Patterns
-from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
+from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask
 from conductor_mw.workbench.bound import worst_calls
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ("flows", "quality", "deploying", "people", "workers")
+PAGES = ("flows", "quality", "deploying", "people", "workers", "signals")
 CORE = Plugins.core()
 METADATA = {"user": "ana", "conversation": "c1", "tenant": "acme", "name": "Ana"}
 
@@ -74,6 +75,8 @@ def examples() -> Iterator[Example]:
         number = 0
         for heading, body in {"": page(name).partition("\n## ")[0], **sections(page(name))}.items():
             for text in re.findall(r"^```yaml\n(.*?)^```$", body, re.DOTALL | re.MULTILINE):
+                if name == "signals" and "agents:" not in text:
+                    continue  # a piece of a policy
                 yield Example(name, number, heading, text)
                 number += 1
 
@@ -198,6 +201,62 @@ def test_the_calls_at_worst_are_those_that_the_page_says(example: Example, tmp_p
 
     assert said is not None
     assert int(said[1]) == worst.calls
+
+
+SLOW = """
+agents:
+  - {id: a, simulated: {answer: "[1, 2, 3]", tokens_per_second: 10}}
+  - {id: b, simulated: {answer: "no, no, no", tokens_per_second: 10}}
+  - {id: judge, simulated: '{"because": "so", "best": 1}'}
+routing: {default: %s}
+"""
+
+
+@pytest.mark.parametrize("way", STREAMS)
+@pytest.mark.parametrize(
+    ("body", "streams"),
+    [
+        ("{fallback: [a, b], hedge_after: 9s}", True),
+        ("{cascade: [a, b], score: not_refusal}", False),
+        ("{balance: [a, b]}", True),
+        ("{pick: [a, b], minimise: latency}", True),
+        ("{parallel: [a, b], take: first}", True),
+        ("{parallel: [a, b], take: merge, merge: a}", True),
+        ("{parallel: [a, b], take: best, judge: judge}", False),
+        ("{parallel: [a, a], take: majority}", False),
+        ("{parallel: [a, b], take: majority, quorum: 2, otherwise: a}", True),
+        ("{consensus: [a, a], otherwise: b}", False),
+        ("{consensus: [a, b], otherwise: b}", True),
+        ("{sequence: [a, b]}", True),
+        ("{sequence: [{id: one, use: a}, b], answer: one}", False),
+        ("{choose: [{when: 'true', use: a}], else: b}", True),
+        ("{repeat: a, until: 'true'}", False),
+        ("{sequence: [{id: s, use: a}, {for_each: '{s.output}', use: b, max: 3}]}", False),
+        ("{for_each: '{input.wants}', use: b, max: 3, join: {use: b}}", True),
+        ("{use: a, prompt: Hi, timeout: 9s}", True),
+        ("{use: a, accept: answer.chars > 1}", False),
+        ("{cascade: [{fallback: [a, b]}, b], score: not_refusal}", False),
+    ],
+)
+def test_what_is_said_to_stream_does_and_nothing_else(
+    body: str, *, streams: bool, way: Way
+) -> None:
+    clock = VirtualClock()
+    conductor = Conductor.from_text(SLOW % body, clock=clock, seed=1)
+    heard: list[float] = []
+
+    async def listen() -> None:
+        async for part in conductor.astream("Hello"):
+            if part.speaks:
+                heard.append(clock.monotonic())
+
+    if way == "astream":
+        asyncio.run(listen())
+    else:
+        heard += [clock.monotonic() for part in conductor.stream("Hello") if part.speaks]
+
+    assert len(heard) > 1
+    assert (heard[0] < heard[-1]) is streams
 
 
 @pytest.mark.parametrize("name", FIELDS)
