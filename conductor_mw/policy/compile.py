@@ -67,7 +67,7 @@ def compile_policy(
     layers = compile_layers(draft)
     check_store(draft)
     check_capabilities(draft, agents, routes.rules)
-    rollout = compile_rollout(draft, beside, loaded.files[1:])
+    rollout = compile_rollout(draft, beside, loaded.files[1:], paid)
     check_bound(draft, {*agents, *(rollout.policy.agents if rollout else ())})
     for other, positions in loaded.others:
         _check_environment(replace(draft, file=other, positions=positions))

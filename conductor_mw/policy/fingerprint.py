@@ -101,6 +101,7 @@ def policy_fingerprint(
             "store": policy.store,
             **({"checks": dict(checks)} if checks else {}),
             **({"addresses": list(policy.addresses)} if policy.addresses else {}),
+            **({"rollout": policy.rollout.canonical} if policy.rollout else {}),
         }
     )
 

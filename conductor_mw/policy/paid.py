@@ -126,6 +126,11 @@ def worst_calls(routes: Routes, paid: Mapping[str, Paid]) -> dict[str, int]:
     }
 
 
+def paid_among(draft: Draft, paid: Mapping[str, Paid], names: Iterable[str]) -> frozenset[str]:
+    """Give the paid signals among these names, and behind the expressions of others."""
+    return _Reads(draft, paid).of(names)
+
+
 class _Reads:
     """Which paid signals an expression reads, also through other signals' expressions."""
 

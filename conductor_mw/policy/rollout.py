@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from conductor_mw.errors import ConductorError, PolicyError
 from conductor_mw.policy.document import RolloutEntry
 from conductor_mw.policy.draft import Draft
+from conductor_mw.policy.paid import paid_among
 from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, Expression, Scope, Type
 
 if TYPE_CHECKING:
     from conductor_mw.policy.policy import Policy
+    from conductor_mw.signals.paid import Paid
 
 FIGURES: Final[dict[str, Type]] = {
     "runs": INT,
@@ -57,13 +59,16 @@ class Rollout:
         return [self.policy.fingerprint, self.share, by, back]
 
 
-def compile_rollout(draft: Draft, beside: Beside | None, included: Sequence[str]) -> Rollout | None:
+def compile_rollout(
+    draft: Draft, beside: Beside | None, included: Sequence[str], paid: Mapping[str, Paid]
+) -> Rollout | None:
     """Give the rollout that a policy declares; findings go to the draft.
 
     Args:
         draft: the policy.
         beside: loads the new version; None where there is no file that could name another.
         included: the files that the policy includes.
+        paid: the paid signals, by name.
     """
     entry = draft.file.rollout
     if entry is None:
@@ -75,6 +80,12 @@ def compile_rollout(draft: Draft, beside: Beside | None, included: Sequence[str]
         )  # fmt: skip
         return None
     by = None if entry.by is None else draft.expression(entry.by, ("rollout", "by"), DYN)
+    for name in sorted(paid_among(draft, paid, by.reads)) if by else ():
+        draft.find(
+            ("rollout", "by"), "rollout",
+            f"it reads the signal {name!r}, and nobody is asked before the version is chosen",
+            "read metadata or another signal that costs nothing",
+        )  # fmt: skip
     back = None
     if entry.back_when is not None:
         back = draft.expression(entry.back_when, ("rollout", "back_when"), BOOL, _SCOPE)
