@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -15,7 +15,10 @@ from .rules import regex
 INSTALL: Final = "pip install 'conductor-mw[worker]'"
 
 MAX_STEPS: Final = 400_000
-"""Keywords checked for one value, about three seconds; a reference counts as several."""
+"""Keywords checked for one value, about three seconds.
+
+One that holds names or values counts once more for each of them, and a reference as several.
+"""
 
 _REFERENCE: Final = 4
 
@@ -64,7 +67,8 @@ def _counted(check: Keyword, steps: int) -> Keyword:
     def counted(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
         left = _left.get(None)
         if left is not None:
-            left[0] -= steps
+            held = cast("Sized", wanted) if isinstance(wanted, dict | list) else ()
+            left[0] -= steps + len(held)
             if left[0] < 0:
                 raise TooManySteps
         return check(validator, wanted, value, schema)
