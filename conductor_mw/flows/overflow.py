@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from conductor_mw.effects import NO_TERMS
 from conductor_mw.errors import Failure
 from conductor_mw.parts import Part
 from conductor_mw.signals.tokens import BYTES_PER_TOKEN
@@ -132,5 +133,7 @@ class Shrinking:
         most = None if window is None else int(window * BYTES_PER_TOKEN * _ROOM)
         question = summary_question(messages, most)
         asked = replace(request, native=request.lens.fresh(request.native, question), stream=False)
-        reply = await collect(summariser, asked, at.into("summary").hidden("summary"))
+        # What the step says to its agent is not for whoever sums up.
+        place = replace(at.into("summary").hidden("summary"), terms=NO_TERMS, rescued=frozenset())
+        reply = await collect(summariser, asked, place)
         return summary_note(reply.text, len(messages))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -85,7 +86,7 @@ def summary_question(messages: Sequence[Message], most: int | None) -> str:
         most: bytes of material, or None where the agent's context window is unknown.
     """
     lines = [f"{message.role}: {message.text}" for message in messages]
-    material = "\n".join(lines).replace("</earlier>", "")
+    material = _kept_inside("earlier", "\n".join(lines))
     room = MOST_MATERIAL if most is None else max(0, most - len(_QUESTION))
     tail = material.encode("utf-8", "surrogatepass")[-room:] if room else b""
     return _QUESTION.format(material=tail.decode("utf-8", "ignore"))
@@ -93,5 +94,12 @@ def summary_question(messages: Sequence[Message], most: int | None) -> str:
 
 def summary_note(summary: str, count: int) -> str:
     """Give the message that stands for what was left out."""
-    said = summary[:MOST_SUMMARY].replace("</summary>", "")
-    return _NOTE.format(count=count, summary=said)
+    return _NOTE.format(count=count, summary=_kept_inside("summary", summary[:MOST_SUMMARY]))
+
+
+def _kept_inside(mark: str, text: str) -> str:
+    """Give the text without an end of the mark around it, however it is written.
+
+    Nothing is taken out: what is left and right of a gap could make up a new one.
+    """
+    return re.sub(rf"</(?=\s*{mark})", "< /", text, flags=re.IGNORECASE)
