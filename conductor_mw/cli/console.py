@@ -51,10 +51,8 @@ def aside(text: str) -> None:
 def say_json(value: object) -> None:
     """Print plain JSON on stdout."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a character, which JSON can hold and UTF-8 cannot
-        text = json.dumps(value, indent=2)
+    if harmless(text) != text:  # JSON can say in ASCII what would steer a terminal
+        text = json.dumps(value, indent=2).replace("\x7f", "\\u007f")
     click.echo(text, color=False)
 
 
