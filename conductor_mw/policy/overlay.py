@@ -11,6 +11,7 @@ from conductor_mw.policy.tree import Series, Sources, Table
 from conductor_mw.policy.validation import shown
 
 _FIXED: Final = ("version", "workflow", "include")
+_OF_PEOPLE: Final = ("quorum", "on_timeout", "choices")
 
 
 def joined(first: Table, second: Table, sources: Sources, findings: Findings) -> Table:
@@ -138,7 +139,7 @@ class _Overlay(_Join):
             self._check_signals(self.over.table("signals"))
         if self.base.get("agents"):
             for key in ("flows", "routing"):
-                self._check_scorers(key, self.over.table(key))
+                self._check_steps(key, self.over.table(key))
         return super().result()
 
     def key(self, key: str) -> None:
@@ -217,8 +218,8 @@ class _Overlay(_Join):
                 mend = "let that file declare the signal, or `ask:` one of its agents"
                 self.refuse(entry, "worker", f"signals.{name}", problem, mend)
 
-    def _check_scorers(self, key: str, tree: Table) -> None:
-        """Refuse a worker below `score:` for the same reason."""
+    def _check_steps(self, key: str, tree: Table) -> None:
+        """Refuse a worker below `score:` for the same reason, and terms of people's approval."""
         waiting: list[object] = [tree]
         while waiting:
             here = waiting.pop()
@@ -230,8 +231,19 @@ class _Overlay(_Join):
                         problem = "this worker is no agent of the file below"
                         mend = "let that file declare it as an agent, and write `use:` here"
                         self.refuse(one, "worker", key, problem, mend)
+                self._check_people(key, here)
             elif isinstance(here, Series):
                 waiting.extend(here)
+
+    def _check_people(self, key: str, step: Table) -> None:
+        """Refuse terms on which people of the file below would approve more easily."""
+        if "use" not in step:
+            return
+        for word in _OF_PEOPLE:
+            easier = step.get(word) == "approve" if word == "on_timeout" else bool(step.get(word))
+            if easier:
+                problem = f"what counts as approved, {word!r} too, belongs to the file below"
+                self.refuse(step, word, key, problem, "leave it out")
 
     def _check_labels(self, below: Table, over: Table) -> None:
         """Refuse labels that a guarantee of the lower file speaks about, where that would widen."""
