@@ -69,7 +69,7 @@ class Dress:
             native = lens.with_parameters(native, self.parameters)
         return request if native is request.native else request.with_native(native)
 
-    async def terms_at(self, at: At) -> Mapping[str, object]:
+    async def terms_at(self, at: At) -> dict[str, object]:
         """Give what is said beside the request."""
         terms = {**at.terms, **(self.terms or {})}
         if self.show is not None:
@@ -107,11 +107,14 @@ class Dressed:
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the target's parts."""
         request = await self.dress.put_on(request, at)
-        if self.dress.terms or self.dress.show is not None:
+        if self.dress.terms or self.dress.show is not None or at.terms:
             terms = await self.dress.terms_at(at)
-            if self.dress.prompt is not None and self.dress.show is not None:
-                # Shown may be the whole conversation; what people approve is what the step asks.
-                terms = {**terms, "text": request.text}
+            if self.dress.prompt is not None:
+                # A question of its own is not what a worker was to read in the place of another.
+                terms.pop("input", None)
+                if "show" in terms:
+                    # Shown may be the whole conversation; people approve what the step asks.
+                    terms["text"] = request.text
             at = replace(at, terms=terms)
         async with aclosing(self.flow.answer(request, at)) as parts:
             async for part in parts:
