@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from conductor_mw.errors import Failure
@@ -31,7 +32,7 @@ def compile_output(flow: Flow, site: Site, schema: Mapping[str, Any], *where: st
     return Output(flow, site.schema(schema, *where, "output"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Output:
     """Gives an answer once it is known to be JSON of the declared form.
 
@@ -55,7 +56,7 @@ class Output:
         """Whose answers."""
         return (("", self.flow),)
 
-    @property
+    @cached_property  # agents check each other, and would be counted over and over
     def worst_calls(self) -> int:
         """Checking costs no call."""
         return self.flow.worst_calls
