@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conductor_mw.errors import Failure
@@ -33,7 +34,7 @@ def compile_gate(
     return Accepted(flow, compile_judging(site, score, accept, *where))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Accepted:
     """Gives an answer once it is accepted. Until then the caller sees nothing of it.
 
@@ -57,7 +58,7 @@ class Accepted:
         """Whose answers, then whom the scorers ask."""
         return (("", self.flow), *self.judging.children)
 
-    @property
+    @cached_property  # agents check each other, and would be counted over and over
     def worst_calls(self) -> int:
         """The answer, and one rating of it."""
         return self.flow.worst_calls + self.judging.worst_calls
@@ -82,7 +83,7 @@ class Accepted:
         # An agent's calls keep their place whether or not its answers are checked.
         below, rating = (at, at.into(self.agent)) if self.agent else (at.into("accept"),) * 2
         purpose = "candidate" if at.purpose == "answer" else at.purpose
-        reply = await collect(self.flow, request, below.hidden(purpose))
+        reply = await collect(self.flow, request, below.hidden(purpose).judged())
         reply = await self.judging.rate(request, reply, rating)
         if not reply.rating.accepted:
             raise Failure("low_confidence", _problem(reply.rating.score), agent=reply.agent)
