@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conductor_mw import Conductor, Failure, Request
+from conductor_mw import Conductor, Event, Failure, Request
 from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask
 from tests.kit import conductor
 
@@ -110,17 +110,17 @@ def _in_pieces(request: Request) -> Iterator[str]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("agent", [_whole, _in_pieces])
 def test_an_agent_that_does_not_say_why_it_stopped_is_shadowed(way: Way, agent: object) -> None:
-    told: list[str] = []
+    told: list[Event] = []
     c = conductor(
         "agents: [{id: a}, {id: b}]\nrouting: {default: {use: a, shadow: b}}",
-        observers=[lambda event: told.append(event.name)],
+        observers=[told.append],
         a=agent, b=Scripted("x"),
     )  # fmt: skip
 
     ask(c, "hello", way=way)
 
     assert c.drain(5)
-    assert "shadow_compared" in told
+    assert "shadow_compared" in {event.name for event in told}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -165,3 +165,42 @@ def _finishes(c: Conductor, way: Way) -> list[str]:
         return [*found, parts.answer.finish]
 
     return asyncio.run(read())
+
+
+@pytest.mark.parametrize(("cancels", "closes"), [(1, ["begins", "ends"]), (2, ["begins"])])
+def test_a_caller_who_is_cancelled_while_a_loser_closes_leaves_nothing_under_way(
+    cancels: int, closes: list[str]
+) -> None:
+    closing: list[str] = []
+    begins = asyncio.Event()
+    text = "agents: [{id: fast}, {id: slow}]\nrouting: {default: {parallel: [fast, slow]}}"
+
+    async def fast(request: Request) -> str:
+        await asyncio.sleep(0.001)
+        return request.text
+
+    async def slow(request: Request) -> str:
+        try:
+            await asyncio.sleep(5)
+        finally:
+            closing.append("begins")
+            begins.set()
+            await asyncio.sleep(0.01)
+            closing.append("ends")
+        return request.text
+
+    async def run() -> None:
+        task = asyncio.create_task(
+            conductor(text, real_clock=True, fast=fast, slow=slow).acall("x")
+        )
+        await begins.wait()
+        for _ in range(cancels):
+            task.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+    assert closing == closes

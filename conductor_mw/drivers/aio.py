@@ -9,13 +9,13 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Coroutine,
     Generator,
-    Iterator,
     Mapping,
 )
 from contextlib import suppress
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar, cast
@@ -40,6 +40,7 @@ from conductor_mw.parts import Part, Parts
 
 from .background import tell_fault
 from .host import AT_ONCE, Host, Running, Settling, unhooked
+from .threaded import Threaded, called
 
 T = TypeVar("T")
 _UNDER_WAY: Final[set[asyncio.Task[None]]] = set()  # a loop holds its tasks weakly
@@ -172,7 +173,7 @@ class AsyncDriver:
     def _io(self, effect: Io[Any]) -> Steps:
         if effect.aio is not None:
             return (yield from effect.aio().__await__())
-        return (yield from asyncio.to_thread(_called, effect.sync).__await__())
+        return (yield from asyncio.to_thread(called, effect.sync).__await__())
 
     def _wait(self, effect: Wait) -> Steps:
         loop = asyncio.get_running_loop()
@@ -230,8 +231,7 @@ class AsyncDriver:
         finally:
             for task in waiting:
                 task.cancel()
-            if waiting:
-                await asyncio.wait(waiting)
+            await _ended(waiting)
         return settled.result
 
     def _within(self, effect: Within[Any]) -> Steps:
@@ -319,56 +319,28 @@ class _Steps(Generic[T]):
             return cast("T", stop.value)
 
 
-class _Threaded:
-    """Reads a sync iterator for an async caller, each item in a thread, all in one context."""
+async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Wait until cancelled tasks have ended, also where whoever waits is cancelled meanwhile.
 
-    def __init__(self, items: Iterator[Any], context: Context) -> None:
-        self._items = items
-        self._context = context
-        self._reading: Future[object] | None = None
-
-    def __aiter__(self) -> _Threaded:
-        return self
-
-    async def __anext__(self) -> Any:
-        self._reading = self._threaded(next, self._items, END)
-        item = await asyncio.shield(self._reading)
-        if item is END:
-            raise StopAsyncIteration
-        return item
-
-    async def aclose(self) -> None:
-        close = getattr(self._items, "close", None)
-        if close is None:
-            return
-        reading = self._reading
-        if reading is not None and not reading.done():
-            # A thread cannot be interrupted, and a generator that runs cannot be closed: it is
-            # closed as soon as its item has come, and nobody waits for that.
-            def close_later(_: Future[object]) -> None:
-                with suppress(RuntimeError):  # the loop is ending, and its threads with it
-                    self._threaded(close)
-
-            reading.add_done_callback(close_later)
-            return
-        await self._threaded(close)
-
-    def _threaded(self, function: Callable[..., object], *values: object) -> Future[object]:
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(None, partial(self._context.run, _called, function, *values))
-
-
-def _called(function: Callable[..., T], *values: object) -> T:
-    try:
-        return function(*values)
-    except StopIteration as error:
-        # A future cannot hold it: on Python 3.11 whoever awaits would wait for ever.
-        raise RuntimeError("a function raised StopIteration") from error
+    What they close must be closed before the flow around them closes. Only who is cancelled again
+    and again interrupts their closing.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while tasks:
+        try:
+            _, tasks = await asyncio.wait(tasks)
+        except asyncio.CancelledError as error:
+            if cancelled is not None:
+                for task in tasks:
+                    task.cancel()
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 async def _opened(effect: Open[Any]) -> object:
     if effect.aio is None:
-        return _Threaded(await asyncio.to_thread(_called, effect.sync), copy_context())
+        return Threaded(await asyncio.to_thread(called, effect.sync), copy_context())
     opened: object = effect.aio()
     if isinstance(opened, Awaitable):
         return await cast("Awaitable[object]", opened)
