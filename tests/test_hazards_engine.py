@@ -204,3 +204,21 @@ def test_a_caller_who_is_cancelled_while_a_loser_closes_leaves_nothing_under_way
     asyncio.run(run())
 
     assert closing == closes
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("take", ["first", "majority"])
+def test_samples_of_a_sequence_in_a_loop_do_not_read_each_others_steps(way: Way, take: str) -> None:
+    sequence = (
+        '{sequence: [{id: one, use: a, prompt: "before: {two.text}"}, {id: two, use: b, '
+        "on_failure: continue}]}"
+    )
+    loop = (
+        f'{{repeat: {{parallel: [{sequence}], samples: 3, take: {take}}}, until: "false", max: 2}}'
+    )
+    a, b = Scripted("one"), Scripted("two")
+
+    ask(conductor(f"agents: [{{id: a}}, {{id: b}}]\nrouting: {{default: {loop}}}\n", a=a, b=b), "x",
+        way=way)  # fmt: skip
+
+    assert [request.text for request in a.asked[:3]] == ["before: "] * 3

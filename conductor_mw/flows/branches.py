@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from conductor_mw.effects import Gather, Now, Settled
 from conductor_mw.errors import Failure
@@ -49,6 +49,20 @@ class Branches:
         """The order matters: it settles ties."""
         return [[step.canonical for step in self.steps], self.need, self.timeout]
 
+    def places(self, at: At, word: str) -> Sequence[tuple[Flow, At]]:
+        """Give the steps, each with its place.
+
+        In a loop each has a shelf of its own: several of them may be samples of one step.
+
+        Args:
+            at: where the flow stands.
+            word: the word of the flow in the steps' paths.
+        """
+        places = [at.into(f"{word}/{index}") for index in range(len(self.steps))]
+        if at.shelf is not None:
+            places = [replace(one, shelf=_own(at.shelf, n)) for n, one in enumerate(places)]
+        return list(zip(self.steps, places, strict=True))
+
     async def ask(
         self,
         at: At,
@@ -80,8 +94,8 @@ class Branches:
 
         settled = await Gather(
             tuple(
-                partial(ask, index, step, at.into(f"{word}/{index}"))
-                for index, step in enumerate(self.steps)
+                partial(ask, index, step, place)
+                for index, (step, place) in enumerate(self.places(at, word))
             ),
             enough,
             at.deadline,
@@ -99,3 +113,7 @@ def answered(settled: Sequence[Settled[T]]) -> dict[int, T]:
         for one in settled
         if one.done and one.error is None and one.value is not None
     }
+
+
+def _own(shelf: dict[str, object], index: int) -> dict[str, object]:
+    return cast("dict[str, object]", shelf.setdefault(f"branch {index}", {}))

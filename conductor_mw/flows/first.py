@@ -56,8 +56,8 @@ class First:
         before = at.within(self.branches.timeout, (await Now()).monotonic).deadline
         race = Race()
         lanes = tuple(
-            partial(race.enter, index, step, request, at.into(f"parallel/{index}"))
-            for index, step in enumerate(self.branches.steps)
+            partial(race.enter, index, step, request, place)
+            for index, (step, place) in enumerate(self.branches.places(at, "parallel"))
         )
         try:
             winner = await race.decided(await Gather(lanes, race.over, before))
