@@ -21,7 +21,10 @@ from .json_keywords import TooManySteps, bounded, counting
 from .rules import regex
 
 MAX_NODES: Final = 10_000
-"""Mappings, lists and plain values of one schema."""
+"""Mappings, lists and plain values of the schemas of one policy."""
+
+_MAPPING: Final = 3
+"""What a mapping counts: each may be a schema, and looking at one takes a third of a millisecond."""
 
 MAX_DEPTH: Final = 64
 """Levels of lists and mappings, in a schema and in a value."""
@@ -125,6 +128,7 @@ def compile_schema(schema: Mapping[str, Any], budget: Budget | None = None) -> S
     except (TypeError, ValueError) as error:
         raise ConductorError(f"the schema is not JSON: {_clipped(str(error))}") from None
     validator = _validator_of(plain)
+    _check_names(plain)
     try:
         # Without a format checker: its own check of `pattern` compiles with `re`.
         validator.check_schema(plain, format_checker=None)
@@ -142,7 +146,7 @@ def _check_size(schema: object, budget: Budget) -> None:
     alone = budget.parts == MAX_NODES
     level: list[object] = [schema]
     for _ in range(MAX_DEPTH):
-        budget.parts -= len(level)
+        budget.parts -= sum(_MAPPING if isinstance(node, Mapping) else 1 for node in level)
         if budget.parts < 0:
             who = "the schema has" if alone else "the schemas of the policy have"
             problem = f"{who} more than {MAX_NODES:,} parts{'' if alone else ' together'}"
@@ -168,6 +172,20 @@ def _validator_of(schema: Mapping[str, Any]) -> Any:
             mend=f"write one of {', '.join(_DRAFTS)}, or leave `$schema` out",
         )
     return bounded(_DRAFTS[named])
+
+
+def _check_names(schema: dict[str, Any]) -> None:
+    """Refuse lists of names that hold something else: comparing that takes quadratic time."""
+    for at, node in _subschemas("", schema):
+        lists = {key: node.get(key) for key in ("type", "required")}
+        for key in ("dependentRequired", "dependencies"):
+            if isinstance(node.get(key), dict):
+                lists |= {f"{key}/{name}": one for name, one in node[key].items()}
+        for key, names in lists.items():
+            listed = cast("list[object]", names) if isinstance(names, list) else []
+            if not all(isinstance(name, str) for name in listed):
+                where = _clipped(f"{at}/{key}".lstrip("/"))
+                raise ConductorError(f"the schema is wrong at {where}: a name is a text")
 
 
 def _check_keywords(schema: dict[str, Any], patterns: regex.Patterns) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mw import Attempted, Conductor, Message, Parts, PolicyError
+from conductor_mw import Attempted, Conductor, ConductorError, Message, Parts, PolicyError
 from conductor_mw.cli import console
 from conductor_mw.flows.shortening import summary_note, summary_question
 from conductor_mw.json_schema import compile_schema
@@ -49,6 +49,26 @@ def test_agents_that_check_each_other_many_times_over_load_at_once() -> None:
     text = f"agents: [{', '.join(agents)}]\nrouting: {{default: a29}}\n"
 
     assert _loads_within(20, text) == ""
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": [{"a": n} for n in range(3000)]},
+        {"required": [{"a": n} for n in range(3000)]},
+        {"dependentRequired": {"a": [{"a": n} for n in range(3000)]}},
+        {"$schema": "http://json-schema.org/draft-07/schema#", "dependencies": {"a": [[1], [2]]}},
+    ],
+    ids=["type", "required", "dependentRequired", "dependencies"],
+)
+def test_names_in_a_schema_that_are_no_names_are_refused_at_once(schema: dict[str, Any]) -> None:
+    with pytest.raises(ConductorError, match="the schema is wrong at .*: a name is a text|parts"):
+        compile_schema(schema)
+
+
+def test_a_schema_of_very_many_schemas_is_refused() -> None:
+    with pytest.raises(ConductorError, match="more than 10,000 parts"):
+        compile_schema({"allOf": [{"items": {}} for _ in range(2000)]})
 
 
 # What a model or a worker writes
