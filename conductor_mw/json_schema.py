@@ -24,7 +24,7 @@ MAX_NODES: Final = 10_000
 """Mappings, lists and plain values of the schemas of one policy."""
 
 _MAPPING: Final = 3
-"""What a mapping counts: each may be a schema, and looking at one takes a third of a millisecond."""
+"""What a mapping counts: each may be a schema, and checking one takes a third of a millisecond."""
 
 MAX_DEPTH: Final = 64
 """Levels of lists and mappings, in a schema and in a value."""

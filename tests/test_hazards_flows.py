@@ -54,15 +54,15 @@ def test_agents_that_check_each_other_many_times_over_load_at_once() -> None:
 @pytest.mark.parametrize(
     "schema",
     [
-        {"type": [{"a": n} for n in range(3000)]},
-        {"required": [{"a": n} for n in range(3000)]},
-        {"dependentRequired": {"a": [{"a": n} for n in range(3000)]}},
+        {"type": [{"a": n} for n in range(2000)]},
+        {"required": [{"a": n} for n in range(2000)]},
+        {"dependentRequired": {"a": [{"a": n} for n in range(2000)]}},
         {"$schema": "http://json-schema.org/draft-07/schema#", "dependencies": {"a": [[1], [2]]}},
     ],
     ids=["type", "required", "dependentRequired", "dependencies"],
 )
 def test_names_in_a_schema_that_are_no_names_are_refused_at_once(schema: dict[str, Any]) -> None:
-    with pytest.raises(ConductorError, match="the schema is wrong at .*: a name is a text|parts"):
+    with pytest.raises(ConductorError, match=r"the schema is wrong at .*: a name is a text"):
         compile_schema(schema)
 
 
