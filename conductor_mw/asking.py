@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .signals.paid import Paid
 
 _ROOT: Final = "signal/"
+_STAND_INS: Final = {"bool": "true", "int": "0", "double": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ class Asking:
             before = len(run.outcomes_below(_ROOT + name))
             try:
                 at = At(run, _ROOT + name, visible=False, purpose="signal", deadline=run.deadline)
-                reply = await collect(paid.flow, await _request(paid, run.request), at)
+                asked = await _request(paid, run.request)
+                reply = await collect(paid.flow, asked, at.standing_in(_stand_in(paid)))
                 value = paid.value_of(reply.text)
                 problem = f"the answer was not {paid.wanted}"
             except Failure as failure:
@@ -162,3 +164,8 @@ def _asked(name: str, outcomes: tuple[Outcome, ...]) -> Asked:
         Money(sum(known)) if len(known) == len(outcomes) else None,
         sum(one.seconds for one in outcomes),
     )
+
+
+def _stand_in(paid: Paid) -> str:
+    """Give a value that a simulated agent may answer, as it would write it."""
+    return str(paid.one_of[0]) if paid.one_of else _STAND_INS.get(paid.type.kind, "")

@@ -29,6 +29,8 @@ from .request import Request
 T = TypeVar("T")
 
 NO_TERMS: Final[Mapping[str, object]] = MappingProxyType({})
+STAND_IN: Final = "stand_in"
+"""The term that says what a simulated agent without words of its own may answer."""
 
 
 class Effect(Generic[T]):

@@ -63,7 +63,7 @@ def observing(policy: Policy) -> Callable[[Run], Parts]:
 
     async def answer(run: Run) -> AsyncGenerator[Part, None]:
         run.decision, told = _decided(policy, run)
-        await run.tell("observed", **told)
+        await run.tell("observed", "", 0, **told)
         async with aclosing(route(run)) as parts:
             async for part in parts:
                 yield part

@@ -49,7 +49,7 @@ def test_the_page_shows_what_is_printed(
 @pytest.mark.parametrize(
     ("name", "prompt", "agent", "calls"),
     [
-        ("cascade", "When do you open?", "large", 4),
+        ("cascade", "When do you open?", "large", 3),
         ("best-of-n", "A slogan for a bakery.", "writer", 7),
         ("consensus", "What is the total of invoice 4711?", "accountant", 3),
         ("planner-worker-verifier", "Sum the rows and name the largest.", "worker", 6),

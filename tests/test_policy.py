@@ -630,3 +630,9 @@ def test_the_policy_of_the_example_loads_without_a_warning() -> None:
 
     assert policy.warnings == ()
     assert policy.name == "support-desk"
+
+
+def test_a_misspelt_flow_is_told_wherever_its_key_stands() -> None:
+    text = HEAD + "routing: {default: {take: best, paralel: [small, large]}}"
+
+    assert refusal(text) == ("2:33: routing.default: no flow 'paralel'\n  did you mean 'parallel'?")

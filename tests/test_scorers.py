@@ -298,7 +298,9 @@ def test_an_agent_may_read_request_and_answer_as_data() -> None:
 
     gated({"use": "s"}, a=Scripted("Paris"), s=noting).call("Capital?")
 
-    assert noting.terms == [{"input": {"request": "Capital?", "answer": "Paris"}}]
+    assert [terms["input"] for terms in noting.terms] == [
+        {"request": "Capital?", "answer": "Paris"}
+    ]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -556,3 +558,20 @@ def test_plugins_list_their_scorers() -> None:
 
     assert offers["shouts"] == ("scorer shouting",)
     assert "scorer judge" in offers["core scorers"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_paid_scorer_is_not_asked_where_a_free_one_gave_nothing(way: Way) -> None:
+    judge = Scripted("1")
+    text = (
+        "agents: [{id: a}, {id: j}]\nrouting:\n  default: {use: a, score: [{use: j}, "
+        "{length: {min: 50}}]%s}\n"
+    )
+
+    with pytest.raises(Failure, match="its score is 0"):
+        ask(conductor(text % "", a=Scripted("short"), j=judge), "hello", way=way)
+    assert judge.asked == []
+
+    every = conductor(text % ", accept: \"answer.scores['j'] > 0.5\"", a=Scripted("short"), j=judge)
+    assert ask(every, "hello", way=way).text == "short"
+    assert len(judge.asked) == 1

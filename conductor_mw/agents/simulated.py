@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from conductor_mw.durations import Duration
-from conductor_mw.effects import Attempt, Sleep
+from conductor_mw.effects import STAND_IN, Attempt, Sleep
 from conductor_mw.errors import Failure, FailureKind
 from conductor_mw.parts import Part, Usage
 
@@ -82,7 +82,7 @@ class Simulated:
         dice = self._dice(attempt)
         await Sleep(options.latency)
         self._fail(dice.random())
-        text = self._text(dice)
+        text = self._text(dice, attempt)
         words = _words(text)
         usage = Usage(_tokens(request.size), _tokens(len(text.encode())))
         pause = 0.0
@@ -111,11 +111,15 @@ class Simulated:
             if point < 0:
                 raise Failure(kind, f"simulated {kind.replace('_', ' ')}", agent=self.id)
 
-    def _text(self, dice: Random) -> str:
+    def _text(self, dice: Random, attempt: Attempt) -> str:
         options = self.options
         if options.answers:
             return options.answers[dice.randrange(len(options.answers))]
-        return f"(simulated answer of {self.id})" if options.answer is None else options.answer
+        if options.answer is not None:
+            return options.answer
+        # A dry run goes on past a judge or a question with declared answers, and says "simulated".
+        stand_in = attempt.terms.get(STAND_IN)
+        return stand_in if isinstance(stand_in, str) else f"(simulated answer of {self.id})"
 
 
 def _words(text: str) -> list[str]:

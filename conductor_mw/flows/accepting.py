@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from conductor_mw.effects import NO_TERMS
 from conductor_mw.errors import EvaluationError, Failure
 from conductor_mw.parts import Rating
+from conductor_mw.scorers.scored import TELLING, scored, without_score
+from conductor_mw.scorers.several import Several
 
 from .reply import FIELDS, Reply
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
     from conductor_mw.rules import Expression
-    from conductor_mw.scorers.base import Score, Scorer
+    from conductor_mw.scorers.base import Scorer
 
     from .base import At, Flow, Site
 
 PASSES: Final = "answer.score >= 0.5"
 """What `score:` without `accept:` means."""
 _UNSCORED: Final = frozenset(("answer.score", "answer.scores"))
-# Any other failure of somebody whom a scorer asked would read as one of the answer's own agent.
-_TELLING: Final = frozenset(("scorer_failed", "policy_violation"))
 
 
 def compile_judging(
@@ -54,6 +53,8 @@ def compile_judging(
             key,
             mend="add `score:` beside it, for example `score: not_refusal`",
         )
+    if isinstance(scorer, Several) and "answer.scores" in condition.reads:
+        scorer = replace(scorer, every=True)
     return Judging(scorer, condition)
 
 
@@ -104,9 +105,9 @@ class Judging:
             problem = f"`accept` has no value for this answer: {error.problem}"
             raise Failure("scorer_failed", problem) from error
         except Failure as failure:
-            if failure.kind in _TELLING:
+            if failure.kind in TELLING:
                 raise
-            raise _without_score(failure, "accept") from failure
+            raise without_score(failure, "accept") from failure
         rating = Rating(score, accepted, scores)
         await at.run.tell("rated", at.path, accepted=accepted, score=score, scores=dict(scores))
         return reply.with_rating(rating)
@@ -117,39 +118,3 @@ class Judging:
         place = at.hidden("score").into("score")
         score = await scored(scorer, request, reply, place)
         return score.value, dict(score.scores) or {scorer.label: score.value}
-
-
-async def scored(
-    scorer: Scorer, request: Request, reply: Reply, at: At, name: str | None = None
-) -> Score:
-    """Give the score of an answer, a number from 0 to 1 whatever the scorer said.
-
-    Args:
-        scorer: who scores.
-        request: what was asked.
-        reply: what was answered.
-        at: where the scores of this answer are recorded; the scorer's name is put behind it.
-        name: its name there, where its label is taken.
-
-    Raises:
-        Failure: of kind `scorer_failed` or `policy_violation`.
-    """
-    name = name or scorer.label
-    # What the step says to its agent, and who stands ready for it, is not for whoever scores it.
-    place = replace(at.into(name), terms=NO_TERMS, rescued=frozenset())
-    try:
-        score = await scorer.score(request, reply, place)
-    except Failure as failure:
-        if failure.kind in _TELLING:
-            raise
-        raise _without_score(failure, name) from failure
-    value = cast("object", score.value)  # a plugin's scorer may give anything
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        problem = f"the scorer {name!r} gave no number from 0 to 1"
-        raise Failure("scorer_failed", problem)
-    return score
-
-
-def _without_score(failure: Failure, label: str) -> Failure:
-    problem = f"the scorer {label!r} gave no score: {failure.problem}"
-    return Failure("scorer_failed", problem, agent=failure.agent, mend=failure.mend)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from conductor_mw.effects import NO_TERMS
+from conductor_mw.effects import NO_TERMS, STAND_IN
 from conductor_mw.errors import FailureKind
 from conductor_mw.parts import Purpose
 
@@ -99,6 +99,10 @@ class At:
     def knowing(self, facts: Mapping[str, object]) -> At:
         """Give the same place where conditions and templates may read these facts as well."""
         return replace(self, known={**self.known, **facts})
+
+    def standing_in(self, text: str) -> At:
+        """Give the same place, with what a simulated agent may say where it has no words."""
+        return replace(self, terms={**self.terms, STAND_IN: text})
 
     def rescuing(self, kinds: Collection[FailureKind]) -> At:
         """Give the same place below somebody who stands ready for these kinds of failure."""

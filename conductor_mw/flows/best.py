@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conductor_mw.parts import Part, Rating
+from conductor_mw.scorers.scored import scored
 
-from .accepting import scored
 from .branches import Branches, answered
 from .comparison import ORDERS, Comparison
 from .reply import Reply, collect

@@ -78,7 +78,8 @@ class Comparison:
         texts = [("REQUEST", transcript(request))]
         texts += [(f"ANSWER {n}", text_of(replies[key])) for n, key in enumerate(order, 1)]
         asked = await question(request, _TASK + self.rubric, texts, _FORM)
-        reply = await collect(self.judge, asked, at.hidden("judge"))
+        at = at.hidden("judge").standing_in('{"because": "simulated", "best": 1}')
+        reply = await collect(self.judge, asked, at)
         said = parsed(reply.text)
         best = cast("dict[str, object]", said).get("best") if isinstance(said, dict) else None
         # A boolean is an int in Python, and names no answer.

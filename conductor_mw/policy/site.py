@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Final, NoReturn, cast
 
 from conductor_mw.agents.base import Agent
@@ -18,7 +19,7 @@ from conductor_mw.flows.use import UseOptions
 from conductor_mw.json_schema import Schema
 from conductor_mw.policy.checks import compile_checks, entries_with_checks
 from conductor_mw.policy.draft import Draft
-from conductor_mw.policy.findings import Nearest
+from conductor_mw.policy.findings import Mend, Nearest
 from conductor_mw.policy.scopes import MAX_FACTS, Scopes
 from conductor_mw.policy.scoring import compile_scorer, implied_worker
 from conductor_mw.policy.skeleton import BROKEN
@@ -222,16 +223,17 @@ class Flows:
         return flow
 
     def _unknown_flow(self, mapping: dict[str, Any], at: Loc) -> None:
-        key = next(iter(mapping), "")
+        # A misspelt marking key may stand behind a right option: `{take: best, paralel: [...]}`.
+        known = self.draft.plugins.flows.names
+        close = (key for key in mapping if get_close_matches(key[:80], known, n=1))
+        key = next(close, next(iter(mapping), ""))
+        if not key:
+            self.draft.find(at, "unknown-flow", "a flow is empty", f"known: {', '.join(known)}")
+            return
+        mend: Mend = Nearest(key, known)
         if key in UseOptions.model_fields:
             mend = f"{key!r} stands beside `use:`, as in {{use: small, {key}: ...}}"
-            self.draft.find((*at, key), "unknown-flow", f"no flow {key!r}", mend, key=True)
-        elif not key:
-            known = ", ".join(self.draft.plugins.flows.names)
-            self.draft.find(at, "unknown-flow", "a flow is empty", f"known: {known}")
-        else:
-            mend = Nearest(key, self.draft.plugins.flows.names)
-            self.draft.find((*at, key), "unknown-flow", f"no flow {shown(key)}", mend, key=True)
+        self.draft.find((*at, key), "unknown-flow", f"no flow {shown(key)}", mend, key=True)
 
     def _check_names(self) -> None:
         for name in self.draft.file.flows:

@@ -71,6 +71,6 @@ class Asked:
         shown = [(name.upper(), text) for name, text in texts.items()]
         form = f"Answer with one number from 0 to {self.scale:g} and nothing else."
         asked = await question(request, _TASK, shown, form)
-        place = replace(at, terms={"input": texts})
+        place = replace(at, terms={"input": texts}).standing_in(f"{self.scale:g}")
         verdict = await collect(self.flow, asked, place)
         return read_verdict(verdict.text, self.scale, bare=True)

@@ -102,7 +102,8 @@ class Judge:
 
     async def score(self, request: Request, reply: Reply, at: At) -> Score:
         """Give the median of the votes. Raises `Failure` where one of them cannot be had."""
-        at = at.hidden("judge")
+        stand_in = f'{{"because": "simulated", "score": {self.scale:g}}}'
+        at = at.hidden("judge").standing_in(stand_in)
         asked = await self._question(request, reply, at)
         if self.votes == 1:
             return await self._vote(asked, at)

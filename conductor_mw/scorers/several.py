@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conductor_mw.flows.accepting import scored
-
 from .base import Score
+from .scored import scored
 
 if TYPE_CHECKING:
     from conductor_mw.flows.base import At, Flow
@@ -24,9 +23,11 @@ class Several:
 
     Attributes:
         scorers: each with its name in `answer.scores`; the second `judge` is `judge-2`.
+        every: whether each of them is asked, also where a score of 0 cannot get any lower.
     """
 
     scorers: Sequence[tuple[str, Scorer]]
+    every: bool = False
 
     @classmethod
     def of(cls, scorers: Sequence[Scorer]) -> Several:
@@ -62,9 +63,15 @@ class Several:
 
     async def score(self, request: Request, reply: Reply, at: At) -> Score:
         """Give the lowest score. Raises `Failure` where one of the scorers does."""
-        found = {
-            name: await scored(scorer, request, reply, at, name) for name, scorer in self.scorers
-        }
+        found: dict[str, Score] = {}
+        for name, scorer in sorted(self.scorers, key=lambda one: one[1].worst_calls > 0):
+            if scorer.worst_calls and not self.every and _hopeless(found):
+                break  # what costs money comes last, and only where it can change something
+            found[name] = await scored(scorer, request, reply, at, name)
         lowest = min(found.values(), key=lambda score: score.value)
         scores = {name: score.value for name, score in found.items()}
         return Score(lowest.value, lowest.because, scores)
+
+
+def _hopeless(found: Mapping[str, Score]) -> bool:
+    return any(score.value == 0 for score in found.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conductor_mw.flows.base import Flow
+from conductor_mw.flows.rescue import Rescue
 from conductor_mw.policy import Policy, Rule
 from conductor_mw.signals.paid import worst_of
 
@@ -37,6 +38,8 @@ def worst_calls(policy: Policy) -> tuple[Worst, ...]:
     def worst(rule: Rule | None, target: str, flow: Flow) -> Worst:
         asked = worst_of(paid, None if rule is None else rule.position)
         calls = flow.worst_calls + asked
+        if target.startswith("#"):  # written in place: it has no name but its strategy's
+            target = f"({(flow.flow if isinstance(flow, Rescue) else flow).label})"
         return Worst(None if rule is None else rule.id, target, calls, allowed, asked)
 
     found = [worst(rule, rule.target, rule.flow) for rule in policy.rules]
