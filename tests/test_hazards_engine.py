@@ -8,7 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from conductor_mw import Conductor, Event, Failure, Request
+from conductor_mw import (
+    Conductor,
+    Event,
+    Failure,
+    Latch,
+    Part,
+    Parts,
+    Request,
+    Wait,
+)
+from conductor_mw.effects import Attempt
 from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask
 from tests.kit import conductor
 
@@ -222,3 +232,29 @@ def test_samples_of_a_sequence_in_a_loop_do_not_read_each_others_steps(way: Way,
         way=way)  # fmt: skip
 
     assert [request.text for request in a.asked[:3]] == ["before: "] * 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_chance_in_a_branch_does_not_depend_on_how_fast_the_others_are(way: Way) -> None:
+    step = "{sequence: [{use: %s}, {balance: {a: 50, b: 50}}]}"
+    steps = ", ".join(step % agent for agent in ("even", "odd") * 4)
+    text = (
+        "agents: [{id: a}, {id: b}, {id: even}, {id: odd}]\n"
+        f"routing: {{default: {{parallel: [{steps}], take: merge, merge: a, need: 8}}}}\n"
+    )
+
+    def chosen(slow: str) -> set[str]:
+        late = Latch()
+
+        class Slow:
+            async def answer(self, attempt: Attempt) -> Parts:
+                del attempt
+                await Wait(late, 0.02)
+                yield Part("late")
+
+        pair = (Slow(), Scripted("soon"))
+        even, odd = pair if slow == "even" else pair[::-1]
+        c = conductor(text, real_clock=True, a=Scripted("a"), b=Scripted("b"), even=even, odd=odd)
+        return {one.path for one in ask(c, "hello", way=way).attempts}
+
+    assert chosen("even") == chosen("odd")

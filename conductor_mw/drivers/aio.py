@@ -209,7 +209,10 @@ class AsyncDriver:
     async def _together(self, effect: Gather[Any]) -> tuple[Settled[Any], ...]:
         loop = asyncio.get_running_loop()
         tasks = [
-            loop.create_task(self._branch(index, make), context=copy_context())
+            loop.create_task(
+                self._branch(AsyncDriver(self._host.of_branch()), index, make),
+                context=copy_context(),
+            )
             for index, make in enumerate(effect.branches)
         ]
         waiting = set(tasks)
@@ -258,9 +261,8 @@ class AsyncDriver:
             tell_fault(error)
 
     async def _branch(
-        self, index: int, make: Callable[[], Coroutine[Any, Any, Any]]
+        self, driver: AsyncDriver, index: int, make: Callable[[], Coroutine[Any, Any, Any]]
     ) -> Settled[Any]:
-        driver = AsyncDriver(self._host)
         driver._before = self._before
         try:
             return Settled(index, await _Steps(unhooked, driver.run(make())))

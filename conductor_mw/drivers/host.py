@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random as Dice
+from random import SystemRandom
 from typing import Any, Final, TypeVar
 
 from conductor_mw.agents.base import Agent, Speaker
@@ -36,6 +37,15 @@ class Host:
     clock: Clock = field(default_factory=SystemClock)
     dice: Dice = field(default_factory=Dice)
     background: Background = field(default_factory=Background)
+
+    def of_branch(self) -> Host:
+        """Give the host of a branch that runs beside others: repeatable chance of its own.
+
+        Which of them draws first depends on how fast they are.
+        """
+        if isinstance(self.dice, SystemRandom):
+            return self
+        return replace(self, dice=Dice(self.dice.getrandbits(64)))
 
 
 def unhooked(run: Callable[..., T], *args: object) -> T:

@@ -207,7 +207,7 @@ class SyncDriver:
         # themselves wait for threads which their own parents hold. Daemons, because an abandoned
         # call that hangs must not keep the process from ending.
         ended: SimpleQueue[Settled[Any]] = SimpleQueue()
-        drivers = [SyncDriver(self._host) for _ in effect.branches]
+        drivers = [SyncDriver(self._host.of_branch()) for _ in effect.branches]
         settled = Settling(len(drivers), effect.until)
         outer, self._branches = self._branches, drivers
         try:
