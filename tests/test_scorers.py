@@ -298,9 +298,8 @@ def test_an_agent_may_read_request_and_answer_as_data() -> None:
 
     gated({"use": "s"}, a=Scripted("Paris"), s=noting).call("Capital?")
 
-    assert [terms["input"] for terms in noting.terms] == [
-        {"request": "Capital?", "answer": "Paris"}
-    ]
+    given = {"input": {"request": "Capital?", "answer": "Paris"}}
+    assert noting.terms == [{**given, "stand_in": "1"}]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -197,3 +197,24 @@ def test_people_are_never_a_shadow() -> None:
 
     with pytest.raises(PolicyError, match="a shadow would ask 'p'"):
         Conductor.from_text(text)
+
+
+@pytest.mark.parametrize(
+    ("shadow", "said"),
+    [
+        (
+            "{use: b, percnt: 5}",
+            "3:46: routing.default.shadow: no key 'percnt'\n  did you mean 'percent'?",
+        ),
+        (
+            "{use: b, percent: 0}",
+            "3:55: routing.default.shadow.percent: must be greater than 0, not 0",
+        ),
+        ("7", "3:37: routing.default.shadow: must be an agent, a flow, or a mapping with `use`"),
+    ],
+)
+def test_a_mistake_below_shadow_is_told_like_any_other(shadow: str, said: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        shadowed(Scripted("a"), Scripted("b"), shadow=shadow)
+
+    assert str(caught.value).removeprefix("<policy>:") == said

@@ -109,3 +109,19 @@ def test_a_filled_text_has_an_end() -> None:
         asked("{input.text}" * 20, "x" * 60_000)
 
     assert caught.value.kind == "context_overflow"
+
+
+def test_a_named_flow_that_reads_a_step_is_told_why_it_cannot() -> None:
+    text = (
+        "agents: [{id: a, simulated: x}]\n"
+        'flows: {y: {use: a, prompt: "{d.text}"}}\n'
+        "routing: {default: {sequence: [{id: d, use: a}, y]}}\n"
+    )
+
+    with pytest.raises(PolicyError) as caught:
+        load_text(text)
+
+    assert str(caught.value) == (
+        "<policy>:2:31: flows.y.prompt: no signal 'd.text'\n"
+        "  a flow with a name reads the request only; one in place reads the steps around it"
+    )

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -171,6 +171,9 @@ class Flow(Protocol):
         ...
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
 class FlowOptions(BaseModel, ABC):
     """How a policy writes a strategy: a mapping with one marking key, for example `fallback:`.
 
@@ -240,6 +243,10 @@ class Site(Protocol):
 
     def taken(self, word: str) -> str:
         """Give a signal or fact whose name begins with this word; '' where there is none."""
+        ...
+
+    def options(self, model: type[M], given: Mapping[str, Any], *where: str | int) -> M:
+        """Read a mapping below the flow; what is wrong in it is told at its place."""
         ...
 
     def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from conductor_mw.durations import Duration
 from conductor_mw.effects import Now, Random
@@ -52,13 +52,14 @@ def compile_shadow(flow: Flow, site: Site, spec: object, *where: str | int) -> F
         spec: what stands below `shadow:`: a target, or a mapping of `ShadowOptions`.
         where: the place of `spec` below the site.
     """
-    short = not isinstance(spec, dict) or "use" not in spec
-    try:
-        options = ShadowOptions.model_validate({"use": spec} if short else spec)
-    except ValidationError as error:
-        first = error.errors()[0]
-        site.refuse(str(first["msg"]), *where, *first["loc"])
-    use = where if short else (*where, "use")
+    if isinstance(spec, dict) and "use" in spec:
+        options = site.options(ShadowOptions, cast("dict[str, Any]", spec), *where)
+        use = (*where, "use")
+    elif isinstance(spec, str | dict):
+        options = ShadowOptions(use=cast("Target", spec))
+        use = where
+    else:
+        site.refuse("must be an agent, a flow, or a mapping with `use`", *where)
     judging = None
     if options.score is not None:
         judging = compile_judging(site, options.score, None, *where)

@@ -21,6 +21,7 @@ from conductor_mw.rules.scope import Scope
 from conductor_mw.rules.types import BOOL, Type
 
 MAX_WORDS: Final = 250_000
+_NAMED: Final = "a flow with a name reads the request only; one in place reads the steps around it"
 _WORD: Final = re.compile(r"\w+|[^\w\s]")
 
 
@@ -112,7 +113,10 @@ class Draft:
         except ConditionError as error:
             whole, begin = part_of or (text, 0)
             place = self.positions.inside(at, whole, begin + error.offset)
-            self.findings.add(place, "condition", f"{path(at)}{error.problem}", error.mend)
+            mend = error.mend
+            if scope is None and at[:1] == ("flows",) and error.problem.startswith("no signal"):
+                mend = _NAMED
+            self.findings.add(place, "condition", f"{path(at)}{error.problem}", mend)
             return None
         self._compiled[key] = found
         self.reads.update(found.reads)

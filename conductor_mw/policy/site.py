@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, cast
 
 from conductor_mw.agents.base import Agent
 from conductor_mw.errors import Finding, PolicyError
-from conductor_mw.flows.base import Flow, FlowOptions, Target
+from conductor_mw.flows.base import Flow, FlowOptions, M, Target
 from conductor_mw.flows.named import Named
 from conductor_mw.flows.output import Output
 from conductor_mw.flows.overflow import leaf
@@ -322,6 +322,14 @@ class _Site:
         """Give a signal or fact whose name begins with this word; '' where there is none."""
         names = (*self.reading.names, *self.flows.draft.scope.facts)
         return next((name for name in names if name == word or name.startswith(f"{word}.")), "")
+
+    def options(self, model: type[M], given: Mapping[str, Any], *where: str | int) -> M:
+        """Read a mapping below the flow."""
+        draft = self.flows.draft
+        found = validate(model, given, draft.positions, draft.findings, (*self.at, *where))
+        if found is None:
+            raise _Told
+        return found
 
     def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:
         """Refuse the policy."""
