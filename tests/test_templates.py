@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mw import Failure, PolicyError
+from conductor_mw.policy import load_text
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 from tests.kit import conductor
 
