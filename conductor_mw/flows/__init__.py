@@ -10,11 +10,11 @@ from .choose import ChooseOptions
 from .consensus import ConsensusOptions
 from .fallback import FallbackOptions
 from .for_each import ForEachOptions
+from .parallel import ParallelOptions
+from .pick import PickOptions
 from .repeat import RepeatOptions
 from .sequence import SequenceOptions
 from .use import UseOptions
-from .parallel import ParallelOptions
-from .pick import PickOptions
 
 
 @hookimpl
@@ -26,8 +26,8 @@ def conductor_flows(register: RegisterFlow) -> None:
     register("consensus", ConsensusOptions)
     register("fallback", FallbackOptions)
     register("for_each", ForEachOptions)
+    register("parallel", ParallelOptions)
+    register("pick", PickOptions)
     register("repeat", RepeatOptions)
     register("sequence", SequenceOptions)
     register("use", UseOptions)
-    register("parallel", ParallelOptions)
-    register("pick", PickOptions)
