@@ -175,9 +175,9 @@ class Conductor:
                 in `known`.
         """
         request = request_of(prompt, metadata, tools, parameters, stream=False)
-        runtime, facts = self._chosen(request)
-        facts.update(given(runtime.policy.paid, known or {}))
         direct = self._direct.target(request)
+        runtime, facts = self._chosen(request, direct)
+        facts.update(given(runtime.policy.paid, known or {}))
         if direct is not None:
             return ForcedDecision(runtime.policy, facts, direct, runtime.commitments)
         return decide(runtime.policy, facts, runtime.commitments)
@@ -310,8 +310,8 @@ class Conductor:
             deadline: seconds until the whole run must be over.
             target: asks this agent or flow whatever the rules say; guarantees hold all the same.
         """
-        runtime, facts = self._chosen(request)
         target = target or self._direct.target(request)
+        runtime, facts = self._chosen(request, target)
         if target is None and runtime.policy.mode == "observe":
             if runtime.observed is None:
                 raise ConductorError(
@@ -351,14 +351,17 @@ class Conductor:
         request = request_of(prompt, metadata, tools, parameters, stream=stream)
         return self.begin(request, deadline=deadline, target=target)
 
-    def _chosen(self, request: Request) -> tuple[Runtime, Facts]:
+    def _chosen(self, request: Request, target: str | None) -> tuple[Runtime, Facts]:
         """Give the version of the policy that answers a request, and the request's facts."""
         runtime = self._current()
         facts = _facts(runtime, request)
-        versions = runtime.versions
-        if versions is None or versions.runtime is None or not versions.takes(facts):
+        new = None if runtime.versions is None else runtime.versions.taking(facts)
+        if new is None:
             return runtime, facts
-        return versions.runtime, _facts(versions.runtime, request)
+        # A new version that lacks what is named must not close the way out.
+        if target is not None and target not in (*new.policy.agents, *new.policy.flows):
+            return runtime, facts
+        return new, _facts(new, request)
 
     def _current(self) -> Runtime:
         if self._watch.due():

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from .effects import Now
-from .errors import EvaluationError
+from .errors import EvaluationError, Unwind
 from .parts import Part, Rating
 
 if TYPE_CHECKING:
@@ -88,8 +88,11 @@ class Versions:
         self._rollout = rollout
         self._dice = dice
 
-    def takes(self, facts: Facts) -> bool:
-        """Whether the new version answers this request."""
+    def taking(self, facts: Facts) -> Runtime | None:
+        """Give the new version where it answers this request, else None."""
+        return self.runtime if self._takes(facts) else None
+
+    def _takes(self, facts: Facts) -> bool:
         if self.returned:
             return False
         by = self._rollout.by
@@ -113,6 +116,8 @@ class Versions:
                     async for part in parts:
                         rating = part.rating or rating
                         yield part
+            except Unwind:
+                raise  # neither ended nor failed: it is taken up again, or was taken over
             except Exception:  # only to count it; it goes on as it was raised
                 await self._count(run, figures, begun, failed=True)
                 raise

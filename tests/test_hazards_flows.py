@@ -14,13 +14,25 @@ from typing import Any
 
 import pytest
 
-from conductor_mw import Attempted, Conductor, ConductorError, Message, Parts, PolicyError
+from conductor_mw import (
+    Attempted,
+    Conductor,
+    ConductorError,
+    Message,
+    Parts,
+    PolicyError,
+    Request,
+)
 from conductor_mw.cli import console
+from conductor_mw.errors import Suspend
 from conductor_mw.flows.shortening import summary_note, summary_question
+from conductor_mw.gates import Choice, Gate, Gates, Verdict
 from conductor_mw.json_schema import compile_schema
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy import load
+from conductor_mw.stores.memory import MemoryStore
 from conductor_mw.testing import WAYS, Scripted, Way, ask
+from conductor_mw.workers.addresses import address_of
 from tests.kit import conductor
 
 CORE = Plugins.core()
@@ -189,6 +201,71 @@ def test_who_gets_which_version_cannot_depend_on_a_paid_signal(folder: Path, by:
 
     with pytest.raises(PolicyError, match="nobody is asked before the version is chosen"):
         load(file, plugins=CORE, env={})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_new_version_without_the_named_agent_does_not_close_the_way_out(
+    folder: Path, way: Way
+) -> None:
+    file = folder / "conductor.yaml"
+    file.write_text(OLD + ALL)
+    made = Conductor(file, plugins=CORE, direct="a")
+
+    assert ask(made, "x", way=way).text == "old"
+    assert made.decide("x").target == "a"
+    assert made.call("x", target="b").text == "new"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_that_waits_for_something_outside_is_no_failure_of_a_version(
+    folder: Path, way: Way
+) -> None:
+    def waits(request: Request) -> str:
+        del request
+        raise Suspend("a person is asked")
+
+    (folder / "next.yaml").write_text("agents: [{id: b}]\nrouting: {default: b}\n")
+    file = folder / "conductor.yaml"
+    back = "rollout: {policy: next.yaml, percent: 100, back_when: 'rollout.error_rate > 0.0'}\n"
+    file.write_text(OLD + back)
+    made = Conductor(file, plugins=CORE, agents={"b": waits})
+
+    for _ in range(2):
+        with pytest.raises(Suspend):
+            ask(made, "x", way=way)
+
+
+# People and workers
+
+
+@pytest.mark.parametrize("by", ["an\u200ba", "\uff41n\uff41", "ana\u00ad", "\u202eana", "an\x00a"])
+def test_a_name_that_looks_the_same_is_no_second_person(by: str) -> None:
+    gates = Gates(MemoryStore())
+    choices: tuple[Choice, ...] = ("approve", "reject")
+    gates.open(
+        Gate(
+            id="r:p", run="r", path="p", agent="a", queue="q", show="?", quorum=2, choices=choices
+        ),
+        0.0,
+    )
+    gates.decide("r:p", Verdict(choice="approve", by="ana"), 1.0)
+
+    assert gates.decide("r:p", Verdict(choice="approve", by=by), 2.0).status == "voted"
+
+
+@pytest.mark.parametrize("by", ["", "\u200b", "\u200bcaller", "dead\u00adline"])
+def test_nobody_decides_nothing(by: str) -> None:
+    gates = Gates(MemoryStore())
+    gates.open(Gate(id="r:p", run="r", path="p", agent="a", queue="q", show="?"), 0.0)
+
+    with pytest.raises(ConductorError):
+        gates.decide("r:p", Verdict(choice="approve", by=by), 1.0)
+
+
+@pytest.mark.parametrize("host", [f"{'a' * 64}.example", "a..example", ".example"])
+def test_a_host_that_no_name_service_can_be_asked_for_is_no_address(host: str) -> None:
+    with pytest.raises(ConductorError, match="part of the host's name"):
+        address_of(f"http://{host}/")
 
 
 # Overlays
