@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
+from unicodedata import category, normalize
 
 from conductor_mw.errors import ConductorError
 from conductor_mw.stores.base import Store
@@ -18,6 +19,7 @@ KEPT: Final = 30 * 86400.0
 """Seconds for which the record stays after a gate was decided or should have been."""
 
 Status = Literal["recorded", "waiting", "voted", "decided", "expired", "withdrawn", "unknown"]
+_HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 _DONE: Final = {"approve": "approved", "reject": "rejected", "edit": "edited"}
 
 
@@ -150,8 +152,7 @@ class Gates:
             ConductorError: the gate does not offer this choice, the name is missing or is none a
                 person can have, or the record is damaged.
         """
-        # Spaces and line breaks make no second person.
-        verdict = replace(verdict, by=" ".join(verdict.by.split()), utc=now)
+        verdict = replace(verdict, by=_name(verdict.by), utc=now)
         if verdict.by.casefold() in (DEADLINE, CALLER):
             raise ConductorError(
                 f"{verdict.by!r} is no person's name", mend="Give the name of who decides."
@@ -242,6 +243,18 @@ def moment(utc: float) -> str:
     '2026-05-28 20:26:40 UTC'
     """
     return f"{datetime.fromtimestamp(utc, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _name(by: str) -> str:
+    """Give a name without what nobody sees: spaces and hidden signs make no second person."""
+    plain = normalize("NFKC", by)
+    return " ".join(
+        "".join(" " if sign.isspace() else sign for sign in plain if _seen(sign)).split()
+    )
+
+
+def _seen(sign: str) -> bool:
+    return sign.isspace() or category(sign) not in _HIDDEN
 
 
 def _names(gate: Gate) -> str:

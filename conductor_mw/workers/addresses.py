@@ -62,6 +62,10 @@ def address_of(url: str) -> Address:
         raise _refused("an address holds no user and no password")
     if parts.fragment:
         raise _refused("an address of a worker has nothing behind a '#'")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:  # it would come up again, as no failure of anybody, when the name is asked
+        raise _refused("a part of the host's name is empty or longer than 63 letters") from None
     if port == 0:
         raise _refused("port 0 leads nowhere")
     return Address(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])
