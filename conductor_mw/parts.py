@@ -103,6 +103,21 @@ class Part:
         """Whether a caller would see something: after such a part no fallback is possible."""
         return bool(self.text or self.tool_calls or self.reasoning or self.media)
 
+    def with_origin(self, origin: Origin) -> Part:
+        """Give the same part, said by somebody."""
+        return self._with(origin, self.rating)
+
+    def with_rating(self, rating: Rating) -> Part:
+        """Give the same part with what was found of the whole answer."""
+        return self._with(self.origin, rating)
+
+    def _with(self, origin: Origin | None, rating: Rating | None) -> Part:
+        # By hand: `dataclasses.replace` takes three times as long, and every answer comes by here.
+        return Part(
+            self.text, self.reasoning, self.tool_calls, self.usage, self.finish, self.native,
+            self.media, self.logprobs, origin, rating,
+        )  # fmt: skip
+
 
 Parts: TypeAlias = AsyncGenerator[Part, None]
 

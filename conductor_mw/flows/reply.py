@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import exp
 from typing import TYPE_CHECKING, Final, cast
@@ -118,7 +118,10 @@ class Reply:
 
     def with_rating(self, rating: Rating) -> Reply:
         """Give the same reply with what was found of it, also for whoever reads its parts."""
-        return replace(self, parts=rated(self.parts, rating), rated=rating)
+        parts = rated(self.parts, rating)
+        return Reply(
+            self.path, parts, self.failure, self.outcomes, self.seconds, self.ran, rated=rating
+        )
 
     def facts(
         self,
@@ -134,10 +137,13 @@ class Reply:
             only: the full names that will be read, where that is known: no other is worked out.
         """
         if only is not None and not shape:
-            begin = f"{name}."
-            keys = (full.removeprefix(begin) for full in only if full.startswith(begin))
-            found = {begin + key: _READ[key](self) for key in keys if key in _READ}
-            return {full: value for full, value in found.items() if value is not None}
+            found: dict[str, object] = {}
+            for full in only:
+                prefix, _, key = full.rpartition(".")
+                value = _READ[key](self) if prefix == name and key in _READ else None
+                if value is not None:
+                    found[full] = value
+            return found
         values = {key: read(self) for key, read in _READ.items() if key != "output"}
         output = self.output
         if output is not None:
@@ -174,7 +180,7 @@ def _typed(value: object, type_: Type) -> object:
 
 def rated(parts: Sequence[Part], rating: Rating) -> Sequence[Part]:
     """Give the parts with a rating on the last of them."""
-    return [*parts[:-1], replace(parts[-1], rating=rating)] if parts else parts
+    return [*parts[:-1], parts[-1].with_rating(rating)] if parts else parts
 
 
 async def collect(flow: Flow, request: Request, at: At) -> Reply:
@@ -198,7 +204,8 @@ async def attempt(flow: Flow, request: Request, at: At) -> Reply:
     failure: Failure | None = None
     try:
         async with aclosing(flow.answer(request, at)) as answering:
-            parts.extend([part async for part in answering])
+            async for part in answering:
+                parts.append(part)  # noqa: PERF401 - a comprehension is one frame more to wait in
     except Failure as error:
         failure = error
         parts = []

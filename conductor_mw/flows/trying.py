@@ -97,7 +97,7 @@ class Try:
         return self._held
 
     def _named(self, part: Part) -> Part:
-        return replace(part, origin=Origin(self.attempt.agent.id, self._at.path))
+        return part.with_origin(Origin(self.attempt.agent.id, self._at.path))
 
     def fail(self, fault: Exception) -> None:
         """Take in what ended it."""
