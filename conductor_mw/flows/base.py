@@ -33,7 +33,9 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _STICKY: Final[frozenset[Purpose]] = frozenset(("shadow", "undo", "signal"))
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes one: every step of every run makes some, and a frozen one takes
+# four times as long to make.
+@dataclass(slots=True)
 class At:
     """Where in a run a node stands.
 
