@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
+import unicodedata
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -27,9 +29,10 @@ from conductor_mw.cli import console
 from conductor_mw.errors import Suspend
 from conductor_mw.flows.shortening import summary_note, summary_question
 from conductor_mw.gates import Choice, Gate, Gates, Verdict
-from conductor_mw.json_schema import compile_schema
+from conductor_mw.json_schema import Schema, compile_schema
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy import load
+from conductor_mw.scorers.agree_with import normalised
 from conductor_mw.stores.memory import MemoryStore
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 from conductor_mw.workers.addresses import address_of
@@ -86,6 +89,7 @@ def test_a_schema_of_very_many_schemas_is_refused() -> None:
 # What a model or a worker writes
 
 
+LONG_JSON = json.dumps({"text": "x" * 100_000})
 LONG: dict[str, tuple[dict[str, Any], object]] = {
     "enum": ({"enum": [f"code{n}" for n in range(5000)]}, "code4999"),
     "properties": ({"properties": {f"p{n}": True for n in range(5000)}}, {}),
@@ -102,6 +106,41 @@ def test_a_long_keyword_counts_as_long_as_it_is(keyword: str) -> None:
 
     assert problems == ("it takes too many steps to check",)
     assert time.process_time() - before < 10  # it took minutes
+
+
+def test_a_letter_with_very_many_accents_is_compared_at_once() -> None:
+    text = "a" + "\u0300\u0327" * 200_000
+    before = time.process_time()
+
+    assert normalised(text) == normalised(f" {text}.")
+    assert time.process_time() - before < 10  # it took minutes
+
+
+def test_letters_count_as_the_same_however_they_are_composed() -> None:
+    one, other = unicodedata.normalize("NFC", "Ça va \u00e9té"), "c\u0327a va e\u0301te\u0301"
+
+    assert normalised(one) == normalised(other)
+
+
+@pytest.mark.parametrize("way", ["acall", "astream"])
+@pytest.mark.parametrize("check", ["output: {type: object}", "score: valid_json"])
+def test_a_long_answer_is_checked_beside_the_event_loop(check: str, way: Way) -> None:
+    threads: set[int] = set()
+    made = conductor(
+        f"agents: [{{id: a, {check}}}]\nrouting: {{default: a}}\n", a=Scripted(LONG_JSON)
+    )
+    problems = Schema.problems
+
+    def noting(self: Schema, value: object) -> tuple[str, ...]:
+        threads.add(threading.get_ident())
+        return problems(self, value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Schema, "problems", noting)
+        ask(made, "x", way=way)
+
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("end", ["</earlier>", "</ear</earlier>lier>", "</EARLIER >"])

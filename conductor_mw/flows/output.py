@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from conductor_mw.effects import Io
 from conductor_mw.errors import Failure
 from conductor_mw.parts import Part
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from .base import At, Flow, Site
     from .reply import Reply
+
+
+LARGE: Final = 50_000
+"""Characters from which an answer is looked at in a thread, so that no event loop waits for it."""
 
 
 def compile_output(flow: Flow, site: Site, schema: Mapping[str, Any], *where: str | int) -> Output:
@@ -75,7 +80,8 @@ class Output:
         """Give the answer. Raises `Failure` of kind `invalid_output` where it has another form."""
         purpose = "candidate" if at.purpose == "answer" else at.purpose
         reply = await collect(self.flow, request, at.hidden(purpose))
-        problem = fault_of(reply, self.schema)
+        found: Io[str] = Io(lambda: fault_of(reply, self.schema))
+        problem = fault_of(reply, self.schema) if len(reply.text) < LARGE else await found
         if problem:
             raise Failure("invalid_output", f"the answer {problem}", agent=reply.agent)
         for part in reply.parts:

@@ -12,7 +12,7 @@ from conductor_mw.errors import ConductorError
 from conductor_mw.stores.base import Store
 
 from .gate import CALLER, DEADLINE, Choice, Gate, Verdict
-from .record import problem_of, read, write
+from .record import LONGEST_NAME, problem_of, read, write
 
 TABLE: Final = "gates"
 KEPT: Final = 30 * 86400.0
@@ -247,7 +247,7 @@ def moment(utc: float) -> str:
 
 def _name(by: str) -> str:
     """Give a name without what nobody sees: spaces and hidden signs make no second person."""
-    plain = normalize("NFKC", by)
+    plain = normalize("NFKC", by[: 2 * LONGEST_NAME])
     return " ".join(
         "".join(" " if sign.isspace() else sign for sign in plain if _seen(sign)).split()
     )

@@ -16,7 +16,7 @@ from conductor_mw.errors import ConductorError
 from .gate import CALLER, DEADLINE, LARGEST_TEXT, MOST_PEOPLE, Choice, Gate, OnTimeout, Verdict
 
 _VERSION: Final = 1
-_LONGEST_NAME: Final = 200
+LONGEST_NAME: Final = 200
 _LONGEST_ID: Final = 2_000
 _LONGEST_COMMENT: Final = 10_000
 _LATEST: Final = 253_402_300_799.0
@@ -44,7 +44,7 @@ def write(gate: Gate) -> bytes:
     """
     problem = problem_in(gate)
     if problem:
-        raise ConductorError(f"this is no gate: {problem}", where=gate.id[:_LONGEST_NAME])
+        raise ConductorError(f"this is no gate: {problem}", where=gate.id[:LONGEST_NAME])
     # In ASCII, because a text may hold half a surrogate pair, which UTF-8 cannot.
     found = {**asdict(gate), "version": _VERSION}
     return json.dumps(found, sort_keys=True, separators=(",", ":")).encode("ascii")
@@ -61,8 +61,8 @@ def read(gate_id: str, record: bytes) -> Gate:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         said = str(error) or type(error).__name__
         raise ConductorError(
-            f"the record of this gate is damaged: {said[:_LONGEST_NAME]}",
-            where=gate_id[:_LONGEST_NAME],
+            f"the record of this gate is damaged: {said[:LONGEST_NAME]}",
+            where=gate_id[:LONGEST_NAME],
             mend="Nothing in it counts as an approval. Ask again in a new run.",
         ) from error
 
@@ -99,8 +99,8 @@ def problem_of(gate: Gate, vote: Verdict) -> str:
         allowed = set(gate.choices)
     return _first(
         (
-            not vote.by.strip() or len(vote.by) > _LONGEST_NAME,
-            f"a name has 1 to {_LONGEST_NAME} letters",
+            not vote.by.strip() or len(vote.by) > LONGEST_NAME,
+            f"a name has 1 to {LONGEST_NAME} letters",
         ),
         (
             vote.choice not in allowed,
@@ -166,7 +166,7 @@ def _gate(gate_id: str, found: dict[str, Any]) -> Gate:
 def _problem_of_question(gate: Gate) -> str:
     if gate.id != f"{gate.run}:{gate.path}" or len(gate.id) > _LONGEST_ID:
         return "its id is not `<run>:<path>`"
-    if not gate.queue or len(gate.queue) > _LONGEST_NAME:
+    if not gate.queue or len(gate.queue) > LONGEST_NAME:
         return "a queue has a name"
     if too_large(gate.show) or too_large(gate.approves):
         return f"what it shows is larger than {LARGEST_TEXT // 1_000_000} MB"

@@ -98,8 +98,14 @@ def normalised(text: str) -> str:
     >>> normalised("  **Paris**. ") == normalised("paris")
     True
     """
-    words = unicodedata.normalize("NFKC", text).casefold().split()
-    return " ".join(words).strip(".,;:!?\"'`*_()[] ")
+    pieces = text if text.isascii() else " ".join(map(_composed, text.split()))
+    return " ".join(pieces.casefold().split()).strip(".,;:!?\"'`*_()[] ")
+
+
+def _composed(word: str) -> str:
+    # In pieces: sorting the accents of one letter takes quadratic time, and it may have a million.
+    ends = range(0, len(word), _SORTED)
+    return "".join(unicodedata.normalize("NFKC", word[at : at + _SORTED]) for at in ends)
 
 
 def last_number(text: str) -> float | None:
@@ -112,6 +118,7 @@ def last_number(text: str) -> float | None:
     return float(found[-1].replace(",", "")) if found else None
 
 
+_SORTED: Final = 1_000
 _LOOKED_AT: Final = 10_000
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d{1,300}(?:,\d{3})*(?:\.\d{1,300})?")
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from conductor_mw.effects import Io
+from conductor_mw.flows.output import LARGE
+
 if TYPE_CHECKING:
     from conductor_mw.flows.base import At, Flow
     from conductor_mw.flows.reply import Reply
@@ -46,4 +49,7 @@ class Free:
     async def score(self, request: Request, reply: Reply, at: At) -> Score:
         """Give the score."""
         del request, at
-        return self.look(reply)
+        if len(reply.text) < LARGE:
+            return self.look(reply)
+        looked: Io[Score] = Io(lambda: self.look(reply))
+        return await looked
