@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -78,13 +79,13 @@ def test_a_streamed_answer_is_the_same_answer() -> None:
 def test_a_prompt_comes_from_stdin() -> None:
     result = run("-", input="lost")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 def test_no_answer_is_told_with_every_attempt() -> None:
     result = run("lost")
 
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "no answer: rate_limit: simulated rate limit\n  broken, try 1: rate_limit after 0 ms\n"
     )
@@ -172,6 +173,57 @@ def test_answers_are_kept_one_a_line() -> None:
     }  # fmt: skip
 
 
+def test_several_attempts_without_an_answer_are_told_with_what_became_of_each() -> None:
+    Path("p.yaml").write_text(
+        "agents:\n"
+        "  - {id: mail, simulated: sent}\n"
+        "  - {id: recall, simulated: called back}\n"
+        "  - {id: books, simulated: {errors: {server_error: 1}}}\n"
+        "routing: {default: {sequence: [{use: mail, undo: recall}, books]}}\n"
+    )
+
+    result = run("Pay it back.")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    head, _, *rows = result.stderr.splitlines()
+    assert head == "no answer: server_error: simulated server error"
+    assert [row.split()[1:3] for row in rows] == [
+        ["mail", "fed"], ["books", "failed:"], ["recall", "undid"],
+    ]  # fmt: skip
+
+
+def test_an_answer_that_was_not_accepted_is_told_as_such() -> None:
+    Path("p.yaml").write_text(
+        "agents: [{id: a, simulated: At nine.}, {id: b, simulated: Nine.}]\n"
+        "routing: {default: {cascade: [a, b], score: {length: {min: 50}}}}\n"
+    )
+
+    told, record = run("When?"), json.loads(run("When?", "--format", "json").stdout)
+
+    assert (told.exit_code, told.stdout) == (0, "Nine.\n")
+    assert " · not accepted · simulated" in told.stderr
+    assert (record["score"], record["accepted"]) == (0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("store", "how"),
+    [
+        ("store: sqlite:gates.db\n", r"conductor-mw review approve \w{8} --store sqlite:gates\.db"),
+        ("", "nobody can decide this from outside: add `store: sqlite:conductor.db` to the policy"),
+    ],
+)
+def test_a_run_that_waits_for_people_says_so(store: str, how: str) -> None:
+    Path("p.yaml").write_text(
+        store + "agents: [{id: leads, human: {queue: support, timeout: 300ms}}]\n"
+        "routing: {default: leads}\n"
+    )
+
+    result = run("We refund $10.")
+
+    assert result.exit_code == 2
+    assert re.match(f"waiting for support: We refund \\$10\\.\n  {how}\n", result.stderr)
+
+
 def test_metadata_holds_for_every_line_that_says_nothing_else() -> None:
     Path("t.jsonl").write_text('{"text": "a"}\n{"text": "b", "metadata": {"urgent": false}}\n')
 
@@ -190,7 +242,7 @@ def test_a_model_is_never_simulated_silently(monkeypatch: pytest.MonkeyPatch) ->
 
     real, simulated = run("Hello"), run("Hello", "--simulate")
 
-    assert real.exit_code == 1
+    assert real.exit_code == 2
     assert real.stderr.startswith(
         "no answer: auth: agent 'm': the environment variable NO_SUCH_KEY is not set\n"
     )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TextIO
 
 import click
 
+from conductor_mw.gates import Gate
 from conductor_mw.lenses.chat import to_request
 from conductor_mw.parts import Part
 from conductor_mw.policy import Policy
 from conductor_mw.provenance import Contribution, Provenance
+from conductor_mw.workbench.graph.lettering import shorten
 from conductor_mw.workbench.traffic import (
     Answered,
     is_simulated,
@@ -25,11 +27,13 @@ from conductor_mw.workbench.traffic import (
 
 from . import console
 from .figures import count, duration, money
-from .group import COULD_NOT_RUN, FOUND, INTERRUPTED
+from .group import FOUND, INTERRUPTED
 from .progress import progress
 from .summary import summary_lines
 
 _COST_DIGITS: Final = 6
+_SHORT_ID: Final = 8
+_SHOWN: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,10 @@ def answer_prompt(how: How, prompt: str, keep: TextIO | None) -> int:
     """Answer one prompt: the text on stdout, a line about it on stderr; gives the exit code."""
     request = to_request(prompt, metadata=how.metadata, stream=how.stream)
     pretty = how.form == "pretty"
-    with stage(how.policy, simulate=how.simulate, real_time=how.real_time, seed=how.seed) as staged:
+    with stage(
+        how.policy, simulate=how.simulate, real_time=how.real_time, seed=how.seed,
+        approvals=_tell_gate(how.policy),
+    ) as staged:  # fmt: skip
         hear = _print_part if pretty and how.stream else _ignore
         found = staged.run(staged.ask("#1", request, hear))
     if keep is not None:
@@ -67,7 +74,7 @@ def answer_prompt(how: How, prompt: str, keep: TextIO | None) -> int:
             console.aside(_provenance(found.provenance))
     else:
         _tell_failure(found)
-    return 0 if found.agent else COULD_NOT_RUN
+    return 0 if found.agent else FOUND
 
 
 def run_file(how: How, path: Path, concurrency: int, limit: int | None, keep: TextIO | None) -> int:
@@ -117,10 +124,27 @@ def _about(how: How, found: Answered) -> str:
     ]
     if len(found.attempts) > 1:
         said.append(count(len(found.attempts), "attempt"))
+    if not found.accepted:
+        said.append("not accepted")
     agent = how.policy.agents.get(found.agent)
     if is_simulated(how.policy, simulate=how.simulate) or (agent and agent.kind == "simulated"):
         said.append("simulated")
     return " · ".join(said)
+
+
+def _tell_gate(policy: Policy) -> Callable[[Gate], None]:
+    """Give what says that a run waits for people, and how they decide; it decides nothing."""
+    store = policy.store
+    if store is None or store.startswith("memory"):
+        mend = "nobody can decide this from outside: add `store: sqlite:conductor.db` to the policy"
+    else:
+        mend = f"conductor-mw review approve {{}} --store {store}"
+
+    def tell(gate: Gate) -> None:
+        console.note(f"waiting for {gate.queue}: {shorten(gate.show, _SHOWN)}")
+        console.note(f"  {mend.format(gate.id[:_SHORT_ID])}")
+
+    return tell
 
 
 def _provenance(found: Provenance) -> str:
@@ -157,6 +181,9 @@ def _became(one: Contribution) -> str:
 
 def _tell_failure(found: Answered) -> None:
     console.note(f"no answer: {found.failure}: {found.problem}")
+    if len(found.attempts) > 1:
+        console.aside(_provenance(found.provenance))
+        return
     for one in found.attempts:
         kind = one.kind or "answered"
         console.note(f"  {one.agent}, try {one.number}: {kind} after {duration(one.seconds)}")

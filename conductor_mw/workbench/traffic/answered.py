@@ -30,6 +30,8 @@ class Answered:
         first_part: seconds until the caller saw something, or None.
         attempts: every attempt, oldest first; those of shadows are left out.
         provenance: who said which part of the text, and what became of every attempt.
+        score: how good it was found to be, from 0 to 1, or None where nothing scored it.
+        accepted: whether it met its `accept:`; True where there is none, False without an answer.
     """
 
     id: str
@@ -47,6 +49,8 @@ class Answered:
     first_part: float | None = None
     attempts: tuple[Outcome, ...] = ()
     provenance: Provenance = field(default_factory=lambda: Provenance((), ()))
+    score: float | None = None
+    accepted: bool = True
 
     @property
     def fell_back(self) -> bool:
@@ -69,6 +73,8 @@ class Answered:
             "finish": self.finish,
             "failure": self.failure,
             "problem": self.problem,
+            "score": self.score,
+            "accepted": self.accepted,
             "usage": {
                 "input_tokens": self.usage.input_tokens,
                 "output_tokens": self.usage.output_tokens,

@@ -14,8 +14,9 @@ from conductor_mw.conductor import Conductor
 from conductor_mw.drivers import astream
 from conductor_mw.errors import ConductorError, EvaluationError, Failure, RequestError
 from conductor_mw.failures import classify
+from conductor_mw.gates import Approvals
 from conductor_mw.money import Money
-from conductor_mw.parts import Finish, Part, Usage, joined_tool_calls
+from conductor_mw.parts import Finish, Part, Rating, Usage, joined_tool_calls
 from conductor_mw.policy import Policy
 from conductor_mw.provenance import agent_of, provenance_of
 from conductor_mw.request import Request
@@ -142,6 +143,7 @@ class Stage:
         provenance = provenance_of(heard, outcomes)
         said = [one for one in provenance.attempts if one.became == "answered"]
         agent = agent_of(heard, outcomes) if error is None else ""
+        rating = next((part.rating for part in reversed(heard) if part.rating), Rating())
         return Answered(
             id=name,
             decision=run.decision if run else None,
@@ -158,12 +160,19 @@ class Stage:
             first_part=first,
             attempts=outcomes,
             provenance=provenance,
+            score=rating.score,
+            accepted=error is None and rating.accepted is not False,
         )
 
 
 @contextmanager
 def stage(
-    policy: str | Path | Policy, *, simulate: bool, real_time: bool, seed: int | None
+    policy: str | Path | Policy,
+    *,
+    simulate: bool,
+    real_time: bool,
+    seed: int | None,
+    approvals: Approvals | None = None,
 ) -> Generator[Stage, None, None]:
     """Give a conductor on its loop: a virtual one where nobody real would be asked."""
     compiled = policy if isinstance(policy, Policy) else load(policy)
@@ -177,7 +186,9 @@ def stage(
     if simulated and seed is None:
         seed = 0  # a simulation gives the same twice; a real run's ids must differ from the last
     with asyncio.Runner(loop_factory=factory) as runner:
-        conductor = Conductor(compiled, simulate=simulate, clock=clock, seed=seed)
+        conductor = Conductor(
+            compiled, simulate=simulate, clock=clock, seed=seed, approvals=approvals
+        )
         yield Stage(conductor, clock, runner)
 
 
