@@ -301,6 +301,14 @@ def test_nobody_decides_nothing(by: str) -> None:
         gates.decide("r:p", Verdict(choice="approve", by=by), 1.0)
 
 
+def test_nobody_is_asked_to_score_a_shadow() -> None:
+    with pytest.raises(PolicyError, match="people would decide what nobody waits for"):
+        conductor(
+            "agents: [{id: a}, {id: b}, {id: leads, human: leads}]\n"
+            "routing: {default: {use: a, shadow: {use: b, score: {use: leads}}}}\n"
+        )
+
+
 @pytest.mark.parametrize("host", [f"{'a' * 64}.example", "a..example", ".example"])
 def test_a_host_that_no_name_service_can_be_asked_for_is_no_address(host: str) -> None:
     with pytest.raises(ConductorError, match="part of the host's name"):

@@ -6,7 +6,7 @@ takes a call or a cent that a guarantee would have let the answer have.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -61,17 +61,22 @@ def compile_shadow(flow: Flow, site: Site, spec: object, *where: str | int) -> F
     else:
         site.refuse("must be an agent, a flow, or a mapping with `use`", *where)
     judging = None
+    shadow = site.step(options.use, *use)
+    _refuse_people(site, [shadow], *use)
     if options.score is not None:
         judging = compile_judging(site, options.score, None, *where)
-    shadow = site.step(options.use, *use)
-    people = [agent.id for agent in agents_below([shadow]).values() if agent.kind == "human"]
+        _refuse_people(site, [flow for _, flow in judging.children], *where, "score")
+    return Shadowed(flow, shadow, options.percent / 100, options.timeout, judging)
+
+
+def _refuse_people(site: Site, flows: Sequence[Flow], *where: str | int) -> None:
+    people = [agent.id for agent in agents_below(flows).values() if agent.kind == "human"]
     if people:
         site.refuse(
             f"a shadow would ask {people[0]!r}, and people would decide what nobody waits for",
-            *use,
+            *where,
             mend="shadow with a model or a worker",
         )
-    return Shadowed(flow, shadow, options.percent / 100, options.timeout, judging)
 
 
 @dataclass(frozen=True, slots=True)
