@@ -115,6 +115,8 @@ class Decision:
             "passed_over": [{"rule": one.rule, "because": one.because} for one in self.passed_over],
             "fingerprint": self.fingerprint,
         }
+        if self.forced:
+            record["forced"] = True
         if self.asked:
             record["asked"] = [one.to_dict() for one in self.asked]
         return record

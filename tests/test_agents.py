@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 import pytest
 
 from conductor_mw import ConductorError, Failure, Part, PolicyError, Request, Usage
-from conductor_mw.errors import ColourError
+from conductor_mw.errors import ColourError, PluginError
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask
 from tests.kit import ONE, conductor
 
@@ -111,6 +111,64 @@ def test_a_hidden_coroutine_is_refused_to_a_sync_caller_and_ended(way: Way) -> N
         "  Call acall or astream, or bind a sync function."
     )
     assert inspect.getcoroutinestate(begun[0]) == inspect.CORO_CLOSED
+
+
+class TwoColours:
+    """A stream such as LiteLLM's, which has both colours; only one of them works."""
+
+    def __init__(self, *, sync: bool) -> None:
+        self.parts, self.sync = iter(("he", "ard")), sync
+
+    def __iter__(self) -> TwoColours:
+        return self
+
+    def __next__(self) -> str:
+        assert self.sync
+        return next(self.parts)
+
+    def __aiter__(self) -> TwoColours:
+        return self
+
+    async def __anext__(self) -> str:
+        assert not self.sync
+        part = next(self.parts, None)
+        if part is None:
+            raise StopAsyncIteration
+        return part
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_stream_of_both_colours_from_a_sync_function_is_read_as_a_sync_one(way: Way) -> None:
+    def agent(_: Request) -> TwoColours:
+        return TwoColours(sync=True)
+
+    assert ask(conductor(a=agent), "x", way=way).text == "heard"
+
+
+@pytest.mark.parametrize("way", ["acall", "astream"])
+def test_a_stream_of_both_colours_that_was_awaited_is_read_as_an_async_one(way: Way) -> None:
+    async def create() -> TwoColours:
+        return TwoColours(sync=False)
+
+    async def agent(_: Request) -> TwoColours:
+        return await create()
+
+    def hidden(_: Request) -> Coroutine[object, object, TwoColours]:
+        return create()
+
+    assert ask(conductor(a=agent), "x", way=way).text == "heard"
+    assert ask(conductor(a=hidden), "x", way=way).text == "heard"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_cannot_be_read_names_its_agent(way: Way) -> None:
+    def agent(_: Request) -> object:
+        return {"text": "hi"}
+
+    with pytest.raises(PluginError) as caught:
+        ask(conductor(a=agent), "x", way=way)
+
+    assert str(caught.value).startswith("agent 'a': cannot read an answer of type dict\n  ")
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -34,6 +34,7 @@ def test_the_app_sends_everything_to_one_agent(way: Way) -> None:
     assert (answer.text, answer.agent) == ("dear", "dear")
     assert (len(cheap.asked), len(dear.asked)) == (0, 1)
     assert answer.decision.forced
+    assert answer.decision.to_dict()["forced"] is True
 
 
 @pytest.mark.parametrize("way", WAYS)

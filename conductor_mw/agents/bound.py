@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from conductor_mw.effects import Attempt, Io, Open
-from conductor_mw.errors import ColourError, ConductorError
+from conductor_mw.errors import ColourError, ConductorError, PluginError
 from conductor_mw.parts import Part
 
 from .base import Agent, AgentOptions, Speaker
@@ -64,22 +64,24 @@ class Bound:
         """Give what the callable gives, as parts."""
         request = attempt.request
         found: object = await Io(lambda: self.function(request))
-        if inspect.isawaitable(found):
+        awaited = inspect.isawaitable(found)
+        if awaited:
             found = await Io(_refuse(self.id, found), aio=lambda: cast("Awaitable[Any]", found))
-        if isinstance(found, AsyncIterator):
-            later = cast("AsyncIterator[Any]", found)
-            awaited: Open[Any] = Open(_refuse(self.id), aio=lambda: later)
-            async with await awaited as parts:
-                async for item in parts:
-                    yield _part(request, item)
-        elif isinstance(found, Iterator):
+        # LiteLLM's stream has both colours; one that nobody awaited was made by a sync call.
+        if isinstance(found, Iterator) and not (awaited and isinstance(found, AsyncIterator)):
             items = cast("Iterator[Any]", found)
             opened: Open[Any] = Open(lambda: items)
             async with await opened as parts:
                 async for item in parts:
-                    yield _part(request, item)
+                    yield _part(self.id, request, item)
+        elif isinstance(found, AsyncIterator):
+            later = cast("AsyncIterator[Any]", found)
+            begun: Open[Any] = Open(_refuse(self.id), aio=lambda: later)
+            async with await begun as parts:
+                async for item in parts:
+                    yield _part(self.id, request, item)
         else:
-            yield _part(request, found)
+            yield _part(self.id, request, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,9 @@ class AsyncBound:
             opened: Open[Any] = Open(_refuse(self.id), aio=lambda: items)
             async with await opened as parts:
                 async for item in parts:
-                    yield _part(request, item)
+                    yield _part(self.id, request, item)
         else:
-            yield _part(request, found)
+            yield _part(self.id, request, found)
 
 
 async def _called(function: Callable[[Request], Any], request: Request) -> Any:
@@ -120,9 +122,12 @@ def _refuse(agent: str, begun: object = None) -> Callable[[], Any]:
     return refuse
 
 
-def _part(request: Request, found: object) -> Part:
+def _part(agent: str, request: Request, found: object) -> Part:
     if isinstance(found, Part):
         return found
     if isinstance(found, str):
         return Part(found)
-    return request.lens.read(found)
+    try:
+        return request.lens.read(found)
+    except PluginError as error:
+        raise PluginError(error.problem, where=f"agent {agent!r}", mend=error.mend) from error
