@@ -6,6 +6,7 @@ are looked at, told, and left aside.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .parts import Parts
     from .run import Run
 
+_LOG: Final = logging.getLogger("conductor_mw")
 APP: Final = "(app)"
 """The id of the app's own model in records; no agent of a policy can have it."""
 
@@ -77,9 +79,14 @@ def _decided(policy: Policy, run: Run) -> tuple[Decision, dict[str, object]]:
     try:
         decision = decide(run.policy, run.facts, commitments)
         asked = agents_below([decision.flow])
+        refused = set(forbidden_agents(policy.guarantees, run.facts)) & set(asked)
     except (EvaluationError, RequestError, Unasked) as error:
         return ForcedDecision(run.policy, run.facts, APP, commitments), {"problem": error.problem}
-    refused = set(forbidden_agents(policy.guarantees, run.facts)) & set(asked)
+    except Exception as fault:
+        # A function behind a signal broke, say: that is logged, and stops nothing either.
+        _LOG.exception("the observed policy could not decide")
+        problem = f"a fault: {type(fault).__name__}"
+        return ForcedDecision(run.policy, run.facts, APP, commitments), {"problem": problem}
     told: dict[str, object] = {"rule": decision.rule, "target": decision.target}
     if refused:
         told["would_refuse"] = sorted(refused)

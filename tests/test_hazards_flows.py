@@ -274,6 +274,33 @@ def test_a_run_that_waits_for_something_outside_is_no_failure_of_a_version(
             ask(made, "x", way=way)
 
 
+# Observing
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("condition", ["mood == 'x'", "input.tokens > 0"])
+def test_a_signal_that_breaks_does_not_break_an_app_that_is_only_observed(
+    condition: str, way: Way, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(request: Request) -> str:
+        raise ValueError(f"a fault in {request!r:.0}")
+
+    made = Conductor.from_text(
+        "mode: observe\n"
+        "signals: {mood: {function: mood, type: string}}\n"
+        "agents: [{id: a, simulated: x}]\n"
+        "guarantees: [{never: {when: \"mood == 'z'\", agents: [a]}}]\n"
+        f'routing: {{rules: [{{condition: "{condition}", target: a}}], default: a}}\n',
+        signals={"mood": broken},
+        app=Scripted("mine"),
+        plugins=CORE,
+    )
+
+    assert ask(made, "x", way=way).text == "mine"
+    assert "could not decide" in caplog.text
+    assert "ValueError" in caplog.text
+
+
 # People and workers
 
 
