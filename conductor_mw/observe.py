@@ -82,8 +82,8 @@ def _decided(policy: Policy, run: Run) -> tuple[Decision, dict[str, object]]:
         refused = set(forbidden_agents(policy.guarantees, run.facts)) & set(asked)
     except (EvaluationError, RequestError, Unasked) as error:
         return ForcedDecision(run.policy, run.facts, APP, commitments), {"problem": error.problem}
-    except Exception as fault:
-        # A function behind a signal broke, say: that is logged, and stops nothing either.
+    except Exception as fault:  # noqa: BLE001 - logged, and the app answers as it would alone
+        # A function behind a signal broke, say: that stops nothing either.
         _LOG.exception("the observed policy could not decide")
         problem = f"a fault: {type(fault).__name__}"
         return ForcedDecision(run.policy, run.facts, APP, commitments), {"problem": problem}

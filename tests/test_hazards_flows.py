@@ -336,6 +336,25 @@ def test_nobody_is_asked_to_score_a_shadow() -> None:
         )
 
 
+@pytest.mark.parametrize("way", ["call", "stream"])
+def test_a_process_without_threads_to_spare_drops_the_shadow_and_keeps_the_answer(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = conductor(
+        "agents: [{id: a}, {id: b}]\nrouting: {default: {use: a, shadow: b}}\n",
+        a=Scripted("answer"),
+        b=Scripted("other"),
+    )
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError(f"can't start new thread {thread.name}")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    assert ask(made, "x", way=way).text == "answer"
+    assert made.drain(1)
+
+
 @pytest.mark.parametrize("host", [f"{'a' * 64}.example", "a..example", ".example"])
 def test_a_host_that_no_name_service_can_be_asked_for_is_no_address(host: str) -> None:
     with pytest.raises(ConductorError, match="part of the host's name"):

@@ -237,7 +237,13 @@ class SyncDriver:
             return False
         # A daemon: what nobody waits for must not keep the process from ending.
         work = (copy_context().run, SyncDriver(self._host)._detached, effect.work)
-        threading.Thread(None, work[0], THREADS, work[1:], daemon=True).start()
+        try:
+            threading.Thread(None, work[0], THREADS, work[1:], daemon=True).start()
+        except (
+            RuntimeError
+        ):  # no more threads, or the process ends: the answer is whole all the same
+            background.leave()
+            return False
         return True
 
     def _detached(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
