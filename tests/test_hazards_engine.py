@@ -258,3 +258,33 @@ def test_chance_in_a_branch_does_not_depend_on_how_fast_the_others_are(way: Way)
         return {one.path for one in ask(c, "hello", way=way).attempts}
 
     assert chosen("even") == chosen("odd")
+
+
+@pytest.mark.parametrize("way", ["call", "stream"])
+@pytest.mark.parametrize("on_failure", ["fail", "continue"])
+def test_items_that_hang_keep_no_sync_caller_beyond_the_deadline(way: Way, on_failure: str) -> None:
+    released = threading.Event()
+    ended: list[str] = []
+
+    def answering(request: Request) -> str:
+        if request.text == "slow":
+            released.wait(5)
+            ended.append("slow")
+        return request.text
+
+    text = (
+        "agents: [{id: plan}, {id: a}]\nrouting: {default: {sequence: [{id: list, use: plan}, "
+        "{for_each: '{list.output}', use: {use: a, prompt: '{item}'}, max: 2, "
+        f"on_failure: {on_failure}}}]}}}}\n"
+    )
+    c = conductor(text, real_clock=True, plan=Scripted('["quick", "slow"]'), a=answering)
+
+    try:
+        said = ask(c, "hello", way=way, deadline=0.1).text
+    except Failure as failure:
+        said = failure.kind
+    in_time = not ended
+    released.set()
+
+    assert in_time
+    assert said == ("timeout" if on_failure == "fail" else "quick")

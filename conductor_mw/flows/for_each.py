@@ -180,9 +180,15 @@ class ForEach:
                 replies[index] = await self._one(request, here)
 
         branches = (work,) * min(self.at_once, len(values))
-        for ended in await Gather(branches, until=_failed):
+        for ended in await Gather(branches, _failed, at.deadline):
             if ended.error is not None:
                 raise ended.error
+        for index in range(len(values)):
+            if index not in replies:
+                late = Failure("timeout", f"item {index} was not answered in time")
+                if self.on_failure == "fail":
+                    raise late
+                replies[index] = Reply(failure=late)
         answered = [replies[index] for index in sorted(replies)]
         failures = [one.failure for one in answered if one.failure is not None]
         if failures and len(failures) == len(values):
