@@ -95,7 +95,13 @@ def test_a_text_of_a_megabyte_is_refused() -> None:
         ('"""' + '"" x ' * 3_000, 'a string is not closed\n  put """ at its end'),
         ("'" + "\\'" * 8_000, "a string is not closed\n  put ' at its end"),
         ("/" * 16_000, "the condition is empty\n  write true for a rule that always matches"),
-        ("x" * 16_000, f"no signal '{'x' * 60}'\n  known: d, l, m, n, s"),
+        (
+            "x" * 16_000,
+            (
+                f"no signal '{'x' * 60}'\n"
+                f"  declare it below `signals:`, for example {{from: metadata.{'x' * 60}}}"
+            ),
+        ),
     ],
     ids=lambda text: text[:12],
 )

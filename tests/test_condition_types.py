@@ -44,6 +44,11 @@ SCOPE = Scope(
     ("text", "message", "offset"),
     [
         ("input.tokns < 5", "no signal 'input.tokns'\n  did you mean 'input.tokens'?", 0),
+        (
+            "plan == 'x'",
+            "no signal 'plan'\n  declare it below `signals:`, for example {from: metadata.plan}",
+            0,
+        ),
         ("urgent && tokens < 5", "no signal 'tokens'\n  did you mean 'input.tokens'?", 10),
         (
             "input == 5",

@@ -289,6 +289,10 @@ def test_a_tool_call_of_the_last_step_reaches_the_app() -> None:
         ("{id: x, use: a}\n{id: x, use: b}", "a step cannot be called 'x': 'steps.x'"),
         ("{id: X, use: a}", "'X' is not a name"),
         ('{id: x, use: a, prompt: "{y.text}"}\n{id: y, use: b}', "no signal 'y.text'"),
+        (
+            '{id: x, use: a}\n{use: b, prompt: "{careful.text}"}',
+            "a step is read by its id, and by later steps only",
+        ),
         ('{use: a, when: "later.ran"}\n{id: later, use: b}', "no signal 'later.ran'"),
         ("{use: a, undoo: b}", "no key 'undoo'\n  did you mean 'undo'?"),
         ("{id: x, fallback: [a]}", "put the flow below `use:`, for example {id: ..., use: {...}}"),

@@ -197,7 +197,14 @@ _REFUSED: list[tuple[str | bytes, str]] = [
         "a: [1\nb: 2",
         (
             "p.yaml:2:2: this is not YAML: a list is not closed, or a ',' is missing\n"
-            "  close it with ']'"
+            "  close it with ']', or quote a value that holds brackets, ',' or ': '"
+        ),
+    ),
+    (
+        "rules: [{condition: input.type in ['code'], target: small}]",
+        (
+            "p.yaml:1:35: this is not YAML: a mapping is not closed, or a ',' is missing\n"
+            "  close it with '}', or quote a value that holds brackets, ',' or ': '"
         ),
     ),
     (

@@ -304,6 +304,7 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
+_CLOSE: Final = "close it with '{}', or quote a value that holds brackets, ',' or ': '"
 # What PyYAML's two parsers say in part, and the same in words that a reader of policies needs.
 _TOLD: Final = (
     ("mapping values are not allowed", "a text holds ': '", "quote the text"),
@@ -314,8 +315,8 @@ _TOLD: Final = (
     ),
     ("unexpected end of stream", "a quote is not closed", "close it"),
     ("Unicode character escape", "an escape names half a character", "write the character itself"),
-    ("',' or ']'", "a list is not closed, or a ',' is missing", "close it with ']'"),
-    ("',' or '}'", "a mapping is not closed, or a ',' is missing", "close it with '}'"),
+    ("',' or ']'", "a list is not closed, or a ',' is missing", _CLOSE.format("]")),
+    ("',' or '}'", "a mapping is not closed, or a ',' is missing", _CLOSE.format("}")),
 )
 _INDENT: Final = "indent what belongs together alike, and quote a text that holds quotes"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
 
@@ -15,6 +15,7 @@ from conductor_mw.rules.syntax import Invocation, Item, Literal, Member, Name, U
 _LONGEST_SHOWN: Final = 60
 _MOST_SHOWN: Final = 8
 _MOST_COMPARED: Final = 2_000
+_STEPS: Final = "a step is read by its id, and by later steps only"
 
 
 def resolved(
@@ -58,7 +59,7 @@ def resolved(
         f"no signal '{name[:_LONGEST_SHOWN]}'",
         text=text,
         offset=root.start,
-        mend=_meant(name, scope.facts),
+        mend=_meant(name, scope),
     )
 
 
@@ -100,12 +101,20 @@ def _word(link: Member | Item) -> str | None:
     return None
 
 
-def _meant(name: str, facts: Iterable[str]) -> str:
-    """Return which signal was probably meant; its group may have been left out."""
-    known = list(facts)
-    mend = nearest(name, known)
-    if mend.startswith("did you mean"):
-        return mend
-    by_last = {fact.rpartition(".")[2]: fact for fact in reversed(known[:_MOST_COMPARED])}
-    close = get_close_matches(name.rpartition(".")[2][:_LONGEST_SHOWN], by_last, n=1)
-    return f"did you mean {by_last[close[0]]!r}?" if close else mend
+def _meant(name: str, scope: Scope) -> str:
+    """Return which signal was probably meant, or what else could be done about it."""
+    root, dot, _ = name.partition(".")
+    if dot:
+        roots = sorted({fact.partition(".")[0] for fact in scope.facts})
+        groups = [one for one in roots if one in scope.prefixes]
+        close = get_close_matches(root[:_LONGEST_SHOWN], groups[:_MOST_COMPARED], n=1)
+        if close:
+            return nearest(name, [fact for fact in scope.facts if fact.startswith(close[0] + ".")])
+        # A field that every step has, such as `text`, does not say which of them was meant.
+        mend = "declare others below `signals:`" if scope.why_absent("steps") else _STEPS
+        return f"{nearest('', roots)}; {mend}"
+    by_last = {fact.rpartition(".")[2]: fact for fact in reversed([*scope.facts][:_MOST_COMPARED])}
+    close = get_close_matches(name[:_LONGEST_SHOWN], by_last, n=1)
+    if close:
+        return f"did you mean {by_last[close[0]]!r}?"
+    return f"declare it below `signals:`, for example {{from: metadata.{name[:_LONGEST_SHOWN]}}}"
