@@ -288,3 +288,16 @@ def test_items_that_hang_keep_no_sync_caller_beyond_the_deadline(way: Way, on_fa
 
     assert in_time
     assert said == ("timeout" if on_failure == "fail" else "quick")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "flow", ['{cascade: [a], accept: "answer.chars > 3"}', '{repeat: a, until: "false"}']
+)
+def test_an_agent_that_says_nothing_at_all_is_not_accepted(way: Way, flow: str) -> None:
+    def silent(request: Request) -> Iterator[str]:
+        yield from request.text[:0]
+
+    c = conductor(f"agents: [{{id: a}}]\nrouting: {{default: {flow}}}\n", a=silent)
+
+    assert not ask(c, "hello", way=way).accepted

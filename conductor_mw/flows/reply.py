@@ -179,8 +179,8 @@ def _typed(value: object, type_: Type) -> object:
 
 
 def rated(parts: Sequence[Part], rating: Rating) -> Sequence[Part]:
-    """Give the parts with a rating on the last of them."""
-    return [*parts[:-1], parts[-1].with_rating(rating)] if parts else parts
+    """Give the parts with a rating on the last of them; on one of its own where nothing came."""
+    return [*parts[:-1], parts[-1].with_rating(rating)] if parts else [Part(rating=rating)]
 
 
 async def collect(flow: Flow, request: Request, at: At) -> Reply:
