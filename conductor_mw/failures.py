@@ -82,6 +82,9 @@ _OVERFLOW: Final = (
     "too many tokens",
 )
 
+# LiteLLM calls it a server's error where OpenAI's SDK finds no key and therefore sends nothing.
+_KEYLESS: Final = ("missing credentials", "api_key client option must be set")
+
 _CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 
@@ -105,8 +108,10 @@ def classify(error: BaseException) -> FailureKind | None:
     kind: FailureKind | None = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
     if kind is None:
         kind = _by_status(status_of(error)) or _by_transport(error, names)
-    if kind == "invalid_request" and _overflows(error):
+    if kind == "invalid_request" and _says(error, _OVERFLOW):
         return "context_overflow"
+    if kind == "server_error" and _says(error, _KEYLESS):
+        return "auth"
     return kind
 
 
@@ -181,6 +186,6 @@ def _by_transport(error: Exception, names: Iterable[str]) -> FailureKind | None:
     return None if _OF_TRANSPORT.isdisjoint(names) else "connection"
 
 
-def _overflows(error: Exception) -> bool:
+def _says(error: Exception, signs: tuple[str, ...]) -> bool:
     said = f"{getattr(error, 'code', '')} {error}"[:2000].lower()
-    return any(sign in said for sign in _OVERFLOW)
+    return any(sign in said for sign in signs)

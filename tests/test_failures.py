@@ -60,6 +60,7 @@ def with_headers(**headers: str) -> Exception:
         (named("RateLimitError"), "rate_limit"),
         (named("InternalServerError"), "server_error"),
         (named("AuthenticationError"), "auth"),
+        (named("InternalServerError", "Missing credentials. Please pass an `api_key`"), "auth"),
         (named("BadRequestError"), "invalid_request"),
         (named("BadRequestError", "context_length_exceeded"), "context_overflow"),
         (named("ContextWindowExceededError"), "context_overflow"),
