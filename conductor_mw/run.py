@@ -270,8 +270,8 @@ class Run:
 
     def outcomes_below(self, path: str) -> tuple[Outcome, ...]:
         """Give the attempts so far of a step and of everything below it, oldest first."""
-        if not path:
-            return tuple(self.outcomes)
+        if not path:  # whatever a signal was asked for, it was not asked by a step
+            return tuple(one for one in self.outcomes if one.purpose != "signal")
         below = path + "/"
         return tuple(one for one in self.outcomes if one.path == path or one.path.startswith(below))
 

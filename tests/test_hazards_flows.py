@@ -21,9 +21,12 @@ from conductor_mw import (
     Conductor,
     ConductorError,
     Message,
+    Money,
+    Part,
     Parts,
     PolicyError,
     Request,
+    Usage,
 )
 from conductor_mw.cli import console
 from conductor_mw.errors import Suspend
@@ -190,6 +193,23 @@ def test_a_step_within_a_score_is_asked_its_own_question(way: Way) -> None:
 
     assert seen["m"] == {"request": "hello", "answer": "answer"}
     assert seen["w"] is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_signal_cost_is_not_what_the_answer_cost(way: Way) -> None:
+    price = "price: {input: 1, output: 1}"
+    made = conductor(
+        "signals: {mood: {ask: b, one_of: [calm, wild]}}\n"
+        f"agents: [{{id: a, {price}, accept: 'answer.cost < 0.0015'}}, {{id: b, {price}}}]\n"
+        "routing: {rules: [{condition: \"mood == 'calm'\", target: a}], default: a}\n",
+        a=lambda _: Part("answer", usage=Usage(1_000, 0)),
+        b=lambda _: Part("calm", usage=Usage(1_000, 0)),
+    )
+
+    answer = ask(made, "x", way=way)
+
+    assert answer.text == "answer"
+    assert answer.cost == Money.of("0.002")
 
 
 # Rollouts
