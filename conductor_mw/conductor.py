@@ -106,7 +106,7 @@ class Conductor:
         self._env = env
         clock = clock or SystemClock()
         self._equipment = Equipment(
-            plugins=plugins or plugin_registry.installed(),
+            plugins=plugin_registry.chosen(plugins),
             bound=dict(agents or {}),
             app=app,
             simulate=simulate,
@@ -134,7 +134,7 @@ class Conductor:
             file: how errors call the text.
             options: as for `Conductor`.
         """
-        registry = options.get("plugins") or plugin_registry.installed()
+        registry = plugin_registry.chosen(options.get("plugins"))
         policy = policies.load_text(
             text,
             file=file,

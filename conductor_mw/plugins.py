@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from . import hookspecs
-from .errors import PluginError, nearest
+from .errors import ConductorError, PluginError, nearest
 
 if TYPE_CHECKING:
     import click
@@ -234,6 +234,22 @@ class Plugins:
 def installed() -> Plugins:
     """Give the plugins of this environment; the scan of entry points happens once a process."""
     return Plugins.installed()
+
+
+def chosen(plugins: object) -> Plugins:
+    """Give what an app passes as `plugins=`, or whatever is installed where it passes None.
+
+    Raises:
+        ConductorError: it is something else, such as a list of plugins.
+    """
+    if plugins is None:
+        return installed()
+    if isinstance(plugins, Plugins):
+        return plugins
+    raise ConductorError(
+        f"plugins: must be a Plugins, not {type(plugins).__name__}",
+        mend="write plugins = Plugins.installed(), then plugins.add(plugin, name) for each",
+    )
 
 
 def _by_position(impl: Any) -> Callable[[Event], None]:

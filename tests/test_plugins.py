@@ -12,6 +12,7 @@ import pytest
 from conductor_mw import (
     Attempted,
     Conductor,
+    ConductorError,
     Event,
     Failure,
     Part,
@@ -315,3 +316,23 @@ plugins: {watching: {}}
     answer = c.call("hello")
 
     assert (answer.text, answer.decision.signals) == ("b", {"agents.a.open": True})
+
+
+def test_a_conductor_says_how_plugins_are_passed() -> None:
+    with pytest.raises(ConductorError) as caught:
+        Conductor.from_text(ONE, plugins=[object()])
+
+    assert str(caught.value) == (
+        "plugins: must be a Plugins, not list\n"
+        "  write plugins = Plugins.installed(), then plugins.add(plugin, name) for each"
+    )
+
+
+def test_a_text_where_a_file_is_expected_is_told_as_such() -> None:
+    with pytest.raises(ConductorError) as caught:
+        Conductor(ONE)
+
+    assert str(caught.value) == (
+        "the path of a policy's file was expected, not its text\n"
+        "  for a text write Conductor.from_text(...) or load_text(...)"
+    )

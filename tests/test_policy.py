@@ -401,6 +401,12 @@ guarantees:
             '  Add `accept:`, `score:` or both, for example `accept: "answer.chars > 20"`.'),
         ),
         (
+            HEAD + "routing: {default: {agent: large}}",
+            ("2:21: routing.default: no flow 'agent'\n"
+            "  to ask one agent write `use:`; flows: balance, cascade, choose, consensus, "
+            "fallback, for_each, parallel, pick, repeat, sequence, use"),
+        ),
+        (
             HEAD + "routing: {default: {shadow: large}}",
             ("2:21: routing.default: no flow 'shadow'\n"
             "  'shadow' stands beside `use:`, as in {use: small, shadow: ...}"),

@@ -40,6 +40,11 @@ def read_file(path: Path) -> bytes:
     Raises:
         ConductorError: it cannot be read; the cause is the `OSError`.
     """
+    if "\n" in str(path):
+        raise ConductorError(
+            "the path of a policy's file was expected, not its text",
+            mend="for a text write Conductor.from_text(...) or load_text(...)",
+        )
     try:
         with path.open("rb") as opened:
             return opened.read(MAX_BYTES + 1)

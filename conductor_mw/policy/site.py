@@ -231,6 +231,8 @@ class Flows:
             self.draft.find(at, "unknown-flow", "a flow is empty", f"known: {', '.join(known)}")
             return
         mend: Mend = Nearest(key, known)
+        if not get_close_matches(key[:80], known, n=1):
+            mend = f"to ask one agent write `use:`; flows: {', '.join(known)}"
         if key in UseOptions.model_fields:
             mend = f"{key!r} stands beside `use:`, as in {{use: small, {key}: ...}}"
         self.draft.find((*at, key), "unknown-flow", f"no flow {shown(key)}", mend, key=True)
