@@ -14,6 +14,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from conductor_mw import (
@@ -28,10 +29,10 @@ from conductor_mw import (
     Request,
     Usage,
 )
-from conductor_mw.cli import console
+from conductor_mw.cli import console, reviews
 from conductor_mw.errors import Suspend
 from conductor_mw.flows.shortening import summary_note, summary_question
-from conductor_mw.gates import Choice, Gate, Gates, Verdict
+from conductor_mw.gates import Choice, Gate, Gates, Listing, Verdict
 from conductor_mw.json_schema import Schema, compile_schema
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy import load
@@ -195,6 +196,14 @@ def test_a_step_within_a_score_is_asked_its_own_question(way: Way) -> None:
     assert seen["w"] is None
 
 
+def _says(text: str) -> Callable[[Request], Part]:
+    def answer(request: Request) -> Part:
+        del request
+        return Part(text, usage=Usage(1_000, 0))
+
+    return answer
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_a_signal_cost_is_not_what_the_answer_cost(way: Way) -> None:
     price = "price: {input: 1, output: 1}"
@@ -202,8 +211,8 @@ def test_what_a_signal_cost_is_not_what_the_answer_cost(way: Way) -> None:
         "signals: {mood: {ask: b, one_of: [calm, wild]}}\n"
         f"agents: [{{id: a, {price}, accept: 'answer.cost < 0.0015'}}, {{id: b, {price}}}]\n"
         "routing: {rules: [{condition: \"mood == 'calm'\", target: a}], default: a}\n",
-        a=lambda _: Part("answer", usage=Usage(1_000, 0)),
-        b=lambda _: Part("calm", usage=Usage(1_000, 0)),
+        a=_says("answer"),
+        b=_says("calm"),
     )
 
     answer = ask(made, "x", way=way)
@@ -346,6 +355,22 @@ def test_nobody_decides_nothing(by: str) -> None:
 
     with pytest.raises(ConductorError):
         gates.decide("r:p", Verdict(choice="approve", by=by), 1.0)
+
+
+def test_very_many_gates_are_listed_at_once() -> None:
+    ids = tuple(sorted(f"{number * 7_919:016x}:f/sequence/approve" for number in range(20_000)))
+    gates = tuple(
+        Gate(id=one, run=one.partition(":")[0], path="f/sequence/approve", agent="a", queue="q",
+             show="?")
+        for one in ids
+    )  # fmt: skip
+    before = time.process_time()
+    table = click.unstyle(reviews.as_table(Listing(gates), ids, 0.0))
+
+    assert time.process_time() - before < 20  # it took minutes
+    shown = [line.split()[0] for line in table.splitlines()[1:]]
+    assert len(set(shown)) == len(ids)
+    assert all(sum(one.startswith(short) for one in ids) == 1 for short in shown[:20])
 
 
 def test_nobody_is_asked_to_score_a_shadow() -> None:

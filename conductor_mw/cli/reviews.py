@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,7 +16,7 @@ _ITSELF: Final = {"reject": "rejects", "approve": "approves", "fail": "fails"}
 
 
 def as_table(found: Listing, ids: Sequence[str], now: float) -> str:
-    """Give the table of gates; `ids` are all of the store, so that short ones stay unique."""
+    """Give the table of gates; short ones stay unique among `ids`, all of the store, sorted."""
     columns = (
         console.Column("gate", style="name"),
         console.Column("queue", least=8),
@@ -114,12 +115,17 @@ def span(seconds: float) -> str:
 
 
 def _short(gate_id: str, ids: Sequence[str]) -> str:
-    """Give the shortest beginning, of eight letters at least, that no other gate has."""
-    others = [one for one in ids if one != gate_id]
-    for length in range(_SHORTEST, len(gate_id)):
-        if not any(other.startswith(gate_id[:length]) for other in others):
-            return gate_id[:length]
-    return gate_id
+    """Give the shortest beginning, of eight letters at least, that none of the sorted ids has."""
+    at = bisect_left(ids, gate_id)
+    beside = [one for one in ids[max(0, at - 1) : at + 2] if one != gate_id]
+    shared = max((_shared(gate_id, one) for one in beside), default=0)
+    return gate_id[: max(_SHORTEST, shared + 1)]
+
+
+def _shared(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    same = (at for at, (left, right) in enumerate(pairs) if left != right)
+    return next(same, min(len(one), len(other)))
 
 
 def _left(gate: Gate, now: float) -> str:
