@@ -93,7 +93,8 @@ class Judging:
             Failure: of kind `scorer_failed`, where there is no score or the condition has no value:
                 that is never a pass. A guarantee that forbids a call stays `policy_violation`.
         """
-        score, scores = reply.rating.score, reply.rating.scores
+        found = reply.rating
+        score, scores = found.score, found.scores
         if self.scorer is not None:
             score, scores = await self._scored(self.scorer, request, reply, at)
         try:

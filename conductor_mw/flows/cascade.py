@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from conductor_mw.errors import FAILURE_KINDS, Failure
-from conductor_mw.parts import Part, Rating
+from conductor_mw.parts import Part
 from conductor_mw.scorers.base import Spec
 
 from .accepting import Judging, compile_judging
 from .base import Flow, FlowOptions, Site, Target
-from .reply import Reply, collect
+from .reply import UNRATED, Reply, collect
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
@@ -102,7 +102,7 @@ class Cascade:
         failure: Failure | None = None
         last = len(self.steps) - 1
         for index in range(len(self.steps)):
-            rating = Rating()
+            rating = UNRATED
             try:
                 reply = await self._ask(index, request, at)
             except Failure as error:

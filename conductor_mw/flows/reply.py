@@ -10,7 +10,6 @@ from functools import cached_property
 from math import exp
 from typing import TYPE_CHECKING, Final, cast
 
-from conductor_mw.effects import Now
 from conductor_mw.errors import Failure
 from conductor_mw.parts import Finish, Part, Rating, joined_tool_calls
 from conductor_mw.rules.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of
@@ -50,7 +49,8 @@ KEPT: Final = frozenset(("text", "output", "success", "ran", "failure"))
 """What no declared field of an output can hide."""
 _MAX_JSON: Final = 1_000_000
 _JSON_BEGINS: Final = frozenset('{["-0123456789tfn')
-_UNRATED: Final = Rating()
+UNRATED: Final = Rating()
+"""What was found of an answer that nobody looked at."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,6 @@ class Reply:
         parts: every part of the answer, in order; empty where the step failed or did not run.
         failure: why it did not answer, or None.
         outcomes: the attempts that it took.
-        seconds: how long it took.
         ran: False for a step that was passed over.
     """
 
@@ -70,14 +69,14 @@ class Reply:
     parts: Sequence[Part] = ()
     failure: Failure | None = None
     outcomes: Sequence[Outcome] = ()
-    seconds: float = 0.0
     ran: bool = True
     rated: Rating | None = field(default=None, repr=False)
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The text that was said."""
-        return "".join(part.text for part in self.parts)
+        parts = self.parts
+        return parts[0].text if len(parts) == 1 else "".join([part.text for part in parts])
 
     @property
     def finish(self) -> Finish:
@@ -97,7 +96,10 @@ class Reply:
         """What was found of the answer so far."""
         if self.rated is not None:
             return self.rated
-        return next((part.rating for part in reversed(self.parts) if part.rating), _UNRATED)
+        for part in reversed(self.parts):
+            if part.rating is not None:
+                return part.rating
+        return UNRATED
 
     @cached_property
     def output(self) -> object:
@@ -116,12 +118,20 @@ class Reply:
         costs = [outcome.cost for outcome in self.outcomes]
         return None if None in costs else sum(cost.dollars for cost in costs if cost is not None)
 
+    @property
+    def seconds(self) -> float:
+        """How long its calls took, from the first one's beginning to the last one's end."""
+        # Worked out of what was recorded: a look at the clock is an effect, and each passes through
+        # every flow around this one.
+        called = [one for one in self.outcomes if one.started]
+        if not called:
+            return 0.0
+        return max(one.started + one.seconds for one in called) - min(one.started for one in called)
+
     def with_rating(self, rating: Rating) -> Reply:
         """Give the same reply with what was found of it, also for whoever reads its parts."""
         parts = rated(self.parts, rating)
-        return Reply(
-            self.path, parts, self.failure, self.outcomes, self.seconds, self.ran, rated=rating
-        )
+        return Reply(self.path, parts, self.failure, self.outcomes, self.ran, rated=rating)
 
     def facts(
         self,
@@ -199,7 +209,6 @@ async def attempt(flow: Flow, request: Request, at: At) -> Reply:
         request: what is asked.
         at: where; its attempts are recorded below this path.
     """
-    begun = (await Now()).monotonic
     parts: list[Part] = []
     failure: Failure | None = None
     try:
@@ -209,8 +218,7 @@ async def attempt(flow: Flow, request: Request, at: At) -> Reply:
     except Failure as error:
         failure = error
         parts = []
-    outcomes = at.run.outcomes_below(at.path)
-    return Reply(at.path, parts, failure, outcomes, (await Now()).monotonic - begun)
+    return Reply(at.path, parts, failure, at.run.outcomes_below(at.path))
 
 
 _READ: Final[Mapping[str, Callable[[Reply], object]]] = {

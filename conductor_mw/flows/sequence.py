@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
-from conductor_mw.effects import Now
 from conductor_mw.errors import nearest
 from conductor_mw.parts import Part
 
@@ -179,16 +178,14 @@ class InSequence:
             if step is last and chosen in (None, last) and step.on_failure == "fail":
                 # Nothing after it could change the outcome, and only a loop or `undo` looks back.
                 looks = at.shelf is not None or step.undo is not None
-                begun = (await Now()).monotonic if looks else 0.0
                 spoken: list[Part] = []
                 async with aclosing(step.flow.answer(request, here)) as parts:
                     async for part in parts:
                         spoken.append(part)
                         yield part
                 if looks:
-                    seconds = (await Now()).monotonic - begun
                     outcomes = at.run.outcomes_below(here.path)
-                    course.take(step, request, Reply(here.path, spoken, None, outcomes, seconds))
+                    course.take(step, request, Reply(here.path, spoken, None, outcomes))
                 return
             reply = await self._asked(step, request, here)
             course.take(step, request, reply)

@@ -115,7 +115,6 @@ class Shadowed:
 
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the step's parts as they come."""
-        begun = (await Now()).monotonic
         parts: list[Part] = []
         failure: Failure | None = None
         whole = False
@@ -133,9 +132,8 @@ class Shadowed:
         finally:
             # A caller who stopped reading has no whole answer to compare with.
             if failure is not None or whole:
-                seconds = (await Now()).monotonic - begun
                 outcomes = at.run.outcomes_below(at.path)
-                reply = Reply(at.path, parts, failure, outcomes, seconds)
+                reply = Reply(at.path, parts, failure, outcomes)
                 await self._leave(request, at, reply)
 
     async def _leave(self, request: Request, at: At, reply: Reply) -> None:
