@@ -43,6 +43,8 @@ FailureKind = Literal[
     "circuit_open",
     "rejected",
 ]
+_SHOWN: Final = 20
+"""Known names that a mend lists; a step has 19 keys."""
 FAILURE_KINDS: Final[tuple[FailureKind, ...]] = get_args(FailureKind)
 
 Severity = Literal["error", "warning"]
@@ -222,5 +224,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name[:80], names[:2000], n=1)
     if close:
         return f"did you mean {close[0]!r}?"
-    shown = ", ".join(names[:12]) or "(none)"
-    return f"known: {shown}{', ...' if len(names) > 12 else ''}"
+    shown = ", ".join(names[:_SHOWN]) or "(none)"
+    return f"known: {shown}{', ...' if len(names) > _SHOWN else ''}"

@@ -401,6 +401,20 @@ guarantees:
             '  Add `accept:`, `score:` or both, for example `accept: "answer.chars > 20"`.'),
         ),
         (
+            HEAD + "routing: {default: {sequence: [{use: large, if: 'true'}]}}",
+            "2:45: routing.default.sequence.0: no key 'if'\n  did you mean 'when'?",
+        ),
+        (
+            HEAD + "routing: {default: large, rules: [{when: 'true', target: large}]}",
+            ("2:35: routing.rules.0: the key 'condition' is missing\n"
+            "2:36: routing.rules.0: no key 'when'\n  did you mean 'condition'?"),
+        ),
+        (
+            "agents: [{id: large, model: gpt-4o, temperature: 0.2}]\nrouting: {default: large}",
+            ("1:37: agents.0: no key 'temperature'\n"
+            "  write it below `parameters:`, as in parameters: {temperature: ...}"),
+        ),
+        (
             HEAD + "routing: {default: {agent: large}}",
             ("2:21: routing.default: no flow 'agent'\n"
             "  to ask one agent write `use:`; flows: balance, cascade, choose, consensus, "

@@ -17,7 +17,7 @@ from conductor_mw.policy.abilities import capabilities, declared
 from conductor_mw.policy.access import check_access
 from conductor_mw.policy.document import AgentEntry, OverflowEntry, RetryEntry, TimeoutEntry
 from conductor_mw.policy.draft import Draft
-from conductor_mw.policy.findings import Nearest
+from conductor_mw.policy.findings import Nearest, other_key
 from conductor_mw.policy.fingerprint import agent_fingerprint
 from conductor_mw.policy.replicas import compile_replicas
 from conductor_mw.policy.tree import Loc
@@ -197,7 +197,9 @@ def _kind(draft: Draft, entry: AgentEntry, at: Loc) -> tuple[str, AgentOffer | N
             )
             continue
         known = (_COMMON | set(draft.plugins.agents.names)) - {BOUND}
-        draft.find((*at, key), "unknown-key", f"no key {shown(key)}", Nearest(key, known), key=True)
+        draft.find(
+            (*at, key), "unknown-key", f"no key {shown(key)}", other_key(key, known), key=True
+        )
     if len(kinds) > 1:
         draft.find(
             (*at, kinds[1]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,30 @@ class Nearest:
         if small != self.name and small in self.known:
             return f"did you mean {small!r}?"
         return nearest(self.name, self.known)
+
+
+_ELSEWHERE: Final = {
+    "agent": "use",
+    "condition": "when",
+    "if": "when",
+    "model_name": "id",
+    "name": "id",
+    "then": "target",
+    "when": "condition",
+}
+"""What a key is called in other tools, or in another place of a policy, and what it is here."""
+_PARAMETERS: Final = frozenset(
+    {"logprobs", "max_tokens", "response_format", "stop", "temperature", "top_p"}
+)
+
+
+def other_key(key: str, known: Collection[str]) -> Mend:
+    """Give the mend for a key that is not known here."""
+    if _ELSEWHERE.get(key) in known:
+        return f"did you mean {_ELSEWHERE[key]!r}?"
+    if key in _PARAMETERS and "parameters" in known:
+        return f"write it below `parameters:`, as in parameters: {{{key}: ...}}"
+    return Nearest(key, known) if known else ""
 
 
 class Findings:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from conductor_mw.errors import nearest
 from conductor_mw.policy.document import ID_PATTERN
-from conductor_mw.policy.findings import Findings, Mend, Nearest
+from conductor_mw.policy.findings import Findings, Mend, Nearest, other_key
 from conductor_mw.policy.tree import Loc, Positions
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -183,7 +183,7 @@ class _Teller:
             self.positions.place(here, key=True),
             "unknown-key",
             f"{path(here[:-1])}no key {shown(key)}",
-            Nearest(key, known) if known else "",
+            other_key(key, known),
         )
 
     def _other(self, one: Found, here: Loc) -> None:
