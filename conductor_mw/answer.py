@@ -13,6 +13,7 @@ from .money import Money
 from .parts import Finish, Outcome, Part, Rating, ToolCall, Usage, joined_tool_calls
 from .provenance import Provenance, agent_of, provenance_of
 from .request import Lens
+from .run import usage_of
 
 if TYPE_CHECKING:
     from .run import Run
@@ -92,7 +93,7 @@ def answer_of(run: Run, parts: Sequence[Part]) -> Answer:
         agent=agent_of(parts, attempts),
         tool_calls=joined_tool_calls(parts),
         finish=_finish(run, parts),
-        usage=run.usage,
+        usage=usage_of(attempts),
         cost=cost,
         attempts=attempts,
         decision=run.decide(),

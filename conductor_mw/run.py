@@ -125,10 +125,7 @@ class Run:
     @property
     def usage(self) -> Usage:
         """The tokens of every attempt so far, failed ones included, shadows left out."""
-        total = Usage()
-        for outcome in self.attempts:
-            total += outcome.usage
-        return total
+        return usage_of(self.attempts)
 
     @property
     def cost(self) -> Money | None:
@@ -141,7 +138,7 @@ class Run:
     @property
     def attempts(self) -> tuple[Outcome, ...]:
         """Every attempt that has ended, oldest first; those of shadows are left out."""
-        return tuple(one for one in tuple(self.outcomes) if one.purpose != "shadow")
+        return tuple([one for one in tuple(self.outcomes) if one.purpose != "shadow"])
 
     def parts(self) -> Parts:
         """Give the parts of the answer, through every layer."""
@@ -370,6 +367,16 @@ def _attach(error: BaseException, run: Run) -> None:
     for note in run.notes:
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
+
+
+def usage_of(attempts: Sequence[Outcome]) -> Usage:
+    """Give the tokens of some attempts together."""
+    if len(attempts) == 1:
+        return attempts[0].usage
+    total = Usage()
+    for one in attempts:
+        total += one.usage
+    return total
 
 
 def attempts_of(error: BaseException) -> tuple[Outcome, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from conductor_mw.durations import Duration
 from conductor_mw.errors import Failure, FailureKind
-from conductor_mw.parts import Part
+from conductor_mw.parts import Part, Parts
 
 from .base import Flow, FlowOptions, Site, Target
 from .hedge import Hedge
@@ -79,17 +79,13 @@ class Fallback:
         hedge = [] if self.hedge_after is None else [self.hedge_after]
         return ["fallback", steps, sorted(self.on), *hedge]
 
-    async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
+    def answer(self, request: Request, at: At) -> Parts:
         """Give the parts of the first step that answers."""
-        places = [self._place(at, index) for index in range(len(self.steps))]
-        steps = list(zip(self.steps, places, strict=True))
+        places = (self._place(at, index) for index in range(len(self.steps)))
+        steps = zip(self.steps, places, strict=True)
         if self.hedge_after is None:
-            answering = one_after_another(steps, self.on, request, at)
-        else:
-            answering = Hedge(steps, self.on, self.hedge_after, at).answer(request)
-        async with aclosing(answering) as parts:
-            async for part in parts:
-                yield part
+            return one_after_another(steps, len(self.steps), self.on, request, at)
+        return Hedge(list(steps), self.on, self.hedge_after, at).answer(request)
 
     def _place(self, at: At, index: int) -> At:
         """Give a step's place; all but the last have somebody who stands ready for them."""
@@ -98,12 +94,17 @@ class Fallback:
 
 
 async def one_after_another(
-    steps: Sequence[tuple[Flow, At]], on: Collection[FailureKind], request: Request, at: At
+    steps: Iterable[tuple[Flow, At]],
+    count: int,
+    on: Collection[FailureKind],
+    request: Request,
+    at: At,
 ) -> AsyncGenerator[Part, None]:
     """Give the parts of the first step that answers.
 
     Args:
         steps: who is asked, each with its place.
+        count: how many there are.
         on: the kinds of failure that go on to the next.
         request: what is asked.
         at: where the flow stands.
@@ -119,7 +120,7 @@ async def one_after_another(
                     spoken = spoken or part.speaks
                     yield part
         except Failure as failure:
-            if spoken or failure.kind not in on or number == len(steps):
+            if spoken or failure.kind not in on or number == count:
                 raise
             await at.run.tell("fallback", at.path, kind=failure.kind, step=number)
         else:

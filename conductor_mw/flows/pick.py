@@ -189,7 +189,7 @@ class Pick:
         steps = [
             (self.steps[one.index][1], at.into(f"pick/{one.index}")) for one in ranked[: self.tries]
         ]
-        async with aclosing(one_after_another(steps, self.on, request, at)) as parts:
+        async with aclosing(one_after_another(steps, len(steps), self.on, request, at)) as parts:
             async for part in parts:
                 yield part
 

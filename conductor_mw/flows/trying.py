@@ -54,7 +54,8 @@ class Try:
     async def begin(self) -> None:
         """Tell that it begins, once it is known whether a guarantee forbids it."""
         run, agent = self._at.run, self.attempt.agent
-        await run.weigh_guarantees(agent, self._at.path)
+        if run.policy.guarantees.never:
+            await run.weigh_guarantees(agent, self._at.path)
         await run.tell("attempt_started", self._at.path, self.attempt.number, agent=agent.id)
         run.runtime.board.busier(agent.id, 1)
         run.begin_attempt(self.attempt.purpose)
