@@ -194,7 +194,7 @@ def _feeds(outcome: Outcome, later: Sequence[Outcome]) -> bool:
         return any(one.purpose not in _BY_PURPOSE and one.started >= ended for one in later)
     for one in later:
         root, merge, _ = one.path.rpartition(_MERGE)
-        if merge and one.purpose == "merge" and outcome.path.startswith(f"{root}parallel/"):
+        if merge and outcome.path.startswith(f"{root}parallel/"):
             return True
     return False
 

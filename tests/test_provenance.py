@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import pytest
 
@@ -102,6 +103,22 @@ def test_a_merge_tells_who_fed_it(way: Way) -> None:
 
     assert became(answer) == {
         "parallel/0/a": "fed", "parallel/1/b": "fed", "parallel/merge/c": "answered",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_merge_that_a_later_step_reads_was_fed_as_well(way: Way) -> None:
+    flow = (
+        "{sequence: [{id: x, use: {parallel: [a, b], take: merge, merge: c}}, "
+        '{use: d, prompt: "{x.text}"}]}'
+    )
+    said: dict[str, Any] = {name: Scripted(name) for name in "abcd"}
+
+    answer = ask(conductor(policy(flow, *"abcd"), real_clock=True, **said), "?", way=way)
+
+    assert became(answer) == {
+        "sequence/x/parallel/0/a": "fed", "sequence/x/parallel/1/b": "fed",
+        "sequence/x/parallel/merge/c": "fed", "sequence/2/d": "answered",
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from unicodedata import category
 
 import click
 
-from conductor_mw.workbench.graph.lettering import cells, clean, shorten
+from conductor_mw.workbench.graph.lettering import cells, clean, ending, shorten
 
 Style = Literal["", "name", "good", "bad", "warn", "value", "quiet", "head"]
 
@@ -117,12 +117,14 @@ class Column:
         right: numbers stand at the right.
         style: how its cells are painted.
         least: the columns it keeps when the table is too wide; 0 where it never shrinks.
+        tail: whether a cell that is cut keeps its end, as a path should, and not its beginning.
     """
 
     head: str = ""
     right: bool = False
     style: Style = ""
     least: int = 0
+    tail: bool = False
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, indent: int = 0) -> str:
@@ -172,7 +174,7 @@ def _line(
 ) -> str:
     parts: list[str] = []
     for column, room, cell in zip(columns, rooms, row, strict=True):
-        shown = shorten(cell, room)
+        shown = ending(cell, room) if column.tail else shorten(cell, room)
         blank = " " * (room - cells(shown))
         painted = paint(shown, column.style if style is None else style)
         parts.append(blank + painted if column.right else painted + blank)

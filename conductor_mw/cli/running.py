@@ -150,7 +150,7 @@ def _tell_gate(policy: Policy) -> Callable[[Gate], None]:
 def _provenance(found: Provenance) -> str:
     """Give what became of every attempt, one a line."""
     columns = (
-        console.Column("step", style="name", least=12),
+        console.Column("step", style="name", least=12, tail=True),
         console.Column("agent", least=8),
         console.Column("became", least=8),
         console.Column("tokens", right=True),

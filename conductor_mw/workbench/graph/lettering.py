@@ -50,6 +50,19 @@ def shorten(text: str, room: int) -> str:
     return wrap(text, room, 1)[0]
 
 
+def ending(text: str, room: int) -> str:
+    """Return the end of a cleaned path in at most `room` columns, after an ellipsis if cut.
+
+    >>> ending("cascade/0/score/judge/grader", 16)
+    '…/judge/grader'
+    """
+    shown = clean(text)
+    if cells(shown) <= room:
+        return shown
+    rest = _head(shown[::-1], max(room - 1, 0))[::-1]
+    return ELLIPSIS + rest[max(rest.find("/"), 0) :]
+
+
 def wrap(text: str, room: int, count: int) -> tuple[str, ...]:
     """Return the cleaned text in one to `count` lines of at most `room` columns each.
 
