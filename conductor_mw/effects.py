@@ -175,10 +175,19 @@ class Random(Effect[float]):
 
 @dataclass(frozen=True, slots=True)
 class Io(Effect[T], Generic[T]):
-    """A plugin's own I/O. Without `aio`, async callers run `sync` in a thread."""
+    """A plugin's own I/O. Without `aio`, async callers run `sync` in a thread.
+
+    Attributes:
+        sync: carries it out for a sync caller.
+        aio: carries it out for an async caller.
+        abandonable: whether nobody needs what `sync` does once nobody waits for it: a call of an
+            agent, which may take long, and not a store's write. A loop that ends does not wait
+            for it.
+    """
 
     sync: Callable[[], T]
     aio: Callable[[], Awaitable[T]] | None = None
+    abandonable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

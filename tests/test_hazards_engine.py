@@ -301,3 +301,36 @@ def test_an_agent_that_says_nothing_at_all_is_not_accepted(way: Way, flow: str) 
     c = conductor(f"agents: [{{id: a}}]\nrouting: {{default: {flow}}}\n", a=silent)
 
     assert not ask(c, "hello", way=way).accepted
+
+
+def test_sync_losers_leave_the_threads_of_the_event_loop_to_the_app() -> None:
+    text = "agents: [{id: fast}, {id: stuck}]\nrouting: {default: {parallel: [stuck, fast]}}"
+    released = threading.Event()
+
+    async def race() -> str:
+        inside = Latch()
+
+        class Fast:
+            async def answer(self, attempt: Attempt) -> Parts:
+                del attempt
+                await Wait(inside, 5)
+                yield Part("fast")
+
+        def stuck(request: Request) -> str:
+            inside.open()
+            released.wait(20)
+            return request.text
+
+        answer = await conductor(text, real_clock=True, fast=Fast(), stuck=stuck).acall("hello")
+        return answer.text
+
+    async def run() -> None:
+        for _ in range(40):  # more than the loop's own pool ever has
+            assert await race() == "fast"
+        await asyncio.wait_for(asyncio.to_thread(int), 10)
+
+    try:
+        asyncio.run(run())  # does not wait for them
+        assert not released.is_set()
+    finally:
+        released.set()

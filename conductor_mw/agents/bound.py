@@ -63,7 +63,7 @@ class Bound:
     async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give what the callable gives, as parts."""
         request = attempt.request
-        found: object = await Io(lambda: self.function(request))
+        found: object = await Io(lambda: self.function(request), abandonable=True)
         awaited = inspect.isawaitable(found)
         if awaited:
             found = await Io(_refuse(self.id, found), aio=lambda: cast("Awaitable[Any]", found))

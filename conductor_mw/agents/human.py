@@ -220,7 +220,7 @@ async def _called(approvals: Approvals, gate: Gate, agent: str) -> Verdict | Non
         )
         found = await asked
     else:
-        found = await Io(lambda: cast("object", approvals(gate)))
+        found = await Io(lambda: cast("object", approvals(gate)), abandonable=True)
         if inspect.isawaitable(found):
             later = cast("Awaitable[object]", found)
             found = await Io(_refuse(agent, later), aio=lambda: later)

@@ -40,7 +40,7 @@ from conductor_mw.parts import Part, Parts
 
 from .background import tell_fault
 from .host import AT_ONCE, Host, Running, Settling, unhooked
-from .threaded import Threaded, called
+from .threaded import Threaded, called, in_thread
 
 T = TypeVar("T")
 _UNDER_WAY: Final[set[asyncio.Task[None]]] = set()  # a loop holds its tasks weakly
@@ -173,7 +173,8 @@ class AsyncDriver:
     def _io(self, effect: Io[Any]) -> Steps:
         if effect.aio is not None:
             return (yield from effect.aio().__await__())
-        return (yield from asyncio.to_thread(called, effect.sync).__await__())
+        begin = in_thread if effect.abandonable else asyncio.to_thread
+        return (yield from begin(called, effect.sync).__await__())
 
     def _wait(self, effect: Wait) -> Steps:
         loop = asyncio.get_running_loop()
@@ -342,7 +343,7 @@ async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
 
 async def _opened(effect: Open[Any]) -> object:
     if effect.aio is None:
-        return Threaded(await asyncio.to_thread(called, effect.sync), copy_context())
+        return Threaded(await in_thread(called, effect.sync), copy_context())
     opened: object = effect.aio()
     if isinstance(opened, Awaitable):
         return await cast("Awaitable[object]", opened)
