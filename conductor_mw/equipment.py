@@ -115,7 +115,15 @@ class Equipment:
         seen = observed_policy(policy)
         speaking = {**speakers, APP: adapted(seen.agents[APP], self.plugins, self.app)}
         host = replace(runtime.host, agents=seen.agents, speakers=speaking)
-        observed = replace(runtime, policy=seen, host=host, innermost=observing(policy))
+        observed = replace(
+            runtime,
+            policy=seen,
+            host=host,
+            # A budget must not refuse the app's own call, nor a cache answer it; events tell of it.
+            request_layers=outermost,
+            attempt_layers=(),
+            innermost=observing(policy),
+        )
         return replace(runtime, observed=observed)
 
     def _store(self, address: str | None) -> Store:

@@ -56,6 +56,7 @@ def conductor(
     observers: Any = (),
     clock: VirtualClock | None = None,
     real_clock: bool = False,
+    app_model: object = None,
     **agents: object,
 ) -> Conductor:
     """Give a conductor over a small policy, with layers written in the test."""
@@ -75,6 +76,7 @@ def conductor(
         plugins=plugins,
         clock=None if real_clock else clock or VirtualClock(),
         seed=7,
+        app=app_model,
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from conductor_mw import Conductor, Event, Plugins, hookimpl
+from conductor_mw import Attempted, Conductor, Event, Failure, Part, Parts, Plugins, hookimpl
 from conductor_mw.testing import WAYS, Scripted, Way, ask
+from tests.kit import conductor as small
 
 POLICY = """
 mode: observe
@@ -91,3 +94,23 @@ def test_who_names_a_target_gets_it_with_every_guarantee() -> None:
 
 def _broken(_: object) -> str:
     raise ZeroDivisionError("in the app")
+
+
+def test_no_layer_stands_between_the_app_and_its_own_model() -> None:
+    async def wall(attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
+        async for _ in proceed(attempt):
+            raise Failure("budget", "no money left")
+            yield Part()
+
+    text = POLICY.replace("{calls: 1, dollars: 0.000001, seconds: 0.001}", "{calls: 9}")
+    c = small(
+        text,
+        attempt_layers=[wall],
+        app_model=Scripted("from the app"),
+        cheap=Scripted("cheap"),
+        dear=Scripted("dear"),
+    )
+
+    assert c.call("hello").text == "from the app"
+    with pytest.raises(Failure, match="no money left"):
+        c.call("hello", target="dear")

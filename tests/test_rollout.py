@@ -166,3 +166,10 @@ def test_a_new_version_cannot_leave_the_organisations_file_behind(folder: Path) 
 
     (folder / "next.yaml").write_text("include: org.yaml\n" + NEXT)
     Conductor(folder / "conductor.yaml", simulate=True)
+
+
+def test_both_versions_have_one_mode(folder: Path) -> None:
+    (folder / "next.yaml").write_text("mode: observe\n" + NEXT)
+
+    with pytest.raises(PolicyError, match="the new version's mode is 'observe'"):
+        Conductor(folder / "conductor.yaml", simulate=True)

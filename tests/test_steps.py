@@ -231,3 +231,29 @@ routing: {default: {use: leads, choices: [reject], on_timeout: approve}}
 """
     with pytest.raises(PolicyError, match=r"3:20: routing\.default: "):
         conductor(text)
+
+
+@pytest.mark.parametrize(
+    ("flow", "said"),
+    [
+        (
+            "{use: a, parameters: {api_key: sk-123}}",
+            "2:41: routing.default.parameters: the parameter 'api_key' may hold a key",
+        ),
+        (
+            "{use: a, retry: {times: 1, with: [{api_base: 'https://x.example'}]}}",
+            "2:55: routing.default.retry.with.0: LiteLLM would go past this policy because of",
+        ),
+        (
+            "{balance: [{use: a, parameters: {headers: {Authorization: Bearer x}}}]}",
+            "may hold a key",
+        ),
+        ("{repeat: a, max: 2, until: 'true', with: [{api_key: x}]}", "may hold a key"),
+    ],
+)
+def test_a_steps_parameters_hold_no_key_and_lead_nowhere_else(flow: str, said: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        conductor(f"agents: [{{id: a}}]\nrouting: {{default: {flow}}}\n", a=Scripted("x"))
+
+    assert said in str(caught.value)
+    assert "sk-123" not in str(caught.value)

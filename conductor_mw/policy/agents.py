@@ -77,7 +77,7 @@ def compile_agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
     before = draft.findings.errors
     accessible = check_access(draft, entry.base_url, entry.api_key, at)
     for where, parameters in _parameters(entry, at):
-        _check_secrets(draft, parameters, where)
+        check_secrets(draft, parameters, where)
     if entry.via not in (None, "direct"):
         draft.find(
             (*at, "via"),
@@ -88,7 +88,7 @@ def compile_agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
     kind, offer = _kind(draft, entry, at)
     if kind == "model":
         for where, parameters in _parameters(entry, at):
-            _check_parameters(draft, parameters, where)
+            check_parameters(draft, parameters, where)
         _check_further(draft, entry, at)
     given = None if offer is None else _given(draft, entry, kind, offer, at, passes=accessible)
     if offer is None or given is None:
@@ -135,7 +135,8 @@ def _parameters(entry: AgentEntry, at: Loc) -> Iterator[tuple[Loc, dict[str, Any
             yield (*at, "retry", "with", position), parameters
 
 
-def _check_secrets(draft: Draft, parameters: Mapping[str, Any], at: Loc) -> None:
+def check_secrets(draft: Draft, parameters: Mapping[str, Any], at: Loc) -> None:
+    """Find parameters that may hold a key."""
     for name, text in _texts(parameters):
         if name in ("api_key", "authorization", "api-key", "x-api-key"):
             del text  # never shown: it may be a key
@@ -147,7 +148,8 @@ def _check_secrets(draft: Draft, parameters: Mapping[str, Any], at: Loc) -> None
             )
 
 
-def _check_parameters(draft: Draft, parameters: Mapping[str, Any], at: Loc) -> None:
+def check_parameters(draft: Draft, parameters: Mapping[str, Any], at: Loc) -> None:
+    """Find parameters that would make LiteLLM ask somebody else than the policy says."""
     for name in past_the_policy(parameters):
         draft.find(
             (*at, *name.split(".")),

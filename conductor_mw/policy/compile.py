@@ -22,6 +22,7 @@ from conductor_mw.policy.policy import Policy
 from conductor_mw.policy.rollout import Beside, compile_rollout
 from conductor_mw.policy.routing import Routes, compile_routing
 from conductor_mw.policy.site import Flows
+from conductor_mw.policy.step_parameters import check_step_parameters
 from conductor_mw.policy.workers import compile_addresses
 from conductor_mw.rules.table import RuleTable
 from conductor_mw.signals.paid import Paid
@@ -66,6 +67,7 @@ def compile_policy(
     paid = weigh(draft, paid, flows, routes.rules, guarantees)
     layers = compile_layers(draft)
     check_store(draft)
+    check_step_parameters(draft)
     check_capabilities(draft, agents, routes.rules)
     rollout = compile_rollout(draft, beside, loaded.files[1:], paid)
     check_bound(draft, {*agents, *(rollout.policy.agents if rollout else ())})

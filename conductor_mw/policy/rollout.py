@@ -114,6 +114,12 @@ def _loaded(
     except ConductorError as error:
         draft.find(at, "rollout", error.problem, error.mend)
         return None
+    if policy.mode != draft.file.mode:
+        draft.find(
+            at, "rollout", f"the new version's mode is {policy.mode!r}, and this one's is not",
+            "write the same `mode:` into both",
+        )  # fmt: skip
+        return None
     kept = _real(included) <= _real(policy.sources)
     if not kept:
         draft.find(
