@@ -10,6 +10,7 @@ from conductor_mw.errors import EvaluationError
 from conductor_mw.rules import BOOL, DOUBLE, DYN, INT, STRING, Scope, list_of, map_of
 from conductor_mw.rules import compile as condition
 
+GUARD = "\n  where it may be missing, ask has(...) first, or declare a signal with a `default:`"
 SCOPE = Scope(
     {
         "n": INT,
@@ -165,9 +166,9 @@ def test_value(text: str, value: object) -> None:
         ),
         ("ns[3]", "ns[3]: no item 3 in a list of 3"),
         ("ns[-1]", "ns[-1]: no item -1 in a list of 3"),
-        ("m.z", "m.z: no key 'z'"),
+        ("m.z", f"m.z: no key 'z'{GUARD}"),
         ("m.k.z", "m.k.z: int has no field 'z'"),
-        ("{1: 2}[n]", "{1: 2}[n]: no key 7"),
+        ("{1: 2}[n]", "{1: 2}[n]: no key 7" + GUARD),
         ("dyn(1) + 1.0", "dyn(1) + 1.0: '+' does not take int and double"),
         ("dyn('a') < 1", "dyn('a') < 1: '<' does not take string and int"),
         ("d.size() == 1", "d.size(): 'size' does not take null"),

@@ -181,6 +181,8 @@ def _became(one: Contribution) -> str:
 
 def _tell_failure(found: Answered) -> None:
     console.note(f"no answer: {found.failure}: {found.problem}")
+    if found.mend:
+        console.note(f"  {found.mend}")
     if len(found.attempts) > 1:
         console.aside(_provenance(found.provenance))
         return

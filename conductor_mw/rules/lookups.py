@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from typing import Final, cast
 
 from conductor_mw.errors import EvaluationError
 from conductor_mw.rules.values import MISSING, Value, equal, find, kind, no_overload, shown
+
+_GUARD: Final = "where it may be missing, ask has(...) first, or declare a signal with a `default:`"
 
 
 def index(container: Value, key: Value) -> Value:
@@ -15,7 +17,7 @@ def index(container: Value, key: Value) -> Value:
     if of == "map":
         found = find(cast("Mapping[Value, Value]", container), key)
         if found is MISSING:
-            raise EvaluationError(f"no key {shown(key)}")
+            raise EvaluationError(f"no key {shown(key)}", mend=_GUARD)
         return found
     if of != "list":
         raise no_overload("[]", container, key)
@@ -35,7 +37,7 @@ def select(container: Value, field: str) -> Value:
     if kind(container) != "map":
         raise EvaluationError(f"{kind(container)} has no field '{field}'")
     if field not in (fields := cast("Mapping[Value, Value]", container)):
-        raise EvaluationError(f"no key '{field}'")
+        raise EvaluationError(f"no key '{field}'", mend=_GUARD)
     return fields[field]
 
 

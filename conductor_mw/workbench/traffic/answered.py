@@ -23,6 +23,7 @@ class Answered:
         finish: why the answer ended.
         failure: why nobody answered: a kind of failure, or the name of an error; else empty.
         problem: the same in a sentence.
+        mend: what to do about it, where that is known.
         usage: tokens of every attempt.
         cost: what every attempt cost together, or None where a price is unknown.
         answer_usage: tokens of the answer alone, without failed attempts.
@@ -42,6 +43,7 @@ class Answered:
     finish: Finish = ""
     failure: str = ""
     problem: str = ""
+    mend: str = ""
     usage: Usage = field(default_factory=Usage)
     cost: Money | None = None
     answer_usage: Usage = field(default_factory=Usage)
@@ -73,6 +75,7 @@ class Answered:
             "finish": self.finish,
             "failure": self.failure,
             "problem": self.problem,
+            "mend": self.mend,
             "score": self.score,
             "accepted": self.accepted,
             "usage": {

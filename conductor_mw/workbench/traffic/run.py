@@ -153,6 +153,7 @@ class Stage:
             finish="error" if error else finish,
             failure=_failure(error),
             problem="" if error is None else str(error).partition("\n")[0],
+            mend=error.mend if isinstance(error, ConductorError) else "",
             usage=run.usage if run else Usage(),
             cost=cost,
             answer_usage=said[-1].usage if said and agent else Usage(),
