@@ -202,8 +202,10 @@ def test_a_request_that_cannot_be_decided_is_told_with_the_mend() -> None:
 
     assert (result.exit_code, result.stderr) == (
         2,
-        "no answer: not_decided: condition 'metadata.tier == 'pro'': metadata.tier: no key 'tier'\n"
-        "  where it may be missing, ask has(...) first, or declare a signal with a `default:`\n",
+        (
+            "no answer: not_decided: condition 'metadata.tier == 'pro'': metadata.tier: no key 'tier'\n"
+            "  where it may be missing, ask has(...) first, or declare a signal with a `default:`\n"
+        ),
     )
 
 
