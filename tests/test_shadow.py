@@ -114,7 +114,11 @@ def test_the_answer_does_not_wait_for_the_shadow() -> None:
 
 def test_more_shadows_than_there_is_room_for_are_dropped_and_told() -> None:
     done = threading.Event()
-    conductor, told = shadowed(Scripted("now"), lambda _: str(done.wait(10)))
+
+    def slow(_: object) -> str:
+        return str(done.wait(10))
+
+    conductor, told = shadowed(Scripted("now"), slow)
 
     for _ in range(40):
         conductor.call("hello")

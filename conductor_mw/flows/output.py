@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from conductor_mw.effects import Io
@@ -37,7 +36,7 @@ def compile_output(flow: Flow, site: Site, schema: Mapping[str, Any], *where: st
     return Output(flow, site.schema(schema, *where, "output"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Output:
     """Gives an answer once it is known to be JSON of the declared form.
 
@@ -45,11 +44,18 @@ class Output:
         flow: whose answers.
         schema: what they must meet.
         agent: the agent whose own `output:` this is; empty for a step's.
+        worst_calls: the answer; checking it costs no call.
     """
 
     flow: Flow
     schema: Schema
     agent: str = ""
+    # Counted once: agents check each other, and would be counted over and over.
+    worst_calls: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Count the answer; checking it costs no call."""
+        object.__setattr__(self, "worst_calls", self.flow.worst_calls)
 
     @property
     def label(self) -> str:
@@ -60,11 +66,6 @@ class Output:
     def children(self) -> tuple[tuple[str, Flow], ...]:
         """Whose answers."""
         return (("", self.flow),)
-
-    @cached_property  # agents check each other, and would be counted over and over
-    def worst_calls(self) -> int:
-        """Checking costs no call."""
-        return self.flow.worst_calls
 
     @property
     def canonical(self) -> object:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conductor_mw.errors import Failure
@@ -34,7 +33,7 @@ def compile_gate(
     return Accepted(flow, compile_judging(site, score, accept, *where))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """Gives an answer once it is accepted. Until then the caller sees nothing of it.
 
@@ -42,11 +41,18 @@ class Accepted:
         flow: whose answers.
         judging: what they must meet.
         agent: the agent whose own `accept:` this is; empty for a step's.
+        worst_calls: the answer, and one rating of it.
     """
 
     flow: Flow
     judging: Judging
     agent: str = ""
+    # Counted once: agents check each other, and would be counted over and over.
+    worst_calls: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Count the answer, and one rating of it."""
+        object.__setattr__(self, "worst_calls", self.flow.worst_calls + self.judging.worst_calls)
 
     @property
     def label(self) -> str:
@@ -57,11 +63,6 @@ class Accepted:
     def children(self) -> tuple[tuple[str, Flow], ...]:
         """Whose answers, then whom the scorers ask."""
         return (("", self.flow), *self.judging.children)
-
-    @cached_property  # agents check each other, and would be counted over and over
-    def worst_calls(self) -> int:
-        """The answer, and one rating of it."""
-        return self.flow.worst_calls + self.judging.worst_calls
 
     @property
     def canonical(self) -> object:
