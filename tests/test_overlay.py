@@ -406,3 +406,13 @@ def test_an_overlay_may_score_with_an_agent_but_add_no_worker(tmp_path: Path, ov
     assert "this worker is no agent of the file below" in said
     scored = "include: org.yaml\nrouting: {default: {use: small, score: {use: small}}}\n"
     assert "#default" in laid(tmp_path, scored).worst_calls
+
+
+def test_an_overlay_does_not_say_where_the_people_below_are_asked(tmp_path: Path) -> None:
+    base = "agents: [{id: leads, human: leads}]\nrouting: {default: leads}\n"
+
+    said = refusal(tmp_path, "include: org.yaml\nstore: sqlite:mine.db\n", base)
+
+    assert said.startswith(
+        "team.yaml:2:1: store: whoever has the store can approve in the place of the people below"
+    )

@@ -129,6 +129,10 @@ class _Overlay(_Join):
         if "order" in self.over and self.base.get("plugins"):
             problem = "the order of plugins belongs to the file that names them"
             self.refuse(self.over, "order", "order", problem, "remove it")
+        asks_people = any("human" in agent for agent in self.base.series("agents"))
+        if "store" in self.over and "store" not in self.base and asks_people:
+            problem = "whoever has the store can approve in the place of the people below"
+            self.refuse(self.over, "store", "store", problem, "name it in the file of the people")
         if self.over.get("addresses") and not self.base.get("addresses"):
             # Without any, workers of the file below are on this computer only.
             self._check_listed("addresses", (), self.over["addresses"])
