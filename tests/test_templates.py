@@ -91,6 +91,28 @@ def test_mistakes_are_found_at_load(template: str, problem: str) -> None:
     assert problem in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        (
+            "Say {{input.text}}",
+            [
+                "{{input.text}} is text with braces here, not a value\n"
+                "  write {input.text} for the value"
+            ],
+        ),
+        ('Answer as {{"score": 1}}, {{nothing.known}}', []),
+    ],
+)
+def test_double_braces_around_a_name_are_warned_of(template: str, told: list[str]) -> None:
+    warnings = conductor(
+        "agents: [{id: a}]\nrouting:\n  default:\n    use: a\n"
+        f"    prompt: {json.dumps(template)}\n"
+    ).policy.warnings
+
+    assert [str(one).partition("prompt: ")[2] for one in warnings] == told
+
+
 def test_an_error_points_into_the_template() -> None:
     text = "agents: [{id: a}]\nrouting:\n  default:\n    use: a\n    prompt: 'Hi {input.txt}'\n"
 

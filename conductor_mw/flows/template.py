@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MAX_TEXT: Final = 1_000_000
 """Characters of a filled text; repeated insertion must not grow without end."""
 _PLACE: Final = re.compile(r"([a-z][a-z0-9_-]*)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)(\|json)?")
+_DOUBLED: Final = re.compile(r"\{\{ ?([a-z][a-z0-9_.-]*) ?\}\}")
 _ALIASES: Final[Mapping[str, str]] = {"transcript": "input.transcript"}
 
 
@@ -77,6 +78,15 @@ def pieces(text: str) -> list[str | Hole]:
     if literal or not found:
         found.append(literal)
     return found
+
+
+def doubled(text: str) -> Iterator[str]:
+    """Give the names between double braces, which other tools fill in and this one does not.
+
+    >>> list(doubled("Say {{input.text}} as {{'a': 1}}"))
+    ['input.text']
+    """
+    return (match[1] for match in _DOUBLED.finditer(text))
 
 
 @dataclass(frozen=True, slots=True)

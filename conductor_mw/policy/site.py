@@ -14,7 +14,7 @@ from conductor_mw.flows.named import Named
 from conductor_mw.flows.output import Output
 from conductor_mw.flows.overflow import leaf
 from conductor_mw.flows.quality import Accepted
-from conductor_mw.flows.template import Template, pieces
+from conductor_mw.flows.template import Template, doubled, pieces
 from conductor_mw.flows.use import UseOptions
 from conductor_mw.json_schema import Schema
 from conductor_mw.policy.checks import compile_checks, entries_with_checks
@@ -279,6 +279,15 @@ class _Site:
             found = pieces(text)
         except ValueError as error:
             self.refuse(str(error), *where)
+        for name in doubled(text):
+            if name in self.reading.names or name in self.flows.draft.scope.facts:
+                self.flows.draft.find(
+                    (*self.at, *where),
+                    "double-braces",
+                    f"{{{{{name}}}}} is text with braces here, not a value",
+                    f"write {{{name}}} for the value",
+                    severity="warning",
+                )
         return Template(
             text,
             tuple(
