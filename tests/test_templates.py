@@ -97,8 +97,10 @@ def test_mistakes_are_found_at_load(template: str, problem: str) -> None:
         (
             "Say {{input.text}}",
             [
-                "{{input.text}} is text with braces here, not a value\n"
-                "  write {input.text} for the value"
+                (
+                    "{{input.text}} is text with braces here, not a value\n"
+                    "  write {input.text} for the value"
+                )
             ],
         ),
         ('Answer as {{"score": 1}}, {{nothing.known}}', []),
