@@ -179,7 +179,7 @@ class Conductor:
         runtime, facts = self._chosen(request, direct)
         facts.update(given(runtime.policy.paid, known or {}))
         if direct is not None:
-            return ForcedDecision(runtime.policy, facts, direct, runtime.commitments)
+            return ForcedDecision(runtime.policy, facts, direct, runtime.commitments, straight=True)
         return decide(runtime.policy, facts, runtime.commitments)
 
     def call(
@@ -310,6 +310,7 @@ class Conductor:
             deadline: seconds until the whole run must be over.
             target: asks this agent or flow whatever the rules say; guarantees hold all the same.
         """
+        straight = target is None
         target = target or self._direct.target(request)
         runtime, facts = self._chosen(request, target)
         if target is None and runtime.policy.mode == "observe":
@@ -334,7 +335,7 @@ class Conductor:
             deadline=None if shortest is None else started.monotonic + shortest,
             decision=None
             if target is None
-            else ForcedDecision(policy, facts, target, runtime.commitments),
+            else ForcedDecision(policy, facts, target, runtime.commitments, straight=straight),
         )
 
     def _begin(

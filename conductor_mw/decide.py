@@ -151,15 +151,26 @@ class Decision:
 
 
 class ForcedDecision(Decision):
-    """The record of a request whose caller named the target. Guarantees hold all the same."""
+    """The record of a request whose caller named the target. Guarantees hold all the same.
+
+    An agent's own `accept:`, `score:` and `output:` hold as well, unless it is asked `straight`.
+    """
 
     def __init__(
-        self, policy: Policy, facts: Facts, target: str, commitments: Commitments = LENGTHS_ONLY
+        self,
+        policy: Policy,
+        facts: Facts,
+        target: str,
+        commitments: Commitments = LENGTHS_ONLY,
+        *,
+        straight: bool = False,
     ) -> None:
         super().__init__(policy, facts, -1, commitments)
         self.target = target
-        if target in policy.agents:
-            self._flow: Flow = leaf(policy.agents[target], policy.agents)
+        if target in policy.checked and not straight:
+            self._flow: Flow = policy.checked[target]
+        elif target in policy.agents:
+            self._flow = leaf(policy.agents[target], policy.agents)
         elif target in policy.flows:
             self._flow = policy.flows[target]
         else:

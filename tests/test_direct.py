@@ -87,3 +87,16 @@ def test_an_agent_that_is_not_there_is_told_before_any_request(options: dict[str
 
     assert caught.value.problem == "everything is to go to 'deer', which is no agent of the policy"
     assert caught.value.mend == "did you mean 'dear'?"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_named_target_keeps_its_own_checks_and_the_way_out_passes_them_by(way: Way) -> None:
+    text = "agents: [{id: a, accept: answer.chars > 9}]\nrouting: {default: a}\n"
+    checked = Conductor.from_text(text, agents={"a": Scripted("short")})
+    straight = Conductor.from_text(text, agents={"a": Scripted("short")}, direct="a")
+
+    with pytest.raises(Failure) as caught:
+        ask(checked, "hello", way=way, target="a")
+
+    assert caught.value.kind == "low_confidence"
+    assert ask(straight, "hello", way=way).text == "short"

@@ -108,6 +108,7 @@ def compile_policy(
         warnings=tuple(findings.told()),
         sources=(*loaded.files, *(rollout.policy.sources if rollout else ())),
         rollout=rollout,
+        checked=MappingProxyType(dict(flows.checked)),
     )
     return replace(
         policy,

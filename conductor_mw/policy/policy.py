@@ -92,6 +92,7 @@ class Policy:
         warnings: findings that do not stop the policy from loading.
         sources: the files that were read, the policy's own first.
         rollout: the new version that answers a share of the traffic, or None.
+        checked: the agents whose own checks every answer must meet, by id.
     """
 
     name: str
@@ -118,3 +119,4 @@ class Policy:
     warnings: tuple[Finding, ...]
     sources: tuple[str, ...]
     rollout: Rollout | None = None
+    checked: Mapping[str, Flow] = field(default_factory=dict[str, "Flow"])
