@@ -138,6 +138,15 @@ def test_what_a_worker_says_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in result.output
 
 
+def test_a_worker_that_refuses_the_usual_input_is_told_how_to_give_another() -> None:
+    with Server(Said(422, {"error": {"message": "the input has no `code`"}})) as server:
+        usual = invoke("test", server.url)
+        own = invoke("test", server.url, "--input", '{"code": "x"}')
+
+    assert usual.stderr == "  where it takes another input than a text, give one: --input JSON\n"
+    assert own.stderr == ""
+
+
 def test_an_input_of_ones_own_is_sent() -> None:
     with Server(SAYS_YES) as server:
         invoke("test", server.url, "--input", '{"code": "x"}')

@@ -92,6 +92,8 @@ def test(
     )
     verdicts = tuple(conformance.examine(subject))
     _print(url, verdicts, form)
+    if given is None and any(one.check == "answer" and one.status == "fail" for one in verdicts):
+        console.note("  where it takes another input than a text, give one: --input JSON")
     return FOUND if any(one.status == "fail" for one in verdicts) else 0
 
 

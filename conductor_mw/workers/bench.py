@@ -125,7 +125,7 @@ class Bench:
     def signed(self) -> bytes:
         """Give the key, or skip the check."""
         if self.subject.key is None:
-            raise Skipped("give the secret's variable with --secret-env")
+            raise Skipped("needs --secret-env")
         return self.subject.key
 
     def _later(self, url: str, found: Later, *, first: bool) -> str:
