@@ -120,3 +120,16 @@ def test_mistakes_are_found_at_load(balance: str, problem: str) -> None:
         three(balance)
 
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_request_without_the_key_is_left_to_chance(way: Way) -> None:
+    c = conductor(
+        "agents: [{id: a}, {id: b}]\n"
+        "routing: {default: {balance: {a: 50, b: 50}, sticky: metadata.user}}\n",
+        a=Scripted("a"),
+        b=Scripted("b"),
+    )
+
+    assert {ask(c, "hello", way=way).text for _ in range(40)} == {"a", "b"}
+    assert len({ask(c, "hello", way=way, metadata={"user": "ana"}).text for _ in range(9)}) == 1

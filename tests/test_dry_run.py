@@ -20,9 +20,18 @@ flows:
   graded: {cascade: [small, large], score: {judge: judge, rubric: Short., scale: 5}}
   best: {parallel: [small, large], take: best, judge: judge}
   scored: {use: small, score: {use: judge}}
+  planned:
+    use: large
+    output:
+      type: object
+      required: [parts, sure]
+      properties:
+        parts: {type: array, minItems: 2, items: {enum: [one, two]}}
+        sure: {type: number, minimum: 0.5}
 routing:
   rules:
-    - {condition: "topic == 'refund' && risk < 0.5", target: {sequence: [graded, best, scored]}}
+    - condition: "topic == 'refund' && risk < 0.5"
+      target: {sequence: [planned, graded, best, scored]}
   default: small
 """
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 from pydantic import Field
 
 from conductor_mw.effects import Random
+from conductor_mw.errors import EvaluationError
 from conductor_mw.parts import Part
 
 from .base import Flow, FlowOptions, Site
@@ -201,8 +202,7 @@ class Balance:
                 return healthy[turn % len(healthy)]
             return chosen
         if self.by == "hash" and self.key is not None:
-            value = repr(await at.evaluate(self.key)).encode()
-            return self._share(int.from_bytes(sha256(value).digest()[:8]) / 2**64, at)
+            return self._share(await self._point(self.key, at), at)
         first = self._share(await Random(), at)
         if self.by == "weight":
             return first
@@ -211,6 +211,13 @@ class Balance:
         second = self._share(await Random(), at)
         busy = self._busy
         return second if busy.get(second[0], 0) < busy.get(first[0], 0) else first
+
+    async def _point(self, key: Expression, at: At) -> float:
+        try:
+            value = repr(await at.evaluate(key)).encode("utf-8", "surrogatepass")
+        except EvaluationError:
+            return await Random()  # a request without the key has nothing to be held to
+        return int.from_bytes(sha256(value).digest()[:8]) / 2**64
 
     def _share(self, point: float, at: At) -> tuple[str, Flow]:
         """Give the step at a point from 0 up to 1 along the shares laid end to end.

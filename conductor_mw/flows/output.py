@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from conductor_mw.effects import Io
 from conductor_mw.errors import Failure
+from conductor_mw.json_example import example_of
 from conductor_mw.parts import Part
 
 from .reply import collect
@@ -52,10 +53,12 @@ class Output:
     agent: str = ""
     # Counted once: agents check each other, and would be counted over and over.
     worst_calls: int = field(init=False, repr=False, compare=False)
+    _stand_in: str | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Count the answer; checking it costs no call."""
         object.__setattr__(self, "worst_calls", self.flow.worst_calls)
+        object.__setattr__(self, "_stand_in", example_of(self.schema))
 
     @property
     def label(self) -> str:
@@ -80,7 +83,10 @@ class Output:
     async def answer(self, request: Request, at: At) -> AsyncGenerator[Part, None]:
         """Give the answer. Raises `Failure` of kind `invalid_output` where it has another form."""
         purpose = "candidate" if at.purpose == "answer" else at.purpose
-        reply = await collect(self.flow, request, at.hidden(purpose))
+        place = at.hidden(purpose)
+        if self._stand_in is not None:
+            place = place.standing_in(self._stand_in)
+        reply = await collect(self.flow, request, place)
         found: Io[str] = Io(lambda: fault_of(reply, self.schema))
         problem = fault_of(reply, self.schema) if len(reply.text) < LARGE else await found
         if problem:
