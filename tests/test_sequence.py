@@ -241,10 +241,10 @@ def test_a_choice_between_two_steps_reads_what_they_gave() -> None:
 def test_what_has_no_value_is_an_error_and_never_false() -> None:
     c = desk("""
         {id: draft, use: a}
-        {use: b, when: "draft.score > 0.5"}
+        {use: b, when: "draft.confidence > 0.5"}
     """)
 
-    with pytest.raises(EvaluationError, match=r"draft\.score"):
+    with pytest.raises(EvaluationError, match=r"draft\.confidence"):
         c.call("x")
 
 
@@ -333,3 +333,19 @@ def test_what_steps_know_together_has_an_end() -> None:
 
     with pytest.raises(PolicyError, match="know more than 500000 facts together"):
         conductor(f"{AGENTS}flows:\n{flows}routing: {{default: a}}\n")
+
+
+def test_a_score_that_nobody_gives_is_missed_at_load() -> None:
+    text = (
+        "agents: [{id: a}, {id: b}]\n"
+        "routing: {default: {sequence: [{id: d, use: a%s}, {use: b, when: d.score < 0.5}]}}\n"
+    )
+
+    with pytest.raises(PolicyError) as caught:
+        conductor(text % "", a=Scripted("x"), b=Scripted("y"))
+    assert str(caught.value).endswith(
+        "no signal 'd.score'\n  nothing scores it: add `score:` to the step"
+    )
+
+    scored = conductor(text % ", score: {length: {min: 1}}", a=Scripted("x"), b=Scripted("y"))
+    assert scored.call("hello").text == "x"

@@ -158,7 +158,7 @@ def test_an_undo_that_hangs_ends(undo: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("last", "error"),
     [
-        ('{use: c, when: "one.score > 0.5"}', EvaluationError),
+        ('{use: c, when: "one.confidence > 0.5"}', EvaluationError),
         ('{use: c, accept: "answer.chars > 500"}', Failure),
         ("{use: private}", Failure),
     ],

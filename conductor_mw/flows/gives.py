@@ -72,6 +72,20 @@ def shape(flow: Flow) -> Mapping[str, Type]:
     return {}
 
 
+def may_be_scored(flow: Flow) -> bool:
+    """Whether an answer of a flow can have a score: somebody in it scores, or nobody knows."""
+    waiting: list[object] = [flow]
+    while waiting:
+        node = waiting.pop()
+        if not type(node).__module__.startswith("conductor_mw."):
+            return True  # a stranger's strategy may score as it likes
+        judging = getattr(node, "judging", node)
+        if getattr(judging, "scorer", None) is not None:
+            return True
+        waiting.extend(child for _, child in cast("Flow", node).children)
+    return False
+
+
 def fields(schema: Mapping[str, Any]) -> Mapping[str, Type]:
     """Give the fields that a JSON Schema of a mapping declares, with their types."""
     properties = schema.get("properties")

@@ -12,7 +12,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 from conductor_mw.errors import FAILURE_KINDS
 
 from .base import Flow, Target
-from .gives import shape
+from .gives import may_be_scored, shape
 from .reply import FIELDS, Reply
 from .undo import OWN_TIME, Undo
 from .use import UseOptions
@@ -106,7 +106,13 @@ class Step:
     @cached_property
     def facts(self) -> Mapping[str, Type]:
         """The names of what it gives, with their types."""
-        return facts_of(self.id, self.shape)
+        facts = facts_of(self.id, self.shape)
+        if may_be_scored(self.flow):
+            return facts
+        # So that a condition which reads a score that nobody gives is refused at load.
+        keys = {"score", "scores"} - self.shape.keys()
+        unscored = {f"{name}.{key}" for name in self.names for key in keys}
+        return {name: type_ for name, type_ in facts.items() if name not in unscored}
 
     @property
     def canonical(self) -> object:

@@ -21,6 +21,7 @@ from conductor_mw.rules.scope import Scope
 from conductor_mw.rules.types import BOOL, Type
 
 MAX_WORDS: Final = 250_000
+_UNSCORED: Final = re.compile(r"no signal '[\w.-]+\.scores?'")
 _NAMED: Final = "a flow with a name reads the request only; one in place reads the steps around it"
 _WORD: Final = re.compile(r"\w+|[^\w\s]")
 
@@ -114,6 +115,8 @@ class Draft:
             whole, begin = part_of or (text, 0)
             place = self.positions.inside(at, whole, begin + error.offset)
             mend = error.mend
+            if scope is not None and _UNSCORED.fullmatch(error.problem):
+                mend = "nothing scores it: add `score:` to the step"
             if scope is None and at[:1] == ("flows",) and error.problem.startswith("no signal"):
                 mend = _NAMED
             self.findings.add(place, "condition", f"{path(at)}{error.problem}", mend)
