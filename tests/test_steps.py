@@ -257,3 +257,17 @@ def test_a_steps_parameters_hold_no_key_and_lead_nowhere_else(flow: str, said: s
 
     assert said in str(caught.value)
     assert "sk-123" not in str(caught.value)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nobody_waits_before_asking_again_for_a_better_answer(way: Way) -> None:
+    clock = VirtualClock()
+    c = conductor(
+        "agents: [{id: a}]\nrouting: {default: {use: a, output: {type: integer}, "
+        "retry: {times: 1, on: [invalid_output, timeout], wait: 9s, longest: 9s}}}\n",
+        clock=clock,
+        a=Scripted("no number", takes=[["4"]]),
+    )
+
+    assert ask(c, "hello", way=way).text == "4"
+    assert sum(clock.slept) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -125,6 +125,12 @@ class Again:
         return request.with_native(request.lens.with_parameters(request.native, others)), at
 
 
+_OF_THE_ANSWER: Final[frozenset[FailureKind]] = frozenset(
+    ("refusal", "invalid_output", "low_confidence", "context_overflow")
+)
+"""What was wrong with an answer does not get better by waiting; nobody was overloaded."""
+
+
 async def once_more(retry: Retry, failure: Failure, number: int, at: At) -> bool:
     """Wait for the next try, and say whether there is one.
 
@@ -137,6 +143,8 @@ async def once_more(retry: Retry, failure: Failure, number: int, at: At) -> bool
     if number > retry.times or failure.kind not in retry.on:
         return False
     wait = await Random() * min(retry.longest, retry.wait * 2 ** (number - 1))
+    if failure.kind in _OF_THE_ANSWER:
+        wait = 0.0
     if failure.retry_after is not None:
         if failure.retry_after > retry.longest:
             return False
