@@ -53,8 +53,7 @@ class _Making:
         for key in ("anyOf", "oneOf", "allOf"):
             if isinstance(stated.get(key), list) and stated[key]:
                 return self.value(stated[key][0], depth - 1)
-        kind = stated.get("type", "object" if "properties" in stated else "string")
-        kind = kind[0] if isinstance(kind, list) and kind else kind
+        kind = _kind(stated)
         if kind == "object":
             properties = cast("dict[str, Any]", stated.get("properties", {}))
             return {name: self.value(one, depth - 1) for name, one in properties.items()}
@@ -63,7 +62,14 @@ class _Making:
             return [self.value(stated.get("items"), depth - 1) for _ in range(count)]
         if kind in ("number", "integer"):
             return stated.get("minimum", stated.get("maximum", _PLAIN[kind]))
-        return _PLAIN.get(str(kind), "simulated")
+        return _PLAIN.get(kind, "simulated")
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    kind: object = schema.get("type", "object" if "properties" in schema else "string")
+    if isinstance(kind, list):
+        kind = next(iter(cast("list[object]", kind)), "string")
+    return str(kind)
 
 
 def _given(schema: Mapping[str, Any]) -> list[object]:
