@@ -9,11 +9,14 @@ from typing import Final, Literal
 from .money import Money
 from .parts import Origin, Outcome, Part, Purpose, Usage
 
-Became = Literal["answered", "fed", "unused", "failed", "stopped", "judged", "told", "undid"]
+Became = Literal[
+    "answered", "fed", "done", "unused", "failed", "stopped", "judged", "told", "undid"
+]
 """What became of an attempt.
 
 * `answered`: the answer, or a part of it, is its;
 * `fed`: it went into a later step;
+* `done`: a step that ran, and whose answer nobody was given;
 * `unused`: it answered, and another answer was given;
 * `failed`: it did not answer, for the reason in `failure`;
 * `stopped`: nobody needed it any more;
@@ -27,7 +30,8 @@ _BY_PURPOSE: Final[Mapping[Purpose, Became]] = {
 }
 _FEEDS: Final[frozenset[Purpose]] = frozenset(("step", "summary"))
 _NO_USAGE: Final = Usage()
-_MERGE: Final = "parallel/merge/"
+_READERS: Final = (("parallel", "merge"), ("consensus", "otherwise"))
+"""Nodes of which one step is shown what the others said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +189,23 @@ def _became(outcome: Outcome, later: Sequence[Outcome], *, spoke: bool) -> Becam
     known = _BY_PURPOSE.get(outcome.purpose)
     if known is not None:
         return known
-    return "fed" if _feeds(outcome, later) else "unused"
+    if _feeds(outcome, later):
+        return "fed"
+    return "done" if outcome.purpose == "step" else "unused"
 
 
 def _feeds(outcome: Outcome, later: Sequence[Outcome]) -> bool:
     if outcome.purpose in _FEEDS:
         ended = outcome.started + outcome.seconds
         return any(one.purpose not in _BY_PURPOSE and one.started >= ended for one in later)
-    for one in later:
-        root, merge, _ = one.path.rpartition(_MERGE)
-        if merge and outcome.path.startswith(f"{root}parallel/"):
+    return any(_read_by(one.path, outcome.path) for one in later)
+
+
+def _read_by(reader: str, path: str) -> bool:
+    """Whether who answers at one path was shown what was said at the other."""
+    for node, last in _READERS:
+        root, found, _ = reader.rpartition(f"{node}/{last}/")
+        if found and path.startswith(f"{root}{node}/"):
             return True
     return False
 

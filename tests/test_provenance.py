@@ -257,3 +257,21 @@ def test_who_failed_last_is_in_the_attempts_of_the_error() -> None:
 
     with pytest.raises(Failure):
         asking.call("?")
+
+
+def test_a_step_that_only_had_to_run_is_done_and_who_was_overruled_fed_the_other() -> None:
+    text = """
+agents: [{id: a}, {id: b}, {id: c}]
+routing:
+  rules: [{condition: metadata.steps, target: {sequence: [{id: one, use: a}, b], answer: one}}]
+  default: {consensus: [a, b], otherwise: {use: c, prompt: "{answers}"}}
+"""
+    c = conductor(text, a=Scripted("A"), b=Scripted("B"), c=Scripted("C"))
+
+    steps = c.call("hello", metadata={"steps": True})
+    others = c.call("hello", metadata={"steps": False})
+
+    assert became(steps) == {"sequence/one/a": "answered", "sequence/2/b": "done"}
+    assert became(others) == {
+        "consensus/0/a": "fed", "consensus/1/b": "fed", "consensus/otherwise/c": "answered",
+    }  # fmt: skip
