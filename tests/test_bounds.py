@@ -199,7 +199,7 @@ async def soak(conductor: Conductor) -> None:
         await round_of_runs()
         gc.collect()
         assert len(asyncio.all_tasks()) == tasks
-        assert threading.active_count() == threads
+        assert threading.active_count() <= threads  # idle ones of other tests may end meanwhile
     grown = resident() - memory
     told = f"{ROUNDS} x {AT_ONCE} runs: {tasks} tasks, {threads} threads, {grown:+,} bytes\n"
     sys.stderr.write(told)
