@@ -271,3 +271,28 @@ def test_nobody_waits_before_asking_again_for_a_better_answer(way: Way) -> None:
 
     assert ask(c, "hello", way=way).text == "4"
     assert sum(clock.slept) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "workflow: {routing: {route: {code: {use: a, parameters: {api_key: sk-1}}}, default: a}}\n",
+        "workflow: {routing: {route: {code: a}, default: {use: a, parameters: {api_key: sk-1}}}}\n",
+        "routing: {default: a, fallback: {timeout: {use: a, parameters: {api_key: sk-1}}}}\n",
+        "routing: {default: {use: a, shadow: {use: {use: b, parameters: {api_key: sk-1}}}}}\n",
+        "routing: {default: {use: a, score: {use: {use: b, parameters: {api_key: sk-1}}}}}\n",
+    ],
+)
+def test_no_place_of_a_policy_holds_a_key_among_a_steps_parameters(text: str) -> None:
+    with pytest.raises(PolicyError, match="'api_key' may hold a key"):
+        conductor("agents: [{id: a}, {id: b}]\n" + text, a=Scripted("x"), b=Scripted("y"))
+
+
+def test_an_agents_scorer_holds_no_key_among_its_parameters() -> None:
+    text = (
+        "agents: [{id: a, score: {use: {use: b, parameters: {api_key: sk-1}}}}, {id: b}]\n"
+        "routing: {default: a}\n"
+    )
+
+    with pytest.raises(PolicyError, match="'api_key' may hold a key"):
+        conductor(text, a=Scripted("x"), b=Scripted("y"))

@@ -90,7 +90,7 @@ class Undos:
                 if not _undoes(problem):
                     raise
                 await _surface(undo, problem, error)
-            except BaseException:
+            except BaseException:  # the caller leaves: what stays undone must be told; raised again
                 await _leave(done[position:])
                 raise
 

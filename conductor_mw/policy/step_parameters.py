@@ -21,6 +21,12 @@ def check_step_parameters(draft: Draft) -> None:
         for position, rule in enumerate(routing.rules):
             trees.append((("routing", "rules", position, "target"), rule.target))
             trees.append((("routing", "rules", position, "fallback"), rule.fallback))
+    if file.workflow is not None and file.workflow.routing is not None:
+        table = file.workflow.routing
+        trees.append((("workflow", "routing", "route"), table.route))
+        trees.append((("workflow", "routing", "default"), table.default))
+    for position, agent in enumerate(file.agents):  # whom an agent's scorers ask may be a flow
+        trees.append((("agents", position, "score"), agent.score))
     for at, tree in trees:
         for where, parameters in _parameters(tree, at):
             check_secrets(draft, parameters, where)
