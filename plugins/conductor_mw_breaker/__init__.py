@@ -1,0 +1,1 @@
+"""Stop asking an agent that fails, and find out carefully when it works again."""

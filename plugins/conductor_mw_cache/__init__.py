@@ -1,0 +1,1 @@
+"""Answer from memory what was answered before, for the same tenant only."""

@@ -1,0 +1,1 @@
+"""Find personal data, secrets and injections, and limit what a request may be."""

@@ -1,0 +1,1 @@
+"""Hold requests, tokens and concurrency below what was agreed."""

@@ -1,0 +1,1 @@
+"""Score a sampled share of answers off the path, and tell when they get worse."""

@@ -1,0 +1,1 @@
+"""Keep shared state in Redis."""

@@ -1,0 +1,1 @@
+"""Post chosen events to an address, signed."""
