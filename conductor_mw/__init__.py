@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         PluginError,
         PolicyError,
         RequestError,
+        StoreError,
         Suspend,
         Unwind,
         nearest,
@@ -78,7 +79,7 @@ if TYPE_CHECKING:
     from .scorers.base import Score, Scorer, ScorerOptions
     from .setting import Setting
     from .signals import AgentState, Facts, Signal
-    from .stores.base import Store
+    from .stores.base import Move, Store
 
 _HOMES: Final = {
     "agents.base": "Agent AgentOptions Retry Speaker Timeouts",
@@ -93,8 +94,8 @@ _HOMES: Final = {
     ),
     "errors": (
         "FAILURE_KINDS ColourError ConditionError ConductorError EvaluationError Failure "
-        "FailureKind Fenced Finding Place PluginError PolicyError RequestError Suspend "
-        "Unwind nearest"
+        "FailureKind Fenced Finding Place PluginError PolicyError RequestError StoreError "
+        "Suspend Unwind nearest"
     ),
     "events": "Event",
     "failures": "classify",
@@ -117,7 +118,7 @@ _HOMES: Final = {
     "scorers.base": "Score Scorer ScorerOptions",
     "setting": "Setting",
     "signals": "AgentState Facts Signal",
-    "stores.base": "Store",
+    "stores.base": "Move Store",
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -166,6 +167,7 @@ __all__ = [
     "Lens",
     "Message",
     "Money",
+    "Move",
     "Notify",
     "Now",
     "Open",
@@ -203,6 +205,7 @@ __all__ = [
     "Sleep",
     "Speaker",
     "Store",
+    "StoreError",
     "Suspend",
     "SystemClock",
     "Target",

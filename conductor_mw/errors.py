@@ -6,6 +6,7 @@
   * EvaluationError .......... a condition failed while a request was being decided
   * PluginError .............. a plugin could not load, or answered in the wrong shape
   * ColourError .............. a plugin awaited real async I/O while a sync caller waited
+  * StoreError ............... shared state cannot be reached now, or not in time
   * RequestError ............. what the caller passed cannot be read as a request
   * Failure .................. an attempt did not answer; `.kind` is one of `FAILURE_KINDS`
   * Unwind ................... leaves a run without being a failure of any agent
@@ -185,6 +186,10 @@ class Failure(ConductorError):
         self.kind: FailureKind = kind
         self.agent = agent
         self.retry_after = retry_after
+
+
+class StoreError(ConductorError):
+    """A store cannot be reached, or not in time; whether it made the change is unknown."""
 
 
 class Unwind(ConductorError):

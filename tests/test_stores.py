@@ -127,10 +127,15 @@ def test_adding_begins_at_nought_and_again_where_the_sum_expired(store: Store) -
     assert store.add("budget", "key", 7, now=10, expires=20) == 7
 
 
-def test_a_sum_may_be_larger_than_sixty_four_bits(store: Store) -> None:
-    store.add("budget", "key", 2**63, now=0)
+def test_a_sum_beyond_what_every_store_can_count_is_refused_and_changes_nothing(
+    store: Store,
+) -> None:
+    assert store.add("budget", "key", 9 * 10**15, now=0) == 9 * 10**15
 
-    assert store.add("budget", "key", 2**63, now=0) == 2**64
+    with pytest.raises(ConductorError, match="beyond 9e15"):
+        store.add("budget", "key", 1, now=0)
+
+    assert store.get("budget", "key", now=0) == b"9000000000000000"
 
 
 @pytest.mark.usefixtures("restless")

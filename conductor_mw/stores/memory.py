@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .base import SWEEP_EVERY
+from .base import SWEEP_EVERY, Move
+from .numbers import advanced, fitting, total
 
 
 @dataclass(slots=True)
@@ -58,9 +60,35 @@ class MemoryStore:
     ) -> int:
         """Add to a whole number, from 0 where there is none, and give the sum."""
         with self._lock:
-            total = int(self._live(table, key, now) or b"0") + amount
-            self._write(table, key, str(total).encode(), expires, now)
-            return total
+            added = total(self._live(table, key, now), amount)
+            self._write(table, key, b"%d" % added, expires, now)
+            return added
+
+    def take(
+        self,
+        table: str,
+        key: str,
+        amount: int,
+        most: int,
+        *,
+        now: float,
+        expires: float | None = None,
+    ) -> int:
+        """Add as much of `amount` as fits below `most`, and give how much that was."""
+        with self._lock:
+            before = self._live(table, key, now)
+            taken = fitting(before, amount, most)
+            if taken:
+                self._write(table, key, b"%d" % total(before, taken), expires, now)
+            return taken
+
+    def advance(self, table: str, moves: Sequence[Move], *, now: float) -> float:
+        """Move the clocks of several keys forward, all or none; 0.0, or the seconds to wait."""
+        with self._lock:
+            wait, times = advanced(moves, lambda key: self._live(table, key, now), now)
+            for key, (value, expires) in times.items():
+                self._write(table, key, value, expires, now)
+            return wait
 
     def delete(self, table: str, key: str) -> None:
         """Forget a value."""

@@ -6,14 +6,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
-from conductor_mw.errors import ConductorError
+from conductor_mw.errors import ConductorError, StoreError
 
-from .base import SWEEP_EVERY
+from .base import SWEEP_EVERY, Move
+from .numbers import advanced, fitting, total
 
 _BUSY_MS: Final = 5000
 """How long a writer waits for another process's write, in milliseconds."""
@@ -37,6 +38,7 @@ class SqliteStore:
         # for each thread would outlive its thread.
         self._lock = threading.Lock()
         self._writes = 0
+        self._path = path
         try:
             # Created here, because SQLite itself would make it readable to everybody.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -46,10 +48,9 @@ class SqliteStore:
         except (OSError, sqlite3.Error) as error:
             raise _unusable(path, error) from error
         try:
-            with self._connection() as connection:
-                _write_ahead(connection)
-                connection.execute("pragma synchronous = full")
-                connection.execute(_SCHEMA)
+            _write_ahead(self._connected)
+            self._connected.execute("pragma synchronous = full")
+            self._connected.execute(_SCHEMA)
         except sqlite3.Error as error:
             self.close()
             raise _unusable(path, error) from error
@@ -93,9 +94,35 @@ class SqliteStore:
     ) -> int:
         """Add to a whole number, from 0 where there is none, and give the sum."""
         with self._writing(now) as connection:
-            total = int(_value(connection, table, key, now) or b"0") + amount
-            _write(connection, table, key, str(total).encode(), expires)
-            return total
+            added = total(_value(connection, table, key, now), amount)
+            _write(connection, table, key, b"%d" % added, expires)
+            return added
+
+    def take(
+        self,
+        table: str,
+        key: str,
+        amount: int,
+        most: int,
+        *,
+        now: float,
+        expires: float | None = None,
+    ) -> int:
+        """Add as much of `amount` as fits below `most`, and give how much that was."""
+        with self._writing(now) as connection:
+            before = _value(connection, table, key, now)
+            taken = fitting(before, amount, most)
+            if taken:
+                _write(connection, table, key, b"%d" % total(before, taken), expires)
+            return taken
+
+    def advance(self, table: str, moves: Sequence[Move], *, now: float) -> float:
+        """Move the clocks of several keys forward, all or none; 0.0, or the seconds to wait."""
+        with self._writing(now) as connection:
+            wait, times = advanced(moves, lambda key: _value(connection, table, key, now), now)
+            for key, (value, expires) in times.items():
+                _write(connection, table, key, value, expires)
+            return wait
 
     def delete(self, table: str, key: str) -> None:
         """Forget a value."""
@@ -120,7 +147,16 @@ class SqliteStore:
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection, None, None]:
         with self._lock:
-            yield self._connected
+            try:
+                yield self._connected
+            except sqlite3.ProgrammingError:
+                raise  # used after it was closed: no weather, but a mistake
+            except sqlite3.DatabaseError as error:
+                raise StoreError(
+                    f"cannot read or write state: {error}",
+                    where=self._path,
+                    mend="Look whether another process holds the file or the disk is full.",
+                ) from error
 
     @contextmanager
     def _writing(self, now: float | None) -> Generator[sqlite3.Connection, None, None]:
@@ -129,13 +165,15 @@ class SqliteStore:
             connection.execute("begin immediate")
             try:
                 yield connection
+                self._writes += 1
+                if now is not None and self._writes % SWEEP_EVERY == 0:
+                    connection.execute("delete from state where expires <= ?", (now,))
+                connection.execute("commit")
             except BaseException:  # raised again, once nothing is half written
-                connection.execute("rollback")
+                # After a full disk SQLite has rolled back by itself.
+                if connection.in_transaction:
+                    connection.execute("rollback")
                 raise
-            self._writes += 1
-            if now is not None and self._writes % SWEEP_EVERY == 0:
-                connection.execute("delete from state where expires <= ?", (now,))
-            connection.execute("commit")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
