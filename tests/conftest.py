@@ -1,10 +1,17 @@
-"""How many examples hypothesis tries; that no test leaves this machine stands in pyproject.toml."""
+"""How many examples hypothesis tries, and servers that tests share.
+
+That no test leaves this machine stands in pyproject.toml.
+"""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+from tests.services import postgres_address, redis_address, shared_store, store_address
+
+__all__ = ["postgres_address", "redis_address", "shared_store", "store_address"]
 
 # Coverage, CI machines and a second core at work make examples slow without making them wrong.
 _UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
