@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from .lenses.chat import ChatLens, to_request
     from .live import Board
     from .money import Money, Price
-    from .parts import Finish, Outcome, Part, Parts, ToolCall, Usage
+    from .parts import Finish, Outcome, Part, Parts, ToolCall, Usage, joined_tool_calls
     from .plugins import Plugins
     from .policy import Policy
     from .request import Lens, Message, Request, Weight
@@ -109,7 +109,7 @@ _HOMES: Final = {
     "live": "Board",
     "lenses.chat": "ChatLens to_request",
     "money": "Money Price",
-    "parts": "Finish Outcome Part Parts ToolCall Usage",
+    "parts": "Finish Outcome Part Parts ToolCall Usage joined_tool_calls",
     "plugins": "Plugins",
     "policy": "Policy",
     "request": "Lens Message Request Weight",
@@ -220,6 +220,7 @@ __all__ = [
     "attempts_of",
     "classify",
     "hookimpl",
+    "joined_tool_calls",
     "list_of",
     "map_of",
     "nearest",
