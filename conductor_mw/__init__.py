@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from .answer import Answer, AsyncPartStream, PartStream
     from .attempts import Attempted
     from .clock import Clock, SystemClock
+    from .commitment import Commitments
     from .conductor import Conductor
     from .decide import Decision, PassedOver
+    from .durations import Duration
     from .effects import (
         Attempt,
         Effect,
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
         Random,
         Settled,
         Sleep,
+        Spawn,
         Wait,
+        Within,
     )
     from .errors import (
         FAILURE_KINDS,
@@ -48,36 +52,53 @@ if TYPE_CHECKING:
         RequestError,
         StoreError,
         Suspend,
+        Unasked,
         Unwind,
         nearest,
     )
     from .events import Event
-    from .failures import classify
+    from .failures import classify, headers_in, retry_after_in
+    from .figures import Figures
     from .flows.base import At, Flow, FlowOptions, Site, Target
-    from .flows.reply import Reply
+    from .flows.reply import Reply, collect
     from .gates import Gate, Gates, Verdict
     from .hookspecs import (
+        AttemptBracket,
         AttemptLayer,
+        Listener,
         RegisterAgent,
         RegisterFlow,
         RegisterLayer,
         RegisterScorer,
         RegisterSignal,
         RegisterStore,
+        RequestBracket,
         RequestLayer,
         hookimpl,
     )
+    from .layer_site import LayerSite
     from .lenses.chat import ChatLens, to_request
     from .live import Board
     from .money import Money, Price
-    from .parts import Finish, Outcome, Part, Parts, ToolCall, Usage, joined_tool_calls
+    from .parts import (
+        Finish,
+        Outcome,
+        Part,
+        Parts,
+        Purpose,
+        Rating,
+        ToolCall,
+        Usage,
+        joined_tool_calls,
+    )
     from .plugins import Plugins
-    from .policy import Policy
+    from .policy import Guarantees, LayerUse, Policy, Rule
     from .request import Lens, Message, Request, Weight
+    from .rules import Expression
     from .rules.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of
     from .run import Run, attempts_of
     from .scorers.base import Score, Scorer, ScorerOptions
-    from .setting import Setting
+    from .setting import Setting, Shared
     from .signals import AgentState, Facts, Signal
     from .stores.base import Move, Store
 
@@ -89,34 +110,40 @@ _HOMES: Final = {
     "conductor": "Conductor",
     "decide": "Decision PassedOver",
     "effects": (
-        "Attempt Effect Gather HostStream Instant Io Latch Notify Now Open Random Settled "
-        "Sleep Wait"
+        "Attempt Effect Gather HostStream Instant Io Latch Notify Now Open Random "
+        "Settled Sleep Spawn Wait Within"
     ),
     "errors": (
-        "FAILURE_KINDS ColourError ConditionError ConductorError EvaluationError Failure "
-        "FailureKind Fenced Finding Place PluginError PolicyError RequestError StoreError "
-        "Suspend Unwind nearest"
+        "FAILURE_KINDS ColourError ConditionError ConductorError EvaluationError "
+        "Failure FailureKind Fenced Finding Place PluginError PolicyError RequestError "
+        "StoreError Suspend Unasked Unwind nearest"
     ),
     "events": "Event",
-    "failures": "classify",
+    "failures": "classify headers_in retry_after_in",
     "flows.base": "At Flow FlowOptions Site Target",
-    "flows.reply": "Reply",
+    "flows.reply": "Reply collect",
     "gates": "Gate Gates Verdict",
     "hookspecs": (
-        "AttemptLayer RegisterAgent RegisterFlow RegisterLayer RegisterScorer "
-        "RegisterSignal RegisterStore RequestLayer hookimpl"
+        "AttemptBracket AttemptLayer Listener RegisterAgent RegisterFlow RegisterLayer "
+        "RegisterScorer RegisterSignal RegisterStore RequestBracket RequestLayer "
+        "hookimpl"
     ),
     "live": "Board",
     "lenses.chat": "ChatLens to_request",
     "money": "Money Price",
-    "parts": "Finish Outcome Part Parts ToolCall Usage joined_tool_calls",
+    "parts": ("Finish Outcome Part Parts Purpose Rating ToolCall Usage joined_tool_calls"),
     "plugins": "Plugins",
-    "policy": "Policy",
+    "policy": "Guarantees LayerUse Policy Rule",
     "request": "Lens Message Request Weight",
     "rules.types": "BOOL DOUBLE DYN INT STRING Type list_of map_of",
+    "layer_site": "LayerSite",
+    "rules": "Expression",
+    "commitment": "Commitments",
+    "durations": "Duration",
+    "figures": "Figures",
     "run": "Run attempts_of",
     "scorers.base": "Score Scorer ScorerOptions",
-    "setting": "Setting",
+    "setting": "Setting Shared",
     "signals": "AgentState Facts Signal",
     "stores.base": "Move Store",
 }
@@ -136,23 +163,28 @@ __all__ = [
     "AsyncPartStream",
     "At",
     "Attempt",
+    "AttemptBracket",
     "AttemptLayer",
     "Attempted",
     "Board",
     "ChatLens",
     "Clock",
     "ColourError",
+    "Commitments",
     "ConditionError",
     "Conductor",
     "ConductorError",
     "Decision",
+    "Duration",
     "Effect",
     "EvaluationError",
     "Event",
+    "Expression",
     "Facts",
     "Failure",
     "FailureKind",
     "Fenced",
+    "Figures",
     "Finding",
     "Finish",
     "Flow",
@@ -160,11 +192,15 @@ __all__ = [
     "Gate",
     "Gates",
     "Gather",
+    "Guarantees",
     "HostStream",
     "Instant",
     "Io",
     "Latch",
+    "LayerSite",
+    "LayerUse",
     "Lens",
+    "Listener",
     "Message",
     "Money",
     "Move",
@@ -182,7 +218,9 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Price",
+    "Purpose",
     "Random",
+    "Rating",
     "RegisterAgent",
     "RegisterFlow",
     "RegisterLayer",
@@ -191,18 +229,22 @@ __all__ = [
     "RegisterStore",
     "Reply",
     "Request",
+    "RequestBracket",
     "RequestError",
     "RequestLayer",
     "Retry",
+    "Rule",
     "Run",
     "Score",
     "Scorer",
     "ScorerOptions",
     "Setting",
     "Settled",
+    "Shared",
     "Signal",
     "Site",
     "Sleep",
+    "Spawn",
     "Speaker",
     "Store",
     "StoreError",
@@ -212,18 +254,23 @@ __all__ = [
     "Timeouts",
     "ToolCall",
     "Type",
+    "Unasked",
     "Unwind",
     "Usage",
     "Verdict",
     "Wait",
     "Weight",
+    "Within",
     "attempts_of",
     "classify",
+    "collect",
+    "headers_in",
     "hookimpl",
     "joined_tool_calls",
     "list_of",
     "map_of",
     "nearest",
+    "retry_after_in",
     "to_request",
 ]
 

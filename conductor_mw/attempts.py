@@ -7,11 +7,13 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .brackets import NO_TOKENS, enter, leave
 from .effects import NO_TERMS, Attempt, Close, Next
+from .enforce import bounded, dearest
 from .errors import Failure
-from .failures import classify, retry_after_of
+from .failures import classify, headers_of, retry_after_of
 from .money import Money
-from .parts import Finish, Outcome, Part, Purpose, Usage
+from .parts import NO_HEADERS, Finish, Outcome, Part, Purpose, Usage
 
 if TYPE_CHECKING:
     from .agents.base import Agent
@@ -84,6 +86,18 @@ class Attempted:
         """How each call of this attempt ended; several where a layer asked again."""
         return tuple(self._ended)
 
+    def worst_cost(self) -> Money | str:
+        """Give the most that this call could cost, or say why that is unknown.
+
+        Input counts by its bytes, which no byte-level tokenizer exceeds, and output by its ceiling;
+        write that ceiling into the request with `bound`, so that it holds.
+        """
+        return dearest(self.agent, self.request)
+
+    def bound(self) -> None:
+        """Write the output ceiling into the request, so that no answer outgrows `worst_cost`."""
+        self.request = bounded(self.agent, self.request)
+
     def with_request(self, request: Request) -> Attempted:
         """Give the same attempt with another request, for `proceed`."""
         other = copy(self)
@@ -104,7 +118,7 @@ class Tally:
     """Counts one attempt while a driver carries it out; both drivers count the same way."""
 
     __slots__ = (
-        "_finish", "_first", "_reported", "_started", "_usage", "agent", "attempt",
+        "_finish", "_first", "_headers", "_reported", "_started", "_usage", "agent", "attempt",
         "outcome",
     )  # fmt: skip
 
@@ -117,6 +131,7 @@ class Tally:
         self._usage = _NO_USAGE
         self._reported = False
         self._finish: Finish = ""
+        self._headers: Mapping[str, str] = NO_HEADERS
 
     @property
     def deadline(self) -> float | None:
@@ -152,6 +167,8 @@ class Tally:
             self._usage = self.attempt.request.lens.usage_after(self._usage, part.usage)
         if part.finish:
             self._finish = part.finish
+        if part.headers is not None:
+            self._headers = part.headers
 
     def end(self, now: float, error: Exception | None = None, *, cut: bool = False) -> Outcome:
         """Give the outcome; the first end counts, a later one changes nothing."""
@@ -179,6 +196,7 @@ class Tally:
             purpose=self.attempt.purpose,
             retry_after=retry_after,
             replica=self.attempt.replica,
+            headers=self._headers if error is None else headers_of(error),
         )
         return self.outcome
 
@@ -192,38 +210,44 @@ class Tally:
 
 
 async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
-    """Make the call: the innermost of every attempt's layers.
+    """Make the call, inside the layers that only begin and end.
 
     Raises:
         Failure: the agent did not answer, of a known kind; the original error is its cause.
     """
     run, agent = attempt.run, attempt.agent
-    pool = run.runtime.board.pool(agent) if agent.replicas else None
-    replica = await pool.choose() if pool else ""
-    request, held = run.spend_call(agent, attempt.request)
-    handle = await Attempt(
-        attempt.path,
-        agent.id,
-        request,
-        attempt.deadline,
-        attempt.visible,
-        attempt.number,
-        run.id,
-        attempt.terms,
-        replica,
-        attempt.purpose,
-    )
-    if pool:
-        pool.begin(replica)
+    inner = run.runtime.layers.attempts.inner
+    tokens = await enter(inner, attempt) if inner else NO_TOKENS
     try:
-        while type(found := await Next(handle)) is Part:
-            yield found
-    finally:
-        outcome = await Close(handle)
+        pool = run.runtime.board.pool(agent) if agent.replicas else None
+        replica = await pool.choose() if pool else ""
+        request, held = run.spend_call(agent, attempt.request)
+        handle = await Attempt(
+            attempt.path,
+            agent.id,
+            request,
+            attempt.deadline,
+            attempt.visible,
+            attempt.number,
+            run.id,
+            attempt.terms,
+            replica,
+            attempt.purpose,
+        )
         if pool:
-            pool.end(replica, outcome)
-        run.settle_call(held, outcome)
-        attempt.settle(outcome)
+            pool.begin(replica)
+        try:
+            while type(found := await Next(handle)) is Part:
+                yield found
+        finally:
+            outcome = await Close(handle)
+            if pool:
+                pool.end(replica, outcome)
+            run.settle_call(held, outcome)
+            attempt.settle(outcome)
+    finally:
+        if inner:
+            await leave(inner, tokens, attempt)
     error = outcome.error
     if error is None:
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
@@ -19,13 +18,10 @@ from .decide import Decision, ForcedDecision, decide
 from .direct import Direct
 from .equipment import Equipment
 from .errors import ConductorError
-from .events import Event, EventName
-from .live import Board
+from .governor import Governor, Loading
 from .prompt import Prompt, request_of
-from .reload import Watch
 from .request import Request
-from .run import Run, Runtime
-from .signals import Facts
+from .run import Run
 from .signals.paid import given
 
 if TYPE_CHECKING:
@@ -101,11 +97,8 @@ class Conductor:
             PolicyError: the policy cannot be used as written.
             ConductorError: the file cannot be read, or an object cannot answer for an agent.
         """
-        self._functions = dict(signals or {})
-        self._environment = environment
-        self._env = env
         clock = clock or SystemClock()
-        self._equipment = Equipment(
+        equipment = Equipment(
             plugins=plugin_registry.chosen(plugins),
             bound=dict(agents or {}),
             app=app,
@@ -116,14 +109,13 @@ class Conductor:
             commitments=Commitments(commitment_key),
             approvals=approvals,
         )
-        self._direct = Direct.of(direct, direct_key, os.environ if env is None else env)
-        self._lock = threading.Lock()
-        self._path = None if isinstance(policy, policies.Policy) else Path(policy)
-        self._runtime = self._prepared(
-            policy if isinstance(policy, policies.Policy) else self._load(Path(policy)),
-            Board(clock.monotonic),
+        self._governor = Governor(
+            policy,
+            equipment,
+            Direct.of(direct, direct_key, os.environ if env is None else env),
+            Loading(env, environment, dict(signals or {})),
+            reload_every,
         )
-        self._watch = Watch(reload_every, self._runtime.policy.sources, clock)
 
     @classmethod
     def from_text(cls, text: str, *, file: str = "<policy>", **options: Any) -> Conductor:
@@ -149,7 +141,7 @@ class Conductor:
     @property
     def policy(self) -> Policy:
         """The policy that decides now."""
-        return self._runtime.policy
+        return self._governor.runtime.policy
 
     def decide(
         self,
@@ -175,8 +167,8 @@ class Conductor:
                 in `known`.
         """
         request = request_of(prompt, metadata, tools, parameters, stream=False)
-        direct = self._direct.target(request)
-        runtime, facts = self._chosen(request, direct)
+        direct = self._governor.direct.target(request)
+        runtime, facts = self._governor.chosen(request, direct)
         facts.update(given(runtime.policy.paid, known or {}))
         if direct is not None:
             return ForcedDecision(runtime.policy, facts, direct, runtime.commitments, straight=True)
@@ -261,6 +253,37 @@ class Conductor:
         )
         return AsyncPartStream(run, drivers.astream(run.runtime.host, run.parts()))
 
+    def feedback(
+        self,
+        answer_id: str,
+        *,
+        score: float | None = None,
+        label: str = "",
+        by: str = "",
+        comment: str = "",
+    ) -> None:
+        """Record what somebody found of an answer; learning and reports read it later.
+
+        Args:
+            answer_id: `answer.id`.
+            score: from 0 to 1.
+            label: a word, for example `resolved`.
+            by: who found so.
+            comment: for people.
+
+        Raises:
+            ConductorError: the score is out of bounds, or no layer of the policy keeps feedback.
+        """
+        self._governor.feedback(answer_id, score, label, by, comment)
+
+    def layer(self, name: str) -> object:
+        """Give the layer at work under a name below `plugins:`, for example `breaker`.
+
+        Raises:
+            ConductorError: the policy names no such layer.
+        """
+        return self._governor.layer(name)
+
     def reload(self) -> bool:
         """Load the policy's files again; gives whether the policy changed.
 
@@ -270,35 +293,23 @@ class Conductor:
             PolicyError: the new version cannot be used; the old one stays at work.
             ConductorError: the file cannot be read; the old version stays at work.
         """
-        if self._path is None:
-            raise ConductorError(
-                "this policy was not loaded from a file", mend="Make a new Conductor instead."
-            )
-        with self._lock:
-            fresh = self._load(self._path)
-            self._watch.sources = fresh.sources
-            self._watch.error = None
-            if fresh.fingerprint == self._runtime.policy.fingerprint:
-                return False
-            self._runtime = self._prepared(fresh, self._runtime.board)
-        self._tell("policy_loaded", fingerprint=fresh.fingerprint)
-        return True
+        return self._governor.reload()
 
     def drain(self, seconds: float | None = None) -> bool:
         """Wait until no shadow is under way; gives False if `seconds` passed first.
 
         An async caller awaits `asyncio.to_thread(conductor.drain)`.
         """
-        return self._equipment.background.wait(seconds)
+        return self._governor.equipment.background.wait(seconds)
 
     def close(self) -> None:
-        """Close the stores of shared state; runs that still go on may fail."""
-        self._equipment.close()
+        """Let layers flush, and close the stores; runs that still go on may fail."""
+        self._governor.close()
 
     @property
     def reload_error(self) -> ConductorError | None:
         """Why the newest version of the files is not at work, or None."""
-        return self._watch.error
+        return self._governor.watch.error
 
     def begin(
         self, request: Request, *, deadline: float | None = None, target: str | None = None
@@ -310,33 +321,7 @@ class Conductor:
             deadline: seconds until the whole run must be over.
             target: asks this agent or flow whatever the rules say; guarantees hold all the same.
         """
-        straight = target is None
-        target = target or self._direct.target(request)
-        runtime, facts = self._chosen(request, target)
-        if target is None and runtime.policy.mode == "observe":
-            if runtime.observed is None:
-                raise ConductorError(
-                    "this policy only observes: it decides, and the app's own model answers",
-                    where=runtime.policy.name,
-                    mend="Pass that model as Conductor(..., app=model), or write `mode: enforce`.",
-                )
-            runtime = runtime.observed
-        policy = runtime.policy
-        started = runtime.host.clock.now()
-        limits = [deadline]
-        if runtime.innermost is None:
-            limits += [policy.deadline, policy.guarantees.at_most.seconds]
-        shortest = min((limit for limit in limits if limit is not None), default=None)
-        return Run(
-            runtime,
-            request,
-            facts,
-            started,
-            deadline=None if shortest is None else started.monotonic + shortest,
-            decision=None
-            if target is None
-            else ForcedDecision(policy, facts, target, runtime.commitments, straight=straight),
-        )
+        return self._governor.begin(request, deadline, target)
 
     def _begin(
         self,
@@ -351,50 +336,3 @@ class Conductor:
     ) -> Run:
         request = request_of(prompt, metadata, tools, parameters, stream=stream)
         return self.begin(request, deadline=deadline, target=target)
-
-    def _chosen(self, request: Request, target: str | None) -> tuple[Runtime, Facts]:
-        """Give the version of the policy that answers a request, and the request's facts."""
-        runtime = self._current()
-        facts = _facts(runtime, request)
-        new = None if runtime.versions is None else runtime.versions.taking(facts)
-        if new is None:
-            return runtime, facts
-        # A new version that lacks what is named must not close the way out.
-        if target is not None and target not in (*new.policy.agents, *new.policy.flows):
-            return runtime, facts
-        return new, _facts(new, request)
-
-    def _current(self) -> Runtime:
-        if self._watch.due():
-            try:
-                self.reload()
-            except ConductorError as error:
-                self._watch.error = error
-                self._tell("policy_refused", problem=error.problem, where=error.where)
-        return self._runtime
-
-    def _load(self, path: Path) -> Policy:
-        return policies.load(
-            path,
-            plugins=self._equipment.plugins,
-            env=self._env,
-            environment=self._environment,
-            app_signals=self._functions,
-            bound=tuple(self._equipment.bound),
-        )
-
-    def _prepared(self, policy: Policy, board: Board) -> Runtime:
-        self._direct.check(policy)
-        return self._equipment.runtime(policy, board)
-
-    def _tell(self, name: EventName, **data: object) -> None:
-        now = self._equipment.clock.now()
-        event = Event(name=name, monotonic=now.monotonic, utc=now.utc, data=data)
-        for observer in self._runtime.observers:
-            observer(event)
-
-
-def _facts(runtime: Runtime, request: Request) -> Facts:
-    policy = runtime.policy
-    now = runtime.host.clock.now()
-    return Facts(request, policy.signals, now, runtime.board, policy.live_signals)

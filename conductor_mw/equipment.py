@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from .audience import Audience
 from .connect import adapted, connect_agents
 from .drivers import Background, Host
 from .errors import ConductorError, nearest
 from .layers import build_layers
 from .observe import APP, observed_policy, observing
 from .rollout import Versions
-from .run import Runtime
-from .setting import Setting
+from .runtime import Runtime
+from .setting import Setting, Shared
 
 if TYPE_CHECKING:
     from random import Random
@@ -44,6 +45,7 @@ class Equipment:
         commitments: make what records hold instead of the user's text.
         approvals: the app's own way to ask people, or None.
         background: the work that nobody waits for.
+        shared: what layers keep over a reload of the policy.
     """
 
     plugins: Plugins
@@ -55,6 +57,7 @@ class Equipment:
     commitments: Commitments
     approvals: Approvals | None
     background: Background = field(default_factory=Background)
+    shared: Shared = field(default_factory=Shared)
     _stores: dict[str, Store] = field(default_factory=dict[str, "Store"])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,7 +81,8 @@ class Equipment:
         return replace(current, versions=versions)
 
     def close(self) -> None:
-        """Close the stores."""
+        """Close what layers keep, and then the stores."""
+        self.shared.close()
         with self._lock:
             while self._stores:
                 self._stores.popitem()[1].close()
@@ -95,33 +99,42 @@ class Equipment:
 
     def _one(self, policy: Policy, board: Board, *outermost: Callable[..., Any]) -> Runtime:
         board = board.successor()
+        audience = Audience(self.clock, self.plugins.observers())
         setting = Setting(
-            policy, self.clock, board, lambda: self._store(policy.store), self.approvals
+            policy,
+            self.clock,
+            board,
+            lambda address=None, /: self._store(address or policy.store),
+            self.approvals,
+            self.shared,
+            audience.tell,
+            self.commitments,
+            self.dice,
+            self.bound,
         )
         speakers = connect_agents(setting, self.plugins, self.bound, simulate=self.simulate)
         layers = build_layers(setting)
+        audience.admit(layers.hearers)
         runtime = Runtime(
             policy,
             Host(policy.agents, speakers, self.clock, self.dice, self.background),
             board,
-            (*outermost, *layers.around_request),
-            layers.around_attempt,
-            self.plugins.observers(),
-            layers.most_calls,
+            replace(layers, requests=layers.requests.inside(*outermost)),
+            audience,
             self.commitments,
         )
         if policy.mode != "observe" or self.app is None:
             return runtime
         seen = observed_policy(policy)
+        kept = layers.observing()
         speaking = {**speakers, APP: adapted(seen.agents[APP], self.plugins, self.app)}
         host = replace(runtime.host, agents=seen.agents, speakers=speaking)
         observed = replace(
             runtime,
             policy=seen,
             host=host,
-            # A budget must not refuse the app's own call, nor a cache answer it; events tell of it.
-            request_layers=outermost,
-            attempt_layers=(),
+            # A budget must not refuse the app's own call, nor a cache answer it; records stay.
+            layers=replace(kept, requests=kept.requests.inside(*outermost)),
             innermost=observing(policy),
         )
         return replace(runtime, observed=observed)

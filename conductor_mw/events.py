@@ -30,6 +30,7 @@ EventName = Literal[
     "shadow_dropped",
     "observed",
     "rollout_returned",
+    "feedback",
     "run_ended",
     "policy_loaded",
     "policy_refused",
@@ -42,7 +43,7 @@ class Event:
 
     Attributes:
         version: the form of this record; it changes when a field changes its meaning.
-        name: what happened.
+        name: what happened: an `EventName`, or `<layer>.<what>` where a plugin tells it.
         run: the run's id, or an empty string outside a run.
         path: the step's stable place in the flow, where there is one.
         attempt: which try of the step, from 1, where there is one.
@@ -52,7 +53,7 @@ class Event:
     """
 
     version: int = EVENT_VERSION
-    name: EventName
+    name: EventName | str
     run: str = ""
     path: str = ""
     attempt: int = 0

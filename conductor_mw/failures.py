@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from itertools import islice
+from typing import Final, cast
 
 from .errors import Failure, FailureKind, Unwind
 
@@ -85,6 +86,8 @@ _OVERFLOW: Final = (
 # LiteLLM calls it a server's error where OpenAI's SDK finds no key and therefore sends nothing.
 _KEYLESS: Final = ("missing credentials", "api_key client option must be set")
 
+_MOST_HEADERS: Final = 200
+_LONGEST_HEADER: Final = 500
 _CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 
@@ -137,10 +140,27 @@ def retry_after_of(error: BaseException, *, now: datetime | None = None) -> floa
     """
     if isinstance(error, Failure):
         return error.retry_after
-    headers = getattr(getattr(error, "response", None), "headers", None)
+    headers = headers_of(error)
+    return retry_after_in(headers, now=now) if headers else None
+
+
+def headers_of(error: BaseException) -> Mapping[str, str]:
+    """Give the headers of the response that an SDK put on its exception, in small letters."""
+    if isinstance(error, Failure) and error.__cause__ is not None:
+        error = error.__cause__
+    return headers_in(getattr(getattr(error, "response", None), "headers", None))
+
+
+def headers_in(headers: object) -> Mapping[str, str]:
+    """Give a foreign SDK's headers with their names in small letters; a few hundred at most.
+
+    >>> headers_in({"Retry-After": 3}), headers_in("nothing of the kind")
+    ({'retry-after': '3'}, {})
+    """
     if not isinstance(headers, Mapping):
-        return None
-    return retry_after_in({str(key): str(value) for key, value in headers.items()}, now=now)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - a foreign SDK's mapping
+        return {}
+    items = islice(cast("Mapping[object, object]", headers).items(), _MOST_HEADERS)
+    return {str(key).lower(): str(value)[:_LONGEST_HEADER] for key, value in items}
 
 
 def retry_after_in(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:

@@ -17,6 +17,7 @@ from pluggy import HookimplMarker, HookspecMarker
 
 if TYPE_CHECKING:
     import click
+    from pydantic import BaseModel
 
     from .agents.base import Agent, AgentOptions, Speaker
     from .attempts import Attempted
@@ -33,7 +34,7 @@ hookimpl = HookimplMarker("conductor_mw")
 
 
 class AttemptLayer(Protocol):
-    """A layer around every attempt, inside retry and fallback."""
+    """A layer around every attempt, inside retry and fallback, that looks at the parts."""
 
     def around_attempt(self, attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:
         """Answer the attempt, usually by passing on what `proceed(attempt)` yields.
@@ -50,8 +51,53 @@ class AttemptLayer(Protocol):
         ...
 
 
+class AttemptBracket(Protocol):
+    """A layer around every attempt that looks at no part, and costs a stream nothing."""
+
+    def begin_attempt(self, attempt: Attempted) -> object:
+        """Give a token, or a coroutine that gives one; raise `Failure` to refuse.
+
+        Where it raises, inner layers and the agent are not reached. It may set `attempt.request`,
+        for example through `attempt.bound()`: inner layers and the agent see that.
+        """
+        ...
+
+    def end_attempt(self, attempt: Attempted, token: object) -> object:
+        """Take the token back, once, however the attempt ended; may give a coroutine.
+
+        `attempt.outcome` holds the final figures, or is None where nobody was asked.
+        """
+        ...
+
+
+class RequestBracket(Protocol):
+    """A layer around the whole request that looks at no part."""
+
+    def begin_request(self, run: Run) -> object:
+        """Give a token, or a coroutine that gives one; raise `Failure` to refuse."""
+        ...
+
+    def end_request(self, run: Run, token: object) -> object:
+        """Take the token back, once, however the request ended; may give a coroutine."""
+        ...
+
+
+class Listener(Protocol):
+    """A layer that hears of the events of its policy's runs.
+
+    Attributes:
+        hears: the names of the events; events that nobody hears are not even made.
+    """
+
+    hears: frozenset[str]
+
+    def told(self, event: Event) -> None:
+        """Take an event in. Nothing waits for an answer: keep it short and do no I/O in it."""
+        ...
+
+
 class RequestLayer(Protocol):
-    """A layer around the whole request, outside deciding."""
+    """A layer around the whole request, outside deciding, that looks at the parts."""
 
     def around_request(self, run: Run, proceed: Callable[[Run], Parts]) -> Parts:
         """Answer the request, usually by passing on what `proceed(run)` yields.
@@ -64,17 +110,22 @@ class RequestLayer(Protocol):
 class RegisterLayer(Protocol):
     """How a plugin offers a layer."""
 
-    def __call__(self, name: str, options: type[Any], *, rank: int) -> None:
+    def __call__(
+        self, name: str, options: type[Any], *, rank: int, own: type[BaseModel] | None = None
+    ) -> None:
         """Offer a layer under a name that policies write below `plugins:`.
 
         Args:
             name: the key below `plugins:`.
             options: a dataclass or pydantic model; its fields are the layer's options, and the
                 checker, the JSON Schema and the docs are made from them. Either the class itself
-                has `around_request` or `around_attempt`, or it has `build(setting)`, called once
-                for each policy that names the layer, which gives such an object.
-            rank: layers with a lower rank lie further out. Ours: audit 10, cache 20, limits 30,
-                budget 40, breaker 50.
+                is a layer, or it has `build(setting)`, called once for each policy that names the
+                layer, which gives one. With `prepare(site)` it is asked while the policy is
+                compiled, and may compile expressions and refuse; what that gives is built in its
+                place. With `signals()` it gives signals that such policies have.
+            rank: layers with a lower rank lie further out. Ours: metrics 5, audit 10, quality 12,
+                guard 15, cache 20, limits 30, budget 40, breaker 50, webhook 90.
+            own: a pydantic model of what an agent or a rule may write under the layer's name.
         """
         ...
 

@@ -2,69 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from .brackets import Bracket
 from .errors import PluginError
+from .onion import Around, Layering
 
 if TYPE_CHECKING:
     from .attempts import Attempted
-    from .onion import Around
+    from .events import Event
     from .run import Run
     from .setting import Setting
+
+S = TypeVar("S")
+_NO_REQUESTS: Layering[Run] = Layering()
+_NO_ATTEMPTS: Layering[Attempted] = Layering()
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """A policy's layers, as methods to call, outermost first.
+    """A policy's layers, ready to be entered.
 
     Attributes:
-        around_request: around the whole request.
-        around_attempt: around every attempt.
+        named: the layers' objects, by the key below `plugins:`.
+        requests: what lies around the whole request.
+        attempts: what lies around every attempt.
+        hearers: who is told of an event, by its name.
         most_calls: the most calls that the layers may make of one attempt.
+        side_calls: the most calls that they may make beside the answer of one request.
     """
 
-    around_request: Sequence[Around[Run]]
-    around_attempt: Sequence[Around[Attempted]]
+    named: Mapping[str, object] = field(default_factory=dict[str, object])
+    requests: Layering[Run] = _NO_REQUESTS
+    attempts: Layering[Attempted] = _NO_ATTEMPTS
+    hearers: Mapping[str, Sequence[Callable[[Event], None]]] = field(
+        default_factory=dict[str, "Sequence[Callable[[Event], None]]"]
+    )
     most_calls: int = 1
+    side_calls: int = 0
+
+    def observing(self) -> Layers:
+        """Give the layers that also stand where the policy only observes."""
+        return layered({name: one for name, one in self.named.items() if _observes(one)})
+
+    def close(self) -> None:
+        """Let every layer flush and let go, outermost first; raise the first error at the end."""
+        first: Exception | None = None
+        for layer in self.named.values():
+            close = getattr(layer, "close", None)
+            if close is not None:
+                try:
+                    close()
+                except Exception as error:  # noqa: BLE001 - raised below, after the others closed
+                    first = first or error
+        if first is not None:
+            raise first
 
 
 def build_layers(setting: Setting) -> Layers:
     """Give the layers of a policy.
 
     Raises:
-        PluginError: a layer has neither `around_request` nor `around_attempt`, or its
-            `extra_calls` is no whole number from 0.
+        PluginError: a layer does nothing, half of a pair is missing, or its `extra_calls` or
+            `side_calls` is no whole number from 0.
     """
-    requests: list[Any] = []
-    attempts: list[Any] = []
-    most_calls = 1
+    named: dict[str, object] = {}
     for use in setting.policy.layers:
-        layer = _built(use.name, use.options, setting)
-        around_request = getattr(layer, "around_request", None)
-        around_attempt = getattr(layer, "around_attempt", None)
-        if around_request is None and around_attempt is None:
+        layer = named[use.name] = _built(use.name, use.prepared, setting)
+        if not any(getattr(layer, name, None) is not None for name in _DOES):
             raise PluginError(
-                f"layer {use.name!r} of plugin {use.owner!r} has neither around_request nor "
-                "around_attempt",
+                f"layer {use.name!r} of plugin {use.owner!r} has none of {', '.join(_DOES)}",
                 mend="Give its option class one of them, or `build(setting)` that gives one.",
             )
-        if around_request is not None:
-            requests.append(around_request)
-        if around_attempt is not None:
-            attempts.append(around_attempt)
-            most_calls *= 1 + _extra_calls(use.name, layer)
-    return Layers(tuple(requests), tuple(attempts), most_calls)
+    return layered(named)
 
 
-def _extra_calls(name: str, layer: object) -> int:
-    extra: object = getattr(layer, "extra_calls", 0)
+def layered(named: Mapping[str, Any]) -> Layers:
+    """Give layers, outermost first, ready to be entered.
+
+    Raises:
+        PluginError: as for `build_layers`.
+    """
+    requests: list[Around[Run] | Bracket[Run]] = []
+    attempts: list[Around[Attempted] | Bracket[Attempted]] = []
+    hearers: dict[str, tuple[Callable[[Event], None], ...]] = {}
+    most_calls, side_calls = 1, 0
+    for name, layer in named.items():
+        requests += _Halves[Any](name, layer, "request").found
+        attempts += _Halves[Any](name, layer, "attempt").found
+        most_calls *= 1 + _whole(name, layer, "extra_calls")
+        side_calls += _whole(name, layer, "side_calls")
+        for event in sorted(getattr(layer, "hears", ())):
+            hearers[event] = (*hearers.get(event, ()), layer.told)
+    return Layers(
+        named,
+        Layering.of(requests).closed,
+        Layering.of(attempts),
+        hearers,
+        most_calls,
+        side_calls,
+    )
+
+
+_DOES = ("around_request", "around_attempt", "begin_request", "begin_attempt", "hears")
+
+
+class _Halves(Generic[S]):
+    """What a layer does around one sort of subject: a generator, a bracket, or both."""
+
+    def __init__(self, name: str, layer: object, sort: str) -> None:
+        self.found: list[Around[S] | Bracket[S]] = []
+        begin, end = (getattr(layer, f"{half}_{sort}", None) for half in ("begin", "end"))
+        if (begin is None) != (end is None):
+            raise PluginError(
+                f"layer {name!r} has one of begin_{sort} and end_{sort}",
+                mend="Give it both: what begins must end.",
+            )
+        if begin is not None and end is not None:
+            self.found.append(Bracket(begin, end))
+        around = getattr(layer, f"around_{sort}", None)
+        if around is not None:
+            self.found.append(cast("Around[S]", around))
+
+
+def _observes(layer: object) -> bool:
+    return getattr(layer, "observes", False) is True
+
+
+def _whole(name: str, layer: object, attribute: str) -> int:
+    extra: object = getattr(layer, attribute, 0)
     if isinstance(extra, int) and not isinstance(extra, bool) and extra >= 0:
         return extra
+    calls = "an attempt" if attribute == "extra_calls" else "a request"
     raise PluginError(
-        f"extra_calls of layer {name!r} is {extra!r}",
-        mend="Write how many calls the layer may add to an attempt, a whole number from 0.",
+        f"{attribute} of layer {name!r} is {extra!r}",
+        mend=f"Write how many calls the layer may add to {calls}, a whole number from 0.",
     )
 
 

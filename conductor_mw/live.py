@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .agents.replicas import Pool
 from .figures import Figures, Window
-from .signals.registry import AgentState
+from .signals.registry import AgentState, Facts
 
 if TYPE_CHECKING:
     from .agents.base import Agent
@@ -34,7 +34,7 @@ class Board:
         self._seen: dict[str, Window] = {}
         self._lock = threading.Lock()
         self._watch_agent: Callable[[str], AgentState] | None = None
-        self._watch_budget: Callable[[], float] = lambda: math.inf
+        self._watch_budget: Callable[[Facts], float] = lambda _: math.inf
         self._pools: dict[str, Pool] = {}
 
     def successor(self) -> Board:
@@ -58,16 +58,16 @@ class Board:
         window = self._seen.get(agent)
         return Figures() if window is None else window.figures(self._monotonic())
 
-    def budget_remaining(self) -> float:
-        """Give the dollars that may still be spent; infinity where no budget is declared."""
-        return self._watch_budget()
+    def budget_remaining(self, facts: Facts, /) -> float:
+        """Give the dollars that this request's budgets leave; infinity where there is none."""
+        return self._watch_budget(facts)
 
     def watch_agents(self, watch: Callable[[str], AgentState]) -> None:
         """Ask `watch` for the state of agents from now on."""
         self._watch_agent = watch
 
-    def watch_budget(self, watch: Callable[[], float]) -> None:
-        """Ask `watch` for the remaining budget from now on."""
+    def watch_budget(self, watch: Callable[[Facts], float]) -> None:
+        """Ask `watch` for what a request's budgets leave from now on."""
         self._watch_budget = watch
 
     def busier(self, agent: str, calls: int) -> None:

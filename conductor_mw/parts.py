@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from .errors import FailureKind
     from .money import Money
 
 Finish = Literal["", "stop", "length", "tool_calls", "refusal", "cut", "error"]
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 Purpose = Literal[
     "answer", "step", "candidate", "merge", "judge", "score", "signal", "summary", "undo", "shadow"
 ]
@@ -85,6 +87,7 @@ class Part:
         logprobs: log-probabilities of the tokens that were added, where the provider tells them.
         origin: who says this and what follows, on the first part of an agent that speaks.
         rating: what was found of the whole answer, on its last part.
+        headers: the headers of the provider's response in small letters, on the part that has them.
     """
 
     text: str = ""
@@ -97,6 +100,7 @@ class Part:
     logprobs: tuple[float, ...] = ()
     origin: Origin | None = None
     rating: Rating | None = None
+    headers: Mapping[str, str] | None = None
 
     @property
     def speaks(self) -> bool:
@@ -115,7 +119,7 @@ class Part:
         # By hand: `dataclasses.replace` takes three times as long, and every answer comes by here.
         return Part(
             self.text, self.reasoning, self.tool_calls, self.usage, self.finish, self.native,
-            self.media, self.logprobs, origin, rating,
+            self.media, self.logprobs, origin, rating, self.headers,
         )  # fmt: skip
 
 
@@ -185,6 +189,7 @@ class Outcome:
         by: the layer that answered instead of the agent, or an empty string.
         retry_after: seconds that the provider asked to wait, or None.
         replica: which of the agent's replicas was called; empty where it has none.
+        headers: the headers of the provider's response in small letters, as far as they are known.
     """
 
     path: str
@@ -203,3 +208,4 @@ class Outcome:
     by: str = ""
     retry_after: float | None = None
     replica: str = ""
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False)

@@ -16,6 +16,7 @@ from .errors import ConductorError, PluginError, nearest
 
 if TYPE_CHECKING:
     import click
+    from pydantic import BaseModel
 
     from .agents.base import Agent, AgentOptions, Speaker
     from .events import Event
@@ -36,6 +37,7 @@ class LayerOffer:
     options: type[Any]
     rank: int
     owner: str
+    own: type[BaseModel] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +225,10 @@ class Plugins:
     def _scorer(self, name: str, options: type[ScorerOptions]) -> None:
         self.scorers.add(name, options, self._owner)
 
-    def _layer(self, name: str, options: type[Any], *, rank: int) -> None:
-        self.layers.add(name, LayerOffer(name, options, rank, self._owner), self._owner)
+    def _layer(
+        self, name: str, options: type[Any], *, rank: int, own: type[BaseModel] | None = None
+    ) -> None:
+        self.layers.add(name, LayerOffer(name, options, rank, self._owner, own), self._owner)
 
     def _store(self, scheme: str, factory: Callable[[str], Store]) -> None:
         self.stores.add(scheme, factory, self._owner)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from .parts import Parts
     from .policy.rollout import Rollout
-    from .run import Run, Runtime
+    from .run import Run
+    from .runtime import Runtime
     from .signals import Facts
 
 WINDOW: Final = 1_000

@@ -5,69 +5,33 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from .asking import Asking
-from .attempts import Attempted
-from .commitment import LENGTHS_ONLY, Commitments
 from .decide import Decision, decide, decided
 from .effects import Instant, Now, Spawn
 from .enforce import forbidden_agents
 from .errors import EvaluationError, Failure, Unasked
 from .events import Event, EventName
 from .flows.base import At
-from .live import Board
 from .money import Money
-from .onion import Around, onion
+from .onion import onion
 from .parts import Outcome, Part, Parts, Purpose, Usage
 from .signals.beside import Beside
 from .spending import Spending, violation
 
 if TYPE_CHECKING:
     from .agents.base import Agent
-    from .drivers import Host
     from .policy import Policy
     from .request import Request
-    from .rollout import Versions
     from .rules import Expression
+    from .runtime import Runtime
     from .signals import Facts
 
 _BESIDE: Final[frozenset[Purpose]] = frozenset(
     ("judge", "score", "signal", "summary", "undo", "shadow")
 )
 """What was asked beside the answer; how it failed is not how the answer failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """A policy ready to run: its layers and observers compiled once, its speakers connected.
-
-    Attributes:
-        policy: the compiled policy.
-        host: what drivers need.
-        request_layers: `around_request` methods, outermost first.
-        attempt_layers: `around_attempt` methods, outermost first.
-        observers: every `conductor_event` implementation.
-        board: what live signals read.
-        most_calls: the most calls that the layers may make of one attempt.
-        commitments: make what events and decisions hold instead of the user's text.
-        innermost: what decides and answers inside every layer; `route` where left out.
-        observed: where the policy only observes, the runtime in which the app's own model answers.
-        versions: where the policy rolls out a new version, that one.
-    """
-
-    policy: Policy
-    host: Host
-    board: Board
-    request_layers: Sequence[Around[Run]] = ()
-    attempt_layers: Sequence[Around[Attempted]] = ()
-    observers: Sequence[Callable[[Event], None]] = ()
-    most_calls: int = 1
-    commitments: Commitments = LENGTHS_ONLY
-    innermost: Callable[[Run], Parts] | None = None
-    observed: Runtime | None = None
-    versions: Versions | None = None
 
 
 class Run:
@@ -142,7 +106,7 @@ class Run:
 
     def parts(self) -> Parts:
         """Give the parts of the answer, through every layer."""
-        return onion(self.runtime.request_layers, self.runtime.innermost or route, self)
+        return onion(self.runtime.layers.requests, self.runtime.innermost or route, self)
 
     def decide(self) -> Decision:
         """Decide, once; later calls give the same decision.
@@ -226,13 +190,14 @@ class Run:
         """Give the most calls that this run can need, for all that is known of it so far."""
         if self._worst_calls is not None:
             return self._worst_calls
+        layers = self.runtime.layers
         worst = sum(one.worst_calls for one in self.policy.paid.values())
         if self.decision is None:  # what is asked now is asked in order to decide
-            return worst * self.runtime.most_calls
+            return worst * layers.most_calls
         known = self.policy.worst_calls.get(self.decision.target)
         if known is None or self.decision.forced:
             known = worst + self.decision.flow.worst_calls
-        self._worst_calls = known * self.runtime.most_calls
+        self._worst_calls = (known + layers.side_calls) * layers.most_calls
         return self._worst_calls
 
     def settle_call(self, held: Money, outcome: Outcome) -> None:
@@ -304,24 +269,34 @@ class Run:
             except Unasked as unasked:
                 await self._asking.learn(self, unasked.signal, path)
 
-    async def tell(self, name: EventName, path: str = "", attempt: int = 0, **data: object) -> None:
-        """Tell every observer; costs nothing where there is none."""
-        observers = self.runtime.observers
-        if not observers:
+    async def tell(
+        self, name: EventName | str, path: str = "", attempt: int = 0, **data: object
+    ) -> None:
+        """Tell everybody who hears of such events; costs nothing where nobody does.
+
+        Args:
+            name: what happened; a plugin's own event is called `<layer>.<what>`.
+            path: the step's stable place in the flow, where there is one.
+            attempt: which try of the step, where there is one.
+            data: plain JSON, without any text of user or agent.
+        """
+        hearers = self.runtime.audience.of(name)
+        if not hearers:
             return
         now = await Now()
         event = Event(
             name=name, run=self.id, path=path, attempt=attempt, monotonic=now.monotonic,
             utc=now.utc, data=data,
         )  # fmt: skip
-        for observer in observers:
-            observer(event)
+        for hear in hearers:
+            hear(event)
 
 
 async def route(run: Run) -> AsyncGenerator[Part, None]:
     """Decide, run the target, and name the first failure where nobody answered."""
-    if run.runtime.observers:
-        text = run.runtime.commitments.stand_for(run.request.text)
+    runtime = run.runtime
+    if runtime.audience.of("run_started"):
+        text = runtime.commitments.stand_for(run.request.text)
         await run.tell("run_started", metadata=sorted(run.request.metadata), text=text)
     failed: BaseException | None = None
     whole = False

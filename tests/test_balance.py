@@ -24,7 +24,7 @@ def three(balance: str, **agents: Any) -> Conductor:
 
 def resting(c: Conductor, *agents: str) -> Conductor:
     """Give the conductor with the circuits of these agents open."""
-    runtime = c._runtime  # pyright: ignore[reportPrivateUsage]  # a breaker is handed the same board
+    runtime = c._governor.runtime  # pyright: ignore[reportPrivateUsage]  # a breaker is handed the same board
     runtime.board.watch_agents(lambda name: AgentState(open=name in agents))
     return c
 

@@ -116,6 +116,7 @@ def packages(folder: Path) -> set[str]:
 DOORS = frozenset(
     {
         "conductor_mw",
+        "conductor_mw.cli.door",
     }
 )
 

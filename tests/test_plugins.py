@@ -153,7 +153,7 @@ def test_a_layer_that_does_nothing_is_refused() -> None:
         def conductor_layers(self, register: RegisterLayer) -> None:
             register("idle", dataclass(type("Options", (), {})), rank=1)
 
-    with pytest.raises(PluginError, match="neither around_request nor around_attempt"):
+    with pytest.raises(PluginError, match="has none of around_request"):
         conductor(ONE + "plugins: {idle: {}}", Idle(), a=Scripted("x"))
 
 

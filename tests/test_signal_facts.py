@@ -25,7 +25,7 @@ class Busy:
         self.looks += 1
         return AgentState(open=agent == "big", error_rate=self.looks / 10, in_flight=self.looks)
 
-    def budget_remaining(self) -> float:
+    def budget_remaining(self, _facts: object, /) -> float:
         return 1.5
 
 
@@ -130,7 +130,7 @@ def test_without_live_state_nothing_is_open_and_nothing_limits_the_spending() ->
     idle = Idle()
 
     assert idle.agent("anyone") == AgentState(open=False, error_rate=0.0, p95_ms=0.0, in_flight=0)
-    assert math.isinf(idle.budget_remaining())
+    assert math.isinf(idle.budget_remaining(facts_of()))
 
 
 def test_a_hundred_signals_that_are_not_read_cost_nothing() -> None:

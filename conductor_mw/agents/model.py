@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,6 +15,7 @@ from pydantic import Field
 
 from conductor_mw.effects import Attempt, Io, Now, Open
 from conductor_mw.errors import ConductorError, Failure
+from conductor_mw.failures import headers_in
 from conductor_mw.parts import Part
 
 from .base import Agent, AgentOptions, Speaker
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _FROM_ENVIRONMENT: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]{0,127})\}")
 
+_OF_THE_PROVIDER: Final = "llm_provider-"
+"""What LiteLLM writes in front of the names of the provider's own headers."""
 _NO_RETRIES: Final[Mapping[str, int]] = {"TimeoutErrorRetries": 0}
 
 
@@ -81,7 +84,7 @@ class Model:
             answer = await Io(
                 lambda: _litellm().completion(**call), aio=lambda: _litellm().acompletion(**call)
             )
-            yield lens.read(answer)
+            yield _with_headers(lens.read(answer), answer)
             return
         call |= {"stream": True, "stream_options": {"include_usage": True}}
         opened: Open[Any] = Open(
@@ -90,7 +93,7 @@ class Model:
         )
         async with await opened as chunks:
             async for chunk in chunks:
-                yield lens.read(chunk)
+                yield _with_headers(lens.read(chunk), chunk)
 
     def _check_globals(self, litellm: Any) -> None:
         # LiteLLM reads these from its module where a call says nothing, or says "none".
@@ -149,6 +152,18 @@ class _Chunks:
         close = getattr(self._stream, "close", None) or getattr(inner, "close", None)
         if close is not None:
             close()
+
+
+def _with_headers(part: Part, native: object) -> Part:
+    """Give the part with the provider's headers, where LiteLLM keeps them beside this one."""
+    hidden: object = getattr(native, "_hidden_params", None)
+    if not isinstance(hidden, Mapping):
+        return part
+    found = headers_in(cast("Mapping[str, object]", hidden).get("additional_headers"))
+    if not found:
+        return part
+    named = {name.removeprefix(_OF_THE_PROVIDER): value for name, value in found.items()}
+    return replace(part, headers=named)
 
 
 async def _aopen(call: dict[str, Any]) -> AsyncIterator[Any]:

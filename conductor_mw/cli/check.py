@@ -15,7 +15,8 @@ from conductor_mw.errors import ConductorError, Finding, PolicyError
 from . import console
 from .arguments import format_option
 from .command import Command
-from .group import COULD_NOT_RUN, FOUND
+from .door import FOUND
+from .group import COULD_NOT_RUN
 
 if TYPE_CHECKING:
     from conductor_mw.workbench.bound import Worst

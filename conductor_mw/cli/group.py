@@ -22,7 +22,6 @@ COMMANDS: Final = (
 """Our commands in the order in which people meet them; one file each."""
 
 COULD_NOT_RUN: Final = 1
-FOUND: Final = 2
 INTERRUPTED: Final = 130
 TRACEBACK: Final = "CONDUCTOR_TRACEBACK"
 

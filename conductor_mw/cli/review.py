@@ -14,8 +14,9 @@ from conductor_mw.errors import ConductorError
 
 from . import console
 from .arguments import format_option, read_text
-from .command import Command, write_examples
-from .group import FOUND
+from .command import Command
+from .door import FOUND, Group
+from .shared_state import store_options
 
 if TYPE_CHECKING:
     from conductor_mw.gates import Choice, Gate
@@ -23,22 +24,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Reviews(click.Group):
-    """A group whose help ends in examples."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the names in the order in which people need them."""
-        del ctx
-        return list(self.commands)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples."""
-        del ctx
-        write_examples(self.epilog or "", formatter)
-
-
 @click.group(
-    cls=Reviews,
+    cls=Group,
     epilog="""
   conductor-mw review list --store sqlite:conductor.db
   conductor-mw review list --store sqlite:conductor.db --all --format json""",
@@ -54,21 +41,10 @@ def review() -> None:
     """
 
 
-def _kept_somewhere(command: F) -> F:
-    store = click.option(
-        "--store", metavar="ADDRESS", help="The store, for example sqlite:conductor.db."
-    )
-    policy = click.option(
-        "--policy", type=click.Path(path_type=Path), metavar="FILE",
-        help="The policy that names the store; conductor.yaml where neither is given.",
-    )  # fmt: skip
-    return store(policy(command))
-
-
 def _by_somebody(command: F) -> F:
     by = click.option("--by", metavar="NAME", help="Who decides; your login name by default.")
     comment = click.option("--comment", default="", metavar="TEXT", help="Why, for the record.")
-    return by(comment(_kept_somewhere(format_option("pretty", "json")(command))))
+    return by(comment(store_options(format_option("pretty", "json")(command))))
 
 
 _gate: Final = click.argument("gate_id", metavar="ID")
@@ -84,7 +60,7 @@ _gate: Final = click.argument("gate_id", metavar="ID")
 )
 @click.option("--queue", default="", metavar="NAME", help="Only what this queue is asked.")
 @click.option("--all", "decided", is_flag=True, help="Also what was decided, for thirty days.")
-@_kept_somewhere
+@store_options
 @format_option("pretty", "json")
 def list_gates(
     queue: str, decided: bool, store: str | None, policy: Path | None, form: str
@@ -119,7 +95,7 @@ def list_gates(
   conductor-mw review show 4be1 --policy conductor.yaml --format json""",
 )
 @_gate
-@_kept_somewhere
+@store_options
 @format_option("pretty", "json")
 @click.pass_context
 def show(

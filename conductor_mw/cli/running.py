@@ -26,8 +26,9 @@ from conductor_mw.workbench.traffic import (
 )
 
 from . import console
+from .door import FOUND
 from .figures import count, duration, money
-from .group import FOUND, INTERRUPTED
+from .group import INTERRUPTED
 from .progress import progress
 from .summary import summary_lines
 

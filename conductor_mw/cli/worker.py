@@ -16,7 +16,7 @@ from conductor_mw.errors import ConductorError
 from . import console
 from .arguments import format_option
 from .command import Command, write_examples
-from .group import FOUND
+from .door import FOUND
 
 if TYPE_CHECKING:
     from conductor_mw.workers.conformance import Verdict

@@ -65,7 +65,7 @@ class Try:
         run, agent = self._at.run, self.attempt.agent
         run.refuse_forbidden(agent)
         refuse_incapable(agent, self.attempt.request)
-        return onion(run.runtime.attempt_layers, ask, self.attempt)
+        return onion(run.runtime.layers.attempts, ask, self.attempt)
 
     def hear(self, part: Part) -> Sequence[Part]:
         """Give what the caller may see, now that this part came."""

@@ -12,13 +12,13 @@ from conductor_mw.agents.prices import ListPrice, list_price
 from conductor_mw.agents.worker import WorkerOptions
 from conductor_mw.money import FREE, Price
 from conductor_mw.plugins import AgentOffer
-from conductor_mw.policy import later
 from conductor_mw.policy.abilities import capabilities, declared
 from conductor_mw.policy.access import check_access
 from conductor_mw.policy.document import AgentEntry, OverflowEntry, RetryEntry, TimeoutEntry
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest, other_key
 from conductor_mw.policy.fingerprint import agent_fingerprint
+from conductor_mw.policy.own import own_names
 from conductor_mw.policy.replicas import compile_replicas
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import shown, validate
@@ -191,13 +191,9 @@ def _kind(draft: Draft, entry: AgentEntry, at: Loc) -> tuple[str, AgentOffer | N
     """Give the agent's kind and its offer; None with a finding where there is none."""
     extra = entry.model_extra or {}
     kinds = [key for key in extra if key in draft.plugins.agents.names and key != BOUND]
-    unknown = [key for key in extra if key not in kinds]
+    own = own_names(draft.plugins)
+    unknown = [key for key in extra if key not in kinds and key not in own]
     for key in unknown:
-        if key in later.AGENT_KEYS:
-            draft.find(
-                (*at, key), "not-yet", f"no key {key!r} yet", later.AGENT_KEYS[key], key=True
-            )
-            continue
         known = (_COMMON | set(draft.plugins.agents.names)) - {BOUND}
         draft.find(
             (*at, key), "unknown-key", f"no key {shown(key)}", other_key(key, known), key=True

@@ -15,7 +15,7 @@ from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.facts import allowed_env, gather_signals
 from conductor_mw.policy.fingerprint import policy_fingerprint
 from conductor_mw.policy.guarantees import Guarantees, compile_guarantees
-from conductor_mw.policy.layers import check_store, compile_layers
+from conductor_mw.policy.layers import Around, check_store, compile_layers, read_layers
 from conductor_mw.policy.loading import Loaded
 from conductor_mw.policy.paid import compile_paid, weigh, worker_agents, worst_calls
 from conductor_mw.policy.policy import Policy
@@ -55,6 +55,7 @@ def compile_policy(
     if file is None:
         raise PolicyError(findings.told())
     draft = Draft(file, loaded.positions, plugins, env, app_signals, bound, findings)
+    read_layers(draft)
     addresses = compile_addresses(draft)
     agents = {**compile_agents(draft), **worker_agents(draft)}
     allowed = allowed_env(draft)
@@ -65,7 +66,11 @@ def compile_policy(
     routes = compile_routing(draft, flows)
     guarantees = compile_guarantees(draft, agents)
     paid = weigh(draft, paid, flows, routes.rules, guarantees)
-    layers = compile_layers(draft)
+    layers = compile_layers(
+        draft,
+        flows,
+        Around(agents, signals, tuple(rule.id for rule in routes.rules), paid, loaded.environment),
+    )
     check_store(draft)
     check_step_parameters(draft)
     check_capabilities(draft, agents, routes.rules)
@@ -109,6 +114,7 @@ def compile_policy(
         sources=(*loaded.files, *(rollout.policy.sources if rollout else ())),
         rollout=rollout,
         checked=MappingProxyType(dict(flows.checked)),
+        documents=MappingProxyType(dict(loaded.documents)),
     )
     return replace(
         policy,
@@ -127,7 +133,7 @@ def compile_policy(
 def _check_environment(draft: Draft) -> None:
     """Find what is wrong in an environment that was not chosen, before somebody chooses it."""
     compile_agents(draft)
-    compile_layers(draft)
+    read_layers(draft)
 
 
 def _check_use(

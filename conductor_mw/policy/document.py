@@ -188,7 +188,12 @@ class AgentEntry(Entry):
 
 
 class RuleEntry(Entry):
-    """A condition and who answers where it holds; the first match wins."""
+    """A condition and who answers where it holds; the first match wins.
+
+    A layer may let a rule say something under the layer's name, for example `cache: {ttl: 60s}`.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     id: Id | None = Field(None, description="its name in decisions; `#<position>` without one")
     condition: str = Field(description="an expression over signals that gives true or false")

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from conductor_mw.errors import ConditionError, ConductorError, Severity
 from conductor_mw.json_schema import Budget, Schema, compile_schema
@@ -19,6 +19,9 @@ from conductor_mw.rules import Expression
 from conductor_mw.rules import compile as compile_expression
 from conductor_mw.rules.scope import Scope
 from conductor_mw.rules.types import BOOL, Type
+
+if TYPE_CHECKING:
+    from conductor_mw.policy.policy import LayerUse
 
 MAX_WORDS: Final = 250_000
 _UNSCORED: Final = re.compile(r"no signal '[\w.-]+\.scores?'")
@@ -41,6 +44,7 @@ class Draft:
         scope: the signals and their types, once they are known.
         declared: the meaning of each declared signal, for the fingerprint.
         reads: every signal that a compiled expression reads.
+        layers: the layers that are named below `plugins:`, once their options are read.
     """
 
     file: PolicyFile
@@ -53,6 +57,7 @@ class Draft:
     scope: Scope = field(default_factory=lambda: Scope({}))
     declared: dict[str, object] = field(default_factory=dict[str, object])
     reads: set[str] = field(default_factory=set[str])
+    layers: dict[str, LayerUse] = field(default_factory=dict[str, "LayerUse"])
     _words: int = 0
     _schemas: dict[str, Schema] = field(default_factory=dict[str, Schema])
     _schema_budget: Budget = field(default_factory=Budget)

@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from conductor_mw.errors import PluginError
+from conductor_mw.errors import ConductorError, PluginError
 from conductor_mw.policy.document import SIGNAL_PATTERN
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
@@ -33,6 +33,7 @@ def gather_signals(
 ) -> dict[str, Signal]:
     """Give every signal by name, and set the draft's scope; findings go to the draft."""
     signals = dict(draft.plugins.signals.items())
+    signals |= _of_layers(draft)
     made = policy_signals(agents=agents, env=env, zone=_zone(draft), counter=_counter(draft))
     signals |= {signal.name: signal for signal in made}
     draft.scope = scope_of(signals)
@@ -41,6 +42,20 @@ def gather_signals(
     signals |= _declared(draft, taken, content)
     draft.scope = scope_of(signals)
     return signals
+
+
+def _of_layers(draft: Draft) -> dict[str, Signal]:
+    """Give the signals that the options of the named layers bring."""
+    found: dict[str, Signal] = {}
+    for name, use in draft.layers.items():
+        give: Callable[[], Iterable[Signal]] | None = getattr(use.options, "signals", None)
+        if give is None:
+            continue
+        try:
+            found |= {signal.name: signal for signal in give()}
+        except ConductorError as error:
+            draft.find(("plugins", name), "layer", error.problem, error.mend)
+    return found
 
 
 def _zone(draft: Draft) -> tzinfo:

@@ -15,7 +15,7 @@ from conductor_mw.agents.base import Agent
 from conductor_mw.flows.base import Flow
 from conductor_mw.flows.named import Named
 from conductor_mw.plugins import Plugins
-from conductor_mw.policy.policy import Policy
+from conductor_mw.policy.policy import LayerUse, Policy
 
 FORM: Final = "conductor-mw policy 1"
 """Names the canonical form; whoever changes the form changes this with it."""
@@ -92,7 +92,12 @@ def policy_fingerprint(
             ],
             "deadline": policy.deadline,
             "layers": [
-                [layer.name, plugins.version(layer.owner), options_meaning(layer.options)]
+                [
+                    layer.name,
+                    plugins.version(layer.owner),
+                    options_meaning(layer.options),
+                    *_own(layer),
+                ]
                 for layer in policy.layers
             ],
             "signals": declared,
@@ -104,6 +109,11 @@ def policy_fingerprint(
             **({"rollout": policy.rollout.canonical} if policy.rollout else {}),
         }
     )
+
+
+def _own(layer: LayerUse) -> list[object]:
+    own = (layer.own_of_agents, layer.own_of_rules)
+    return [options_meaning(own)] if any(own) else []
 
 
 def _inside(flow: Flow) -> object:

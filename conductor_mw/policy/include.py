@@ -91,10 +91,12 @@ class Includes:
 
     Attributes:
         files: the paths of the included files, in the order in which they were read.
+        texts: what was read, by the name of its file.
     """
 
     def __init__(self, sources: Sources, findings: Findings, root: Path | None) -> None:
         self.files: list[str] = []
+        self.texts: dict[str, str] = {}
         self._sources = sources
         self._findings = findings
         self._root = root
@@ -108,6 +110,7 @@ class Includes:
         tree = read(text, file, self._sources, self._findings)
         if tree is None:
             return None
+        self.texts[file] = text if isinstance(text, str) else text.decode("utf-8", "replace")
         positions = Positions(tree, self._sources, file)
         found = repaired(tree, positions, self._findings)
         if found is None:

@@ -7,6 +7,3 @@ from typing import Final
 TOP_KEYS: Final = {
     "gateways": "gateways come with the LiteLLM integration",
 }
-AGENT_KEYS: Final = {
-    "cache": "it comes with the cache plugin",
-}

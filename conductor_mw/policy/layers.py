@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from conductor_mw.errors import PluginError
+from conductor_mw.agents.base import Agent
+from conductor_mw.errors import PluginError, PolicyError
 from conductor_mw.plugins import LayerOffer
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
+from conductor_mw.policy.layer_site import OptionsSite
+from conductor_mw.policy.own import check_named, own_of_agents, own_of_rules
 from conductor_mw.policy.policy import LayerUse
+from conductor_mw.policy.site import REQUEST_ONLY, Flows, Told
 from conductor_mw.policy.validation import shown, validate
+from conductor_mw.signals import Signal
+from conductor_mw.signals.paid import Paid
 
 
-def compile_layers(draft: Draft) -> tuple[LayerUse, ...]:
-    """Give the layers, outermost first; findings go to the draft."""
-    uses: dict[str, LayerUse] = {}
+@dataclasses.dataclass(frozen=True, slots=True)
+class Around:
+    """What layers may know of the policy that names them."""
+
+    agents: Mapping[str, Agent]
+    signals: Mapping[str, Signal]
+    rules: Sequence[str]
+    paid: Mapping[str, Paid]
+    environment: str
+
+
+def read_layers(draft: Draft) -> None:
+    """Read the options of every layer into the draft, before anything else is compiled."""
     for name, value in draft.file.plugins.items():
         offer = draft.plugins.layers.get(name)
         if offer is None:
@@ -27,8 +43,45 @@ def compile_layers(draft: Draft) -> tuple[LayerUse, ...]:
             continue
         options = _options(draft, offer, {} if value is None else value)
         if options is not None:
-            uses[name] = LayerUse(name, options, offer.rank, offer.owner)
+            draft.layers[name] = LayerUse(name, options, offer.rank, offer.owner, options)
+
+
+def compile_layers(draft: Draft, flows: Flows, around: Around) -> tuple[LayerUse, ...]:
+    """Give the layers, outermost first; findings go to the draft."""
+    check_named(draft)
+    uses = {name: _prepared(draft, use, flows, around) for name, use in draft.layers.items()}
     return _ordered(draft, uses)
+
+
+def _prepared(draft: Draft, use: LayerUse, flows: Flows, around: Around) -> LayerUse:
+    use = dataclasses.replace(
+        use,
+        own_of_agents=own_of_agents(draft, use.name),
+        own_of_rules=own_of_rules(draft, use.name),
+    )
+    prepare: Callable[[OptionsSite], object] | None = getattr(use.options, "prepare", None)
+    if prepare is None or draft.findings.enough:
+        return use
+    site = OptionsSite(
+        flows,
+        ("plugins", use.name),
+        REQUEST_ONLY,
+        around.agents,
+        around.signals,
+        around.rules,
+        use.own_of_agents,
+        use.own_of_rules,
+        around.paid,
+        around.environment,
+    )
+    try:
+        return dataclasses.replace(use, prepared=prepare(site))
+    except Told:
+        return use
+    except PolicyError as error:
+        for one in error.findings:
+            draft.findings.add(one.place, one.code, one.problem, one.mend, one.severity)
+        return use
 
 
 def check_store(draft: Draft) -> None:

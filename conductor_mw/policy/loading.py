@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ class Loaded:
         environment: the environment that was applied, or an empty string.
         others: the document in the environments that were not chosen, made as they are asked for;
             a mistake in one of them must not wait for the day it is chosen.
+        documents: the texts that were read, by the name of the file.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Loaded:
     files: tuple[str, ...]
     environment: str
     others: Iterable[tuple[PolicyFile, Positions]] = ()
+    documents: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def load_document(
@@ -90,6 +92,7 @@ def load_document(
         files=files,
         environment=chosen if chosen in known else "",
         others=(other for other in others if other is not None),
+        documents=includes.texts,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pydantic import BaseModel
+
 from conductor_mw.agents.base import Agent
 from conductor_mw.errors import Finding, Place
 from conductor_mw.flows.base import Flow
@@ -54,12 +56,19 @@ class LayerUse:
         options: an object of the layer's option class.
         rank: layers with a lower rank lie further out.
         owner: the plugin that offers the layer.
+        prepared: what the options made of themselves while the policy was compiled; the options
+            themselves where they prepare nothing.
+        own_of_agents: what agents write under its name, by id.
+        own_of_rules: what rules write under its name, by id.
     """
 
     name: str
     options: Any
     rank: int
     owner: str
+    prepared: Any = None
+    own_of_agents: Mapping[str, BaseModel] = field(default_factory=dict[str, BaseModel])
+    own_of_rules: Mapping[str, BaseModel] = field(default_factory=dict[str, BaseModel])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +102,7 @@ class Policy:
         sources: the files that were read, the policy's own first.
         rollout: the new version that answers a share of the traffic, or None.
         checked: the agents whose own checks every answer must meet, by id.
+        documents: the text of every file that was read, by its name.
     """
 
     name: str
@@ -120,3 +130,4 @@ class Policy:
     sources: tuple[str, ...]
     rollout: Rollout | None = None
     checked: Mapping[str, Flow] = field(default_factory=dict[str, "Flow"])
+    documents: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)

@@ -148,7 +148,7 @@ class Flows:
         self._heights[name] = 1
         if name in self._checks:
             position, entry = self._checks[name]
-            site = _Site(self, ("agents", position), REQUEST_ONLY)
+            site = FlowSite(self, ("agents", position), REQUEST_ONLY)
             flow = self._built(lambda: compile_checks(self.agents[name], entry, site), site.at)
             if isinstance(flow, Accepted | Output):
                 self.checked[name] = flow
@@ -201,12 +201,12 @@ class Flows:
         )
         if options is None:
             return _STAND_IN
-        return self._built(lambda: options.build(_Site(self, at, reading)), at)
+        return self._built(lambda: options.build(FlowSite(self, at, reading)), at)
 
     def _built(self, build: Callable[[], Flow], at: Loc) -> Flow:
         try:
             flow = build()
-        except _Told:
+        except Told:
             return _STAND_IN
         except PolicyError as error:
             for one in error.findings:
@@ -250,7 +250,7 @@ class Flows:
 
 
 @dataclass(frozen=True, slots=True)
-class _Site:
+class FlowSite:
     """The place of one flow; see `conductor_mw.flows.base.Site`."""
 
     flows: Flows
@@ -302,27 +302,27 @@ class _Site:
         """Compile what stands below `score:`."""
         found = compile_scorer(self.flows.draft, self._below, spec, (*self.at, *where))
         if found is None:
-            raise _Told
+            raise Told
         return found
 
     def schema(self, schema: Mapping[str, Any], *where: str | int) -> Schema:
         """Compile a JSON Schema."""
         found = self.flows.draft.schema(schema, (*self.at, *where))
         if found is None:
-            raise _Told
+            raise Told
         return found
 
     def worker(self, value: object, *where: str | int) -> Flow:
         """Compile a worker that stands here rather than below `agents:`."""
         found = self.flows.worker(value, (*self.at, *where))
         if found is None:
-            raise _Told
+            raise Told
         return found
 
-    def within(self, names: Mapping[str, Type], *, loops: bool = False) -> _Site:
+    def within(self, names: Mapping[str, Type], *, loops: bool = False) -> FlowSite:
         """Give the same site where conditions and templates may read further facts."""
         known = {**self.reading.names, **names}
-        return _Site(self.flows, self.at, Reading(known, loops or self.reading.loops))
+        return FlowSite(self.flows, self.at, Reading(known, loops or self.reading.loops))
 
     @property
     def loops(self) -> bool:
@@ -339,7 +339,7 @@ class _Site:
         draft = self.flows.draft
         found = validate(model, given, draft.positions, draft.findings, (*self.at, *where))
         if found is None:
-            raise _Told
+            raise Told
         return found
 
     def refuse(self, problem: str, *where: str | int, mend: str = "") -> NoReturn:
@@ -348,8 +348,8 @@ class _Site:
         place = self.flows.draft.positions.place(at)
         raise PolicyError([Finding(place, "flow", f"{path(at)}{problem}", mend)])
 
-    def _below(self, at: Loc) -> _Site:
-        return _Site(self.flows, at, self.reading)
+    def _below(self, at: Loc) -> FlowSite:
+        return FlowSite(self.flows, at, self.reading)
 
     def _expression(
         self,
@@ -368,16 +368,16 @@ class _Site:
                 f"the steps of all flows know more than {MAX_FACTS} facts together",
                 "split the policy, or give fewer steps an `id:`",
             )
-            raise _Told
+            raise Told
         found = draft.expression(text, (*self.at, *where), wanted, scope, part_of)
         if found is None:
-            raise _Told
+            raise Told
         self.flows.note(found.reads)
         found.prepare()  # now, and not when the first request waits for it
         return found
 
 
-class _Told(Exception):
+class Told(Exception):
     """A piece of a flow is wrong, and the findings say so already."""
 
 

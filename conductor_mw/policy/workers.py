@@ -82,21 +82,32 @@ def check_worker(draft: Draft, options: WorkerOptions, at: Loc) -> None:
         at: where that stands.
     """
     try:
-        address = address_of(options.url)
+        refused_address(draft, options.url)
     except ConductorError as error:
-        draft.find((*at, "url"), "wrong-address", error.problem, error.mend)
-    else:
-        if not allows(_allowed(draft), address):
-            draft.find(
-                (*at, "url"),
-                "address",
-                f"the policy does not list {address}",
-                f"add it to `addresses:` at the top of the policy: [{address}]",
-            )
+        code = "address" if isinstance(error, _Unlisted) else "wrong-address"
+        draft.find((*at, "url"), code, error.problem, error.mend)
     for key in ("input", "output"):
         schema = getattr(options, key)
         if schema is not None:
             draft.schema(schema, (*at, key))
+
+
+def refused_address(draft: Draft, url: str) -> None:
+    """Refuse a URL to which this policy lets nothing be sent.
+
+    Raises:
+        ConductorError: it is no address, or the policy does not list it.
+    """
+    address = address_of(url)
+    if not allows(_allowed(draft), address):
+        raise _Unlisted(
+            f"the policy does not list {address}",
+            mend=f"add it to `addresses:` at the top of the policy: [{address}]",
+        )
+
+
+class _Unlisted(ConductorError):
+    """The policy does not list an address."""
 
 
 def _allowed(draft: Draft) -> set[Address]:

@@ -248,7 +248,7 @@ _METADATA: Final = Signal(
 _BUDGET: Final = Signal(
     "budget.remaining",
     DOUBLE,
-    lambda facts: facts.live.budget_remaining(),
+    lambda facts: facts.live.budget_remaining(facts),
     live=True,
     doc="Dollars that may still be spent; infinite where no budget is declared.",
 )

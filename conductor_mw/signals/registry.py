@@ -63,16 +63,16 @@ class LiveState(Protocol):
         """Give how the agent with this id is doing."""
         ...
 
-    def budget_remaining(self) -> float:
-        """Give the dollars that may still be spent; infinity where no budget is declared."""
+    def budget_remaining(self, facts: Facts, /) -> float:
+        """Give the dollars that this request's budgets leave; infinity where there is none."""
         ...
 
 
 class Idle:
     """A live state of which nothing is known: no circuit is open, no budget is declared.
 
-    >>> Idle().agent("triage").open, Idle().budget_remaining()
-    (False, inf)
+    >>> Idle().agent("triage").open
+    False
     """
 
     __slots__ = ()
@@ -81,7 +81,7 @@ class Idle:
         """Give a quiet agent."""
         return _QUIET
 
-    def budget_remaining(self) -> float:
+    def budget_remaining(self, _facts: Facts, /) -> float:
         """Give infinity: nothing limits the spending."""
         return math.inf
 

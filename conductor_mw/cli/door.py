@@ -1,0 +1,67 @@
+"""What the commands of plugins may use, so that they look and behave like ours."""
+
+from __future__ import annotations
+
+import click
+
+from .arguments import format_option, out_option, policy_file, write_text
+from .command import Command, write_examples
+from .console import (
+    Column,
+    Style,
+    aside,
+    fit,
+    harmless,
+    is_terminal,
+    note,
+    paint,
+    say,
+    say_json,
+    table,
+    width,
+)
+from .progress import progress
+from .shared_state import opened_store, store_options
+
+FOUND = 2
+"""The exit code of a command that found something."""
+
+
+class Group(click.Group):
+    """Commands below one word, in the order in which people need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names in the order in which they were added."""
+        del ctx
+        return list(self.commands)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, one a line, as they stand in `epilog`."""
+        del ctx
+        write_examples(self.epilog or "", formatter)
+
+
+__all__ = [
+    "FOUND",
+    "Column",
+    "Command",
+    "Group",
+    "Style",
+    "aside",
+    "fit",
+    "format_option",
+    "harmless",
+    "is_terminal",
+    "note",
+    "opened_store",
+    "out_option",
+    "paint",
+    "policy_file",
+    "progress",
+    "say",
+    "say_json",
+    "store_options",
+    "table",
+    "width",
+    "write_text",
+]
