@@ -1,0 +1,119 @@
+"""One record before and after it stands in the log: its head for looking up, its body for reading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, cast
+
+LARGEST: Final = 1_000_000
+"""Letters of one record; what is larger becomes a tombstone."""
+_LONGEST: Final = 400
+"""Letters of a field of the head."""
+HEAD: Final = ("kind", "time", "run", "agent", "rule", "tenant", "subject")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A record that is about to be appended.
+
+    Attributes:
+        kind: what it records; see `kinds`.
+        time: when that began, in UTC seconds.
+        run: the run it belongs to.
+        agent: the agent that was asked.
+        rule: the rule that matched.
+        tenant: for whom.
+        subject: the pseudonym of the person whose data it is.
+        data: everything else, plain JSON.
+    """
+
+    kind: str
+    time: float
+    run: str | None = None
+    agent: str | None = None
+    rule: str | None = None
+    tenant: str | None = None
+    subject: str | None = None
+    data: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def written(self) -> Written:
+        """Give the record as it is stored.
+
+        Raises:
+            ValueError: it is no plain JSON, or too large.
+            TypeError: it is no plain JSON.
+        """
+        head = Head(
+            self.kind, self.time, *map(plain, (self.run, self.agent, self.rule, self.tenant)),
+            plain(self.subject),
+        )  # fmt: skip
+        body = json.dumps(
+            {**head.named(), **self.data}, separators=(",", ":"), allow_nan=False
+        )
+        if len(body) > LARGEST:
+            raise ValueError(f"it has {len(body):,} letters, and {LARGEST:,} is the most")
+        return Written(head, body)
+
+
+class Head(NamedTuple):
+    """What records are looked up by; the body says the same."""
+
+    kind: str
+    time: float
+    run: str | None = None
+    agent: str | None = None
+    rule: str | None = None
+    tenant: str | None = None
+    subject: str | None = None
+
+    def named(self) -> dict[str, object]:
+        """Give what is there, by name, in the order in which bodies begin."""
+        return {name: value for name, value in zip(HEAD, self, strict=True) if value is not None}
+
+    def begins(self) -> str:
+        """Give how the body of a record with this head begins."""
+        return json.dumps(self.named(), separators=(",", ":"))[:-1]
+
+
+class Written(NamedTuple):
+    """A record as bytes go: its head, and the JSON text that the tree's leaf is made of."""
+
+    head: Head
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as it stands in the log.
+
+    Attributes:
+        number: its place, from 1, without gaps.
+        head: what it is looked up by.
+        body: its JSON text.
+        seal: what binds the body to the number.
+    """
+
+    number: int
+    head: Head
+    body: str
+    seal: bytes
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The record as plain JSON, its head included."""
+        return cast("dict[str, Any]", json.loads(self.body))
+
+
+def plain(text: object) -> str | None:
+    r"""Give a text that every database takes: short, without half letters and without NUL.
+
+    >>> plain("a\x00b"), plain(7), plain(None)
+    ('a\ufffdb', '7', None)
+    """
+    if text is None:
+        return None
+    said = text if isinstance(text, str) else str(text)
+    whole = said[:_LONGEST].encode("utf-8", "replace").decode("utf-8")
+    return whole.replace("\x00", "\ufffd")
