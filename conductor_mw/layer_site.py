@@ -56,6 +56,11 @@ class LayerSite(Site, Protocol):
         """The address of the policy's shared state, or None where there is none."""
         ...
 
+    @property
+    def time_zone(self) -> str:
+        """The name of the policy's time zone."""
+        ...
+
     def address(self, url: str, *where: str | int) -> str:
         """Give a URL that leads to this computer or to what `addresses:` lists; refuse others."""
         ...

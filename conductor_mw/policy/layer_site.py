@@ -34,6 +34,11 @@ class OptionsSite(FlowSite):
         """The address of the policy's shared state, or None where there is none."""
         return self.flows.draft.file.store
 
+    @property
+    def time_zone(self) -> str:
+        """The name of the policy's time zone."""
+        return self.flows.draft.file.time_zone
+
     def condition(self, text: str, *where: str | int) -> Expression:
         """Compile a boolean condition."""
         return self._free(FlowSite.condition(self, text, *where), where)
