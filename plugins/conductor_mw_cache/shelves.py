@@ -1,0 +1,150 @@
+"""Where answers lie: in this process, or in a store that several processes share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from conductor_mw import ConductorError, Instant, Io, Store, StoreError
+
+from .kept import Kept, read_kept
+from .question import Question
+
+if TYPE_CHECKING:
+    from cachetools import LRUCache
+
+T = TypeVar("T")
+
+TABLE: Final = "cache"
+REST: Final = 1.0
+"""Seconds for which a store that failed is left alone: a time-out per call is worse than a miss."""
+
+
+class Shelf(Protocol):
+    """Where answers lie."""
+
+    def glance(self, question: Question, now: Instant) -> Kept | None:
+        """Give an answer that is at hand without waiting."""
+        ...
+
+    async def get(self, question: Question, now: Instant) -> Kept | None:
+        """Give an answer that is no older than the question says. Raises `StoreError`."""
+        ...
+
+    async def put(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Keep an answer for as long as the question says. Raises `StoreError`."""
+        ...
+
+
+class Memory:
+    """Answers in this process; what was not used for longest makes room. Safe from many threads."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._most_entries = 0
+        self._shelf: LRUCache[bytes, tuple[Kept, float, float]] = _shelf(0)
+
+    def __len__(self) -> int:
+        return len(self._shelf)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes the answers take."""
+        return int(self._shelf.currsize)
+
+    def resize(self, most_entries: int, most_bytes: int) -> None:
+        """Set the bounds; what does not fit any more is forgotten."""
+        with self._lock:
+            self._most_entries = most_entries
+            if most_bytes != self._shelf.maxsize:
+                before, self._shelf = self._shelf, _shelf(most_bytes)
+                for key, row in before.items():
+                    self._put(key, row)
+            self._trim()
+
+    def glance(self, question: Question, now: Instant) -> Kept | None:
+        """Give an answer that is no older than the question says."""
+        moment = now.monotonic
+        with self._lock:
+            row = self._shelf.get(question.key)
+            if row is None:
+                return None
+            kept, since, until = row
+            if moment >= until:
+                del self._shelf[question.key]
+                return None
+        return kept if moment < since + question.ttl else None
+
+    async def get(self, question: Question, now: Instant) -> Kept | None:
+        """Give the same as `glance`."""
+        return self.glance(question, now)
+
+    async def put(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Keep an answer for as long as the question says."""
+        with self._lock:
+            self._put(question.key, (kept, now.monotonic, now.monotonic + question.ttl))
+            self._trim()
+
+    def _put(self, key: bytes, row: tuple[Kept, float, float]) -> None:
+        if row[0].weight <= self._shelf.maxsize:
+            self._shelf[key] = row
+
+    def _trim(self) -> None:
+        while len(self._shelf) > self._most_entries:
+            self._shelf.popitem()
+
+
+def _shelf(most_bytes: int) -> LRUCache[bytes, tuple[Kept, float, float]]:
+    try:
+        from cachetools import LRUCache
+    except ImportError as error:
+        raise ConductorError(
+            "the cache needs cachetools to keep answers in memory",
+            mend="pip install 'conductor-mw[cache]', or write `store:` below `cache:`.",
+        ) from error
+    return LRUCache(most_bytes, getsizeof=_weight)
+
+
+def _weight(row: tuple[Kept, float, float]) -> int:
+    return row[0].weight
+
+
+class Shared:
+    """Answers in a store that others share, under names that tell nothing of what was asked.
+
+    After an error the store is left alone for a second: nothing is found and nothing is kept,
+    without an error and without a wait.
+    """
+
+    def __init__(self, open_store: Callable[[], Store]) -> None:
+        self._open = open_store
+        self._down_until = float("-inf")
+
+    def glance(self, question: Question, now: Instant) -> None:
+        """Give nothing: whoever asks the store waits for it."""
+
+    async def get(self, question: Question, now: Instant) -> Kept | None:
+        """Give an answer that is no older than the question says. Raises `StoreError`."""
+        if now.monotonic < self._down_until:
+            return None
+        entry = await self._do(lambda store: store.get(TABLE, question.name, now=now.utc), now)
+        kept = None if entry is None else read_kept(entry, question.key)
+        return kept if kept is not None and now.utc < kept.made + question.ttl else None
+
+    async def put(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Keep an answer for as long as the question says. Raises `StoreError`."""
+        if now.monotonic < self._down_until:
+            return
+        entry, expires = kept.to_bytes(question.key), now.utc + question.ttl
+        await self._do(
+            lambda store: store.put(TABLE, question.name, entry, now=now.utc, expires=expires), now
+        )
+
+    async def _do(self, work: Callable[[Store], T], now: Instant) -> T:
+        io: Io[T] = Io(lambda: work(self._open()))
+        try:
+            return await io
+        except StoreError:
+            self._down_until = now.monotonic + REST
+            raise
