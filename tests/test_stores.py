@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -17,17 +17,10 @@ from conductor_mw.stores.base import SWEEP_EVERY
 from conductor_mw.stores.memory import MemoryStore
 from conductor_mw.stores.sqlite import SqliteStore
 
-OPENERS: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda _: MemoryStore.open("memory://"),
-    "sqlite": lambda folder: SqliteStore.open(f"sqlite:{folder / 'state.db'}"),
-}
 
-
-@pytest.fixture(params=OPENERS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = OPENERS[request.param](tmp_path)
-    yield opened
-    opened.close()
+@pytest.fixture
+def store(shared_store: Store) -> Store:
+    return shared_store
 
 
 @pytest.fixture
@@ -272,12 +265,13 @@ def _released(processes: list[subprocess.Popen[str]]) -> list[str]:
     return [process.communicate(timeout=60)[0] for process in processes]
 
 
+@pytest.mark.parametrize("store_address", ["memory", "sqlite", "postgres"], indirect=True)
 def test_what_has_expired_is_forgotten_for_good(store: Store) -> None:
     for number in range(SWEEP_EVERY):
         store.put("state", f"old {number}", b"x", now=0.0, expires=1.0)
 
     for number in range(SWEEP_EVERY):
-        store.put("state", f"new {number}", b"x", now=2.0)
+        store.put("state", f"new {number}", b"x", now=100.0)
 
     # A clock that is set back finds nothing of it any more.
     assert len(store.keys("state", now=0.0)) == SWEEP_EVERY
