@@ -29,6 +29,10 @@ REDIS: Final = os.environ.get("CONDUCTOR_REDIS", "redis://127.0.0.1:6379/0")
 POSTGRES: Final = os.environ.get("CONDUCTOR_POSTGRES", "postgresql://127.0.0.1:5432/test")
 REQUIRED: Final = os.environ.get("CONDUCTOR_SERVICES") == "required"
 
+_PATIENT: Final = "timeout=2"
+"""A machine busy with other tests is no outage. Of an option that is written twice the last counts:
+a test about time-outs adds its own, `f"{redis_address}&timeout=0.1"`."""
+
 STORES: Final = ("memory", "sqlite", "redis", "postgres")
 """What `store_address` and `shared_store` go through."""
 
@@ -38,7 +42,7 @@ def redis_address() -> Iterator[str]:
     """Give a `store:` address in Redis under which nobody else keeps anything."""
     _need(redis_trouble())
     prefix = f"test-{token_hex(6)}"
-    yield f"{REDIS}{'&' if '?' in REDIS else '?'}prefix={prefix}"
+    yield f"{REDIS}{'&' if '?' in REDIS else '?'}{_PATIENT}&prefix={prefix}"
     with closing(_redis()) as client:
         for key in client.scan_iter(match=f"{prefix}:*", count=1000):
             client.delete(key)
@@ -52,7 +56,7 @@ def postgres_address() -> Iterator[str]:
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
         connection.execute(SQL("create schema {}").format(Identifier(schema)))
         options = quote(f"-csearch_path={schema}")
-        yield f"{POSTGRES}{'&' if '?' in POSTGRES else '?'}options={options}"
+        yield f"{POSTGRES}{'&' if '?' in POSTGRES else '?'}{_PATIENT}&options={options}"
         connection.execute(SQL("drop schema {} cascade").format(Identifier(schema)))
 
 
