@@ -1,0 +1,187 @@
+"""Where the tables stand: a SQLite file, or a PostgreSQL database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+from conductor_mw import ConductorError
+
+from .tables import TABLES, VIEWS, Cursor
+
+_BUSY: Final = 5.0
+"""Seconds for which a writer waits for another process's write."""
+
+_POSTGRES: Final = ("postgres:", "postgresql:")
+
+
+class Database(Protocol):
+    """Somewhere to keep tables. Every use opens a connection of its own, so that a fork is safe."""
+
+    def changing(self) -> AbstractContextManager[Cursor]:
+        """Give a cursor inside a transaction, in tables that are there; kept where it is left well.
+
+        Raises:
+            ConductorError: the database cannot be reached or written.
+        """
+        ...
+
+    def reading(self) -> AbstractContextManager[Cursor]:
+        """Give a cursor to read with, in one snapshot.
+
+        Raises:
+            ConductorError: the database cannot be reached, or holds no metrics.
+        """
+        ...
+
+
+def database(address: str) -> Database:
+    """Give the database of an address: `postgresql://...`, or the path of a SQLite file."""
+    if address.startswith(_POSTGRES):
+        return Postgres(address)
+    return Sqlite(Path(address.removeprefix("sqlite:").removeprefix("//")))
+
+
+class Sqlite:
+    """One file in WAL mode that several processes share, readable by its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @contextmanager
+    def changing(self) -> Generator[Cursor]:
+        """Give a cursor inside a transaction."""
+        with self._errors("written"):
+            # Created here, because SQLite itself would make it readable to everybody.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(self.path, isolation_level=None, timeout=_BUSY)
+            try:
+                connection.execute("pragma journal_mode = wal")
+                connection.execute("pragma synchronous = normal")
+                connection.execute("begin immediate")
+                with connection:
+                    _make(connection.cursor(), "without rowid", "create view if not exists")
+                    yield connection.cursor()
+            finally:
+                connection.close()
+
+    @contextmanager
+    def reading(self) -> Generator[Cursor]:
+        """Give a cursor to read with."""
+        if not self.path.is_file():
+            raise ConductorError(
+                "there are no metrics here: no such file",
+                where=self.path,
+                mend="name the file that the policy's `metrics: {path: ...}` names, with --path",
+            )
+        with self._errors("read"):
+            connection = sqlite3.connect(
+                f"{self.path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None,
+                timeout=_BUSY,
+            )  # fmt: skip
+            try:
+                connection.execute("begin")
+                cursor = connection.cursor()
+                cursor.execute("select 1 from sqlite_master where name = 'metrics_amounts'")
+                if not cursor.fetchall():
+                    raise _empty(self.path)
+                yield cursor
+            finally:
+                connection.close()
+
+    @contextmanager
+    def _errors(self, done: str) -> Generator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ConductorError(
+                f"metrics cannot be {done}: {reason}", where=self.path, mend="check the path"
+            ) from error
+
+
+class Postgres:
+    """A PostgreSQL database."""
+
+    def __init__(self, address: str) -> None:
+        scheme, _, rest = address.partition(":")
+        self._address = f"postgresql:{rest}" if scheme == "postgres" else address
+
+    def __str__(self) -> str:
+        return "PostgreSQL"  # an address may hold a password
+
+    @contextmanager
+    def changing(self) -> Generator[Cursor]:
+        """Give a cursor inside a transaction."""
+        with self._cursor("written") as cursor:
+            # Two processes that make a table at once would refuse each other.
+            cursor.execute("select pg_advisory_xact_lock(?)", (0x6D657472696373,))
+            _make(cursor, "", "create or replace view")
+            yield cursor
+
+    @contextmanager
+    def reading(self) -> Generator[Cursor]:
+        """Give a cursor to read with."""
+        with self._cursor("read") as cursor:
+            cursor.execute("set transaction isolation level repeatable read read only")
+            cursor.execute("select 1 where to_regclass('metrics_amounts') is not null")
+            if not cursor.fetchall():
+                raise _empty(str(self))
+            yield cursor
+
+    @contextmanager
+    def _cursor(self, done: str) -> Generator[Cursor]:
+        connect, psycopg_error = _psycopg()
+        try:
+            with connect(
+                self._address, connect_timeout=3, options="-c statement_timeout=10000"
+            ) as connection, connection.cursor() as cursor:  # fmt: skip
+                yield _Asking(cursor)
+        except psycopg_error as error:
+            raise ConductorError(
+                f"metrics cannot be {done}: {error}", where="PostgreSQL", mend="check the address"
+            ) from error
+
+
+class _Asking:
+    """A psycopg cursor that takes `?` for a value, as SQLite does."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def execute(self, query: str, values: Sequence[object] = (), /) -> Any:
+        return self._cursor.execute(query.replace("?", "%s"), values or None)
+
+    def executemany(self, query: str, rows: Iterable[Sequence[object]], /) -> Any:
+        return self._cursor.executemany(query.replace("?", "%s"), rows)
+
+    def fetchall(self) -> list[Any]:
+        return cast("list[Any]", self._cursor.fetchall())
+
+
+def _make(cursor: Cursor, rows: str, view: str) -> None:
+    for table in TABLES:
+        cursor.execute(table.format(rows=rows))
+    for name, query in VIEWS:
+        cursor.execute(f"{view} {name} as {query}")
+
+
+def _empty(where: object) -> ConductorError:
+    return ConductorError("nothing was counted here yet", where=str(where))
+
+
+def _psycopg() -> tuple[Callable[..., Any], type[Exception]]:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise ConductorError(
+            "metrics in PostgreSQL need psycopg", mend="pip install 'conductor-mw[postgres]'"
+        ) from error
+    return psycopg.connect, psycopg.Error
