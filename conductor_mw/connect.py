@@ -48,6 +48,11 @@ def _speaker(
 ) -> Speaker:
     if agent.id in bound:
         return adapted(agent, plugins, bound[agent.id])
+    if agent.gateway is not None and agent.gateway.name == "native" and not simulate:
+        raise ConductorError(
+            f"agent {agent.id!r} says `via: native`, and the app binds no object to it",
+            mend=f"Conductor(..., agents={{{agent.id!r}: my_model}}), or `via: direct`.",
+        )
     if simulate and agent.kind != "simulated":
         return SimulatedOptions().connect(agent, setting)
     # Later, so that a policy can be checked and explained where its models cannot be reached.

@@ -98,8 +98,8 @@ def layered(named: Mapping[str, Any]) -> Layers:
             hearers[event] = (*hearers.get(event, ()), layer.told)
     return Layers(
         named,
-        Layering.of(requests).closed,
-        Layering.of(attempts),
+        Layering["Run"].of(requests).closed,
+        Layering["Attempted"].of(attempts),
         hearers,
         most_calls,
         side_calls,

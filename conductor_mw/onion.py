@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from .brackets import Bracket, enter, leave
 from .parts import Part, Parts
@@ -39,8 +39,9 @@ class Layering(Generic[S]):
         waiting: list[Bracket[S]] = []
         for at, one in enumerate(layers):
             if isinstance(one, Bracket):
+                bracket = cast("Bracket[S]", one)
                 # Those before the first generator are entered by whoever begins it.
-                (waiting if around or at > last or not last else outer).append(one)
+                (waiting if around or at > last or not last else outer).append(bracket)
                 continue
             if waiting:
                 around.append(_bracketed(tuple(waiting)))

@@ -383,12 +383,13 @@ guarantees:
         (
             "agents: [{id: a, simulated: x, via: edge}]\nrouting: {default: a}",
             ("1:37: agents.0.via: no gateway 'edge'\n"
-            "  gateways come with the LiteLLM integration; write `via: direct` or leave it out"),
+            "  known: direct, native"),
         ),
         (
-            "gateways: {edge: {base_url: 'https://gateway.example'}}\n" + HEAD
+            "gateways: {edge: {base_url: 'https://me:pass@gateway.example'}}\n" + HEAD
             + "routing: {default: small}",
-            "1:1: no key 'gateways' yet\n  gateways come with the LiteLLM integration",
+            "1:29: gateways.edge.base_url: this is no address without user and password\n"
+            "  write https://host/path or ${env:NAME}",
         ),
         (
             "rollout: {policy: next.yaml, percent: 10}\n" + HEAD + "routing: {default: small}",

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict
 
 from conductor_mw.errors import FailureKind
 
+from .gateway import Gateway
+
 if TYPE_CHECKING:
     from conductor_mw.effects import Attempt
     from conductor_mw.money import Price
@@ -119,6 +121,7 @@ class Agent:
         declared: of these three, what the policy itself says: that is part of its meaning.
         replicas: its deployments or keys, where it has several.
         overflow: what happens to a conversation that is too long for it, or None.
+        gateway: how its calls travel, or None where they go to its provider directly.
         fingerprint: hash of everything that shapes its answers; a cache key uses it.
     """
 
@@ -140,6 +143,7 @@ class Agent:
     declared: Mapping[str, object] = field(default_factory=dict[str, object])
     replicas: tuple[Replica, ...] = ()
     overflow: Overflow | None = None
+    gateway: Gateway | None = None
     fingerprint: str = ""
 
     @property

@@ -19,6 +19,7 @@ from conductor_mw.failures import headers_in
 from conductor_mw.parts import Part
 
 from .base import Agent, AgentOptions, Speaker
+from .gateway import Gateway
 from .parameters import check_request
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class ModelOptions(AgentOptions):
                 f"agent {agent.id!r} needs LiteLLM to reach {self.model!r}",
                 mend="pip install 'conductor-mw[litellm]', or bind an object to the agent.",
             )
-        return Model(agent.id, self, frozenset(agent.parameters))
+        return Model(agent.id, self, frozenset(agent.parameters), agent.gateway)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Model:
     id: str
     options: ModelOptions
     set_by_policy: frozenset[str] = frozenset()
+    gateway: Gateway | None = None
 
     async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give the model's parts. The provider's own exception is raised where it fails."""
@@ -131,7 +133,20 @@ class Model:
             value = getattr(self.options, name)
             if value is not None:
                 call[name] = _resolved(value, self.id, name)
+        if self.gateway is not None:
+            call["base_url"] = _resolved(self.gateway.base_url, self.id, "base_url")
+            given = cast("Mapping[str, str]", call.get("extra_headers") or {})
+            call["extra_headers"] = {**given, **self._headers(self.gateway)}
         return call
+
+    def _headers(self, gateway: Gateway) -> dict[str, str]:
+        def from_environment(found: re.Match[str]) -> str:
+            return _resolved(found[0], self.id, "api_key")
+
+        return {
+            name: _FROM_ENVIRONMENT.sub(from_environment, value)
+            for name, value in gateway.sent.items()
+        }
 
 
 class _Chunks:

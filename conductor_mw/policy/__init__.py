@@ -13,6 +13,7 @@ from conductor_mw.policy.compile import compile_policy
 from conductor_mw.policy.guarantees import AtMost, Guarantees, Never
 from conductor_mw.policy.include import path_beside, read_file
 from conductor_mw.policy.loading import load_document
+from conductor_mw.policy.own import own_names
 from conductor_mw.policy.policy import LayerUse, Policy, Rule
 from conductor_mw.policy.rollout import Beside, Rollout
 from conductor_mw.policy.schema import json_schema
@@ -121,7 +122,13 @@ def load_text(
     ) -> Policy:
         with resting(len(text)):
             loaded = load_document(
-                text, file=file, base=base, root=root, environment=environment, env=env
+                text,
+                file=file,
+                base=base,
+                root=root,
+                environment=environment,
+                env=env,
+                own=own_names(plugins),
             )
             return compile_policy(
                 loaded, plugins, env=env, app_signals=app_signals, bound=bound, beside=beside

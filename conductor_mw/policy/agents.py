@@ -18,6 +18,7 @@ from conductor_mw.policy.document import AgentEntry, OverflowEntry, RetryEntry, 
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest, other_key
 from conductor_mw.policy.fingerprint import agent_fingerprint
+from conductor_mw.policy.gateways import gateway_of
 from conductor_mw.policy.own import own_names
 from conductor_mw.policy.replicas import compile_replicas
 from conductor_mw.policy.tree import Loc
@@ -78,14 +79,8 @@ def compile_agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
     accessible = check_access(draft, entry.base_url, entry.api_key, at)
     for where, parameters in _parameters(entry, at):
         check_secrets(draft, parameters, where)
-    if entry.via not in (None, "direct"):
-        draft.find(
-            (*at, "via"),
-            "not-yet",
-            f"no gateway {shown(entry.via)}",
-            "gateways come with the LiteLLM integration; write `via: direct` or leave it out",
-        )
     kind, offer = _kind(draft, entry, at)
+    gateway = gateway_of(draft, entry, kind, at)
     if kind == "model":
         for where, parameters in _parameters(entry, at):
             check_parameters(draft, parameters, where)
@@ -123,6 +118,7 @@ def compile_agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         declared=declared(entry),
         replicas=replicas,
         overflow=_overflow(entry),
+        gateway=gateway,
     )
     return replace(agent, fingerprint=agent_fingerprint(agent))
 

@@ -14,6 +14,7 @@ from conductor_mw.policy.capability_check import check_capabilities
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.facts import allowed_env, gather_signals
 from conductor_mw.policy.fingerprint import policy_fingerprint
+from conductor_mw.policy.gateways import check_gateways
 from conductor_mw.policy.guarantees import Guarantees, compile_guarantees
 from conductor_mw.policy.layers import Around, check_store, compile_layers, read_layers
 from conductor_mw.policy.loading import Loaded
@@ -56,6 +57,7 @@ def compile_policy(
         raise PolicyError(findings.told())
     draft = Draft(file, loaded.positions, plugins, env, app_signals, bound, findings)
     read_layers(draft)
+    check_gateways(draft)
     addresses = compile_addresses(draft)
     agents = {**compile_agents(draft), **worker_agents(draft)}
     allowed = allowed_env(draft)

@@ -19,6 +19,7 @@ MAX_FLOWS: Final = 2_000
 MAX_SIGNALS: Final = 1_000
 MAX_GUARANTEES: Final = 1_000
 MAX_ADDRESSES: Final = 1_000
+MAX_GATEWAYS: Final = 100
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
 OnError = Literal["fail", "skip", "match"]
@@ -184,7 +185,9 @@ class AgentEntry(Entry):
     output: dict[str, Any] | None = Field(
         None, description="a JSON Schema; an answer that does not meet it is invalid_output"
     )
-    via: str | None = Field(None, description="`direct`, the only way there is so far")
+    via: str | None = Field(
+        None, description="`direct`, `native` for the object that the app binds, or a gateway"
+    )
 
 
 class RuleEntry(Entry):
@@ -261,6 +264,20 @@ class RolloutEntry(Entry):
     )
 
 
+class GatewayEntry(Entry):
+    """A gateway through which models are reached."""
+
+    base_url: str = Field(min_length=1, max_length=2_000, description="its address")
+    headers: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        max_length=50,
+        description="sent with every call; a secret is written `${env:NAME}`",
+    )
+    cache_ttl: Duration | None = Field(
+        None, description="how long the gateway may answer from its own cache"
+    )
+
+
 class EnvironmentEntry(Entry):
     """What one environment replaces. Guarantees and rules stay as they are."""
 
@@ -302,6 +319,11 @@ class PolicyFile(Entry):
     )
     agents: list[AgentEntry] = Field(
         default_factory=list[AgentEntry], max_length=MAX_AGENTS, description="who can answer"
+    )
+    gateways: dict[Id, GatewayEntry] = Field(
+        default_factory=dict[str, GatewayEntry],
+        max_length=MAX_GATEWAYS,
+        description="ways to models; an agent says `via: <name>`",
     )
     flows: dict[Id, dict[str, Any]] = Field(
         default_factory=dict[str, dict[str, Any]],

@@ -128,6 +128,9 @@ def _agent(agent: Agent) -> list[object]:
     said: dict[str, object] = dict(agent.declared)
     if retry.parameters:
         said["retry_with"] = list(retry.parameters)
+    if agent.gateway is not None:
+        way = agent.gateway
+        said["via"] = [way.name, way.base_url, dict(way.headers), way.cache_ttl]
     if agent.overflow is not None:
         said["on_overflow"] = agent.overflow.summarise
     return [

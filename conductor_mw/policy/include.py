@@ -94,12 +94,15 @@ class Includes:
         texts: what was read, by the name of its file.
     """
 
-    def __init__(self, sources: Sources, findings: Findings, root: Path | None) -> None:
+    def __init__(
+        self, sources: Sources, findings: Findings, root: Path | None, own: frozenset[str]
+    ) -> None:
         self.files: list[str] = []
         self.texts: dict[str, str] = {}
         self._sources = sources
         self._findings = findings
         self._root = root
+        self._own = own
         self._chain: list[tuple[Path, str]] = []
         self._parts: dict[Path, Part | None] = {}
         self._bytes = 0
@@ -112,7 +115,7 @@ class Includes:
             return None
         self.texts[file] = text if isinstance(text, str) else text.decode("utf-8", "replace")
         positions = Positions(tree, self._sources, file)
-        found = repaired(tree, positions, self._findings)
+        found = repaired(tree, positions, self._findings, self._own)
         if found is None:
             return None
         tree = found[0]

@@ -54,6 +54,7 @@ def load_document(
     root: Path | None,
     environment: str | None,
     env: Mapping[str, str],
+    own: frozenset[str],
 ) -> Loaded:
     """Give the document of a text, its includes laid under it and its environment applied.
 
@@ -64,9 +65,10 @@ def load_document(
         root: the folder that includes must not leave; without it each file's own folder.
         environment: the environment to apply; `CONDUCTOR_ENV` in `env` says it without this.
         env: the environment variables.
+        own: the names of layers under which agents and rules may write something.
     """
     sources, findings = Sources(), Findings()
-    includes = Includes(sources, findings, root)
+    includes = Includes(sources, findings, root, own)
     part = includes.read(text, file, base)
     files = (*((file,) if base is not None else ()), *includes.files)
     nothing = Loaded(Path(file).stem, None, Positions(None, sources, file), findings, files, "")

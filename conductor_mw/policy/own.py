@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
-from conductor_mw.policy.document import RuleEntry
-from conductor_mw.policy.findings import other_key
 from conductor_mw.policy.validation import shown, validate
 
 if TYPE_CHECKING:
@@ -33,15 +31,6 @@ def own_of_rules(draft: Draft, layer: str) -> Mapping[str, BaseModel]:
     rules = enumerate(draft.file.routing.rules if draft.file.routing else ())
     places = ((one.id or f"#{at}", ("routing", "rules", at), one) for at, one in rules)
     return dict(_read(draft, layer, places))
-
-
-def check_rule_keys(draft: Draft, entry: RuleEntry, at: Loc) -> None:
-    """Find keys of a rule that neither the policy's form nor any layer knows."""
-    own = own_names(draft.plugins)
-    for key in entry.model_extra or ():
-        if key not in own:
-            mend = other_key(key, set(RuleEntry.model_fields) | own)
-            draft.find((*at, key), "unknown-key", f"no key {shown(key)}", mend, key=True)
 
 
 def check_named(draft: Draft) -> None:

@@ -11,7 +11,6 @@ from conductor_mw.flows.rescue import Rescue
 from conductor_mw.policy.document import ClassTable, RoutingEntry, RuleEntry
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
-from conductor_mw.policy.own import check_rule_keys
 from conductor_mw.policy.policy import Rule
 from conductor_mw.policy.site import Flows
 from conductor_mw.policy.tree import Loc
@@ -83,8 +82,6 @@ class _Router:
         first: dict[str, int] = {}
         for position, one in enumerate(entry.rules):
             at = (*self.at, "rules", position)
-            if one.model_extra:
-                check_rule_keys(self.draft, one, at)
             if one.id is not None and one.id in first:
                 known = self.draft.positions.place((*self.at, "rules", first[one.id]))
                 self.draft.find(

@@ -12,7 +12,7 @@ from pydantic_core import PydanticOmit
 from conductor_mw.agents.base import AgentOptions
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy.agents import BOUND
-from conductor_mw.policy.document import ID_PATTERN, AgentEntry, PolicyFile
+from conductor_mw.policy.document import ID_PATTERN, AgentEntry, PolicyFile, RuleEntry
 from conductor_mw.policy.layers import options_model
 from conductor_mw.policy.validation import parse
 from conductor_mw.scorers.base import FORMS, ScorerOptions
@@ -48,9 +48,12 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
     flows = dict(plugins.flows.items())
     scorers = dict(plugins.scorers.items())
     layers = {name: options_model(offer.options) for name, offer in plugins.layers.items()}
+    own = {name: offer.own for name, offer in plugins.layers.items() if offer.own is not None}
     models: list[type[BaseModel]] = [
         PolicyFile,
         AgentEntry,
+        RuleEntry,
+        *own.values(),
         *kinds.values(),
         *flows.values(),
         *scorers.values(),
@@ -84,7 +87,9 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
     )
     agent = definition(AgentEntry)
     agent["properties"] |= {kind: _kind(reference(one), one) for kind, one in kinds.items()}
-    agent["additionalProperties"] = False
+    for entry in (agent, definition(RuleEntry)):
+        entry["properties"] |= {name: _own(reference(one), one) for name, one in own.items()}
+        entry["additionalProperties"] = False
     agent["allOf"] = [
         {"not": {"required": [one, two]}} for one in kinds for two in kinds if one < two
     ]
@@ -114,6 +119,18 @@ def _kind(reference: dict[str, Any], options: type[AgentOptions]) -> dict[str, A
     """Give the schema of a kind's key: its mapping, or the short form if it has one."""
     short = options.from_value("x") != "x"
     forms = [{"type": "string"}, reference] if short else [reference]
+    doc = (options.__doc__ or "").strip().partition("\n")[0]
+    return {"description": doc, "anyOf": forms}
+
+
+def _own(reference: dict[str, Any], options: type[BaseModel]) -> dict[str, Any]:
+    """Give the schema of what stands under a layer's name: its mapping, or a short form."""
+    from_value: Any = getattr(options, "from_value", None)
+    forms = [reference]
+    if from_value is not None and from_value(False) is not False:
+        forms.append({"type": "boolean"})
+    if from_value is not None and from_value("x") != "x":
+        forms.append(dict(_TEXT))
     doc = (options.__doc__ or "").strip().partition("\n")[0]
     return {"description": doc, "anyOf": forms}
 

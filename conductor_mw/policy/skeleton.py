@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError, create_model
 
 from conductor_mw.policy.document import (
     ID_PATTERN,
@@ -24,7 +25,6 @@ from conductor_mw.policy.document import (
     RuleEntry,
 )
 from conductor_mw.policy.findings import Findings
-from conductor_mw.policy.later import TOP_KEYS
 from conductor_mw.policy.tree import Positions, Series, Table
 from conductor_mw.policy.validation import parse, places_of, tell
 
@@ -39,7 +39,7 @@ _ID: Final = re.compile(ID_PATTERN)
 
 
 def repaired(
-    tree: Table, positions: Positions, findings: Findings
+    tree: Table, positions: Positions, findings: Findings, own: frozenset[str]
 ) -> tuple[Table, PolicyFile] | None:
     """Give the document with broken pieces replaced, or None where that is no use.
 
@@ -47,13 +47,15 @@ def repaired(
         tree: the document; it is left as it is.
         positions: where its pieces stand.
         findings: takes in what is wrong.
+        own: the names of layers under which a rule may write something.
     """
-    tree = _without_later(tree, positions, findings)
     try:
-        return tree, parse(PolicyFile, tree)
+        file = parse(PolicyFile, tree)
+        if _knows_rules(file, own):
+            return tree, file
     except ValidationError:
         pass  # it can hold a complaint for every word: look again, piece by piece, and stop in time
-    broken = _told(tree, positions, findings)
+    broken = _told(tree, positions, findings, _rule_with(own))
     if broken is None or () in broken:
         return None
     tree = _twin(tree)
@@ -65,12 +67,31 @@ def repaired(
         return None
 
 
+class _ClosedRule(RuleEntry):
+    """A rule as it is told about: what it does not know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _knows_rules(file: PolicyFile, own: frozenset[str]) -> bool:
+    rules = file.routing.rules if file.routing is not None else ()
+    return all(own.issuperset(rule.model_extra or ()) for rule in rules)
+
+
+@cache
+def _rule_with(own: frozenset[str]) -> type[Entry]:
+    """Give the form of a rule that knows of these further keys, and of no others."""
+    fields: dict[str, Any] = dict.fromkeys(sorted(own), (Any, None))
+    return create_model("RuleEntry", __base__=_ClosedRule, **fields)
+
+
 def _told(
-    tree: Table, positions: Positions, findings: Findings
+    tree: Table, positions: Positions, findings: Findings, rule: type[Entry]
 ) -> list[tuple[str | int, ...]] | None:
     """Tell what is wrong and give where, or None where so much is wrong that there is no use."""
     broken: set[tuple[str | int, ...]] = set()
-    for at, model, piece in _pieces(tree):
+    for at, form, piece in _pieces(tree):
+        model = rule if form is RuleEntry else form
         if findings.enough:
             return None
         try:
@@ -101,18 +122,6 @@ def _pieces(tree: Table) -> Iterator[tuple[tuple[str | int, ...], type[Entry], o
         if isinstance(entries, Series):
             for position, entry in enumerate(entries):
                 yield (*at, position), model, entry
-
-
-def _without_later(tree: Table, positions: Positions, findings: Findings) -> Table:
-    """Refuse keys that the published form has and this version has not, each with its reason."""
-    known = [key for key in TOP_KEYS if key in tree]
-    if known:
-        tree = tree.copy()
-    for key in known:
-        place = positions.place((key,), key=True)
-        findings.add(place, "not-yet", f"no key {key!r} yet", TOP_KEYS[key])
-        tree.drop(key)
-    return tree
 
 
 def _twin(value: Any) -> Any:
