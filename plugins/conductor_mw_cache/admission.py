@@ -10,35 +10,33 @@ from conductor_mw import Attempted, EvaluationError, Part, Run
 from .canonical import NotPlainError
 from .kept import Kept
 from .options import Prepared, Use
-from .question import Partition, Question, key_of, unsuitable
+from .question import Question, key_of, payload_of, unsuitable
 
 ANSWERS: Final = frozenset(("answer", "step", "candidate", "merge", "summary", "signal"))
 """Purposes whose answers are kept. A judge is asked anew, so that what it once let through is not
 let through for ever; a shadow compares what an agent says now; an undo must happen."""
 
 
-class Unsuitable(Exception):
-    """An attempt that no cache may answer, though the policy keeps answers of its agent."""
+def question_of(prepared: Prepared, attempt: Attempted) -> Question | str:
+    """Give what an attempt asks, or why the cache stays out of it.
 
-
-def question_of(prepared: Prepared, attempt: Attempted) -> Question | None:
-    """Give what an attempt asks; None where the policy keeps no such answers.
-
-    Raises:
-        Unsuitable: this one is not kept; its text says why.
+    Returns:
+        A question; or an empty text where the policy keeps no such answers; or in a few words why
+        this one is not kept though it does.
     """
     use = _use(prepared, attempt)
     if use is None or use.ttl <= 0:
-        return None
-    partition = _partition(prepared, attempt.run)
-    why = unsuitable(attempt.request.parameters, warm=use.temperature)
-    if why:
-        raise Unsuitable(why)
+        return ""
+    partition = prepared.partitions.of(attempt.run)
+    if not partition:
+        return f"no {prepared.options.scope}"
+    if prepared.personal and _is_personal(prepared, attempt.run):
+        return "personal"
     try:
-        key = key_of(attempt, partition)
-    except NotPlainError as error:
-        raise Unsuitable("not plain data") from error
-    return Question(key, partition, use.ttl, use.tool_calls)
+        why = unsuitable(payload_of(attempt), warm=use.temperature)
+        return why or Question(key_of(attempt, partition), partition, use.ttl, use.tool_calls)
+    except NotPlainError:
+        return "not plain data"
 
 
 def _use(prepared: Prepared, attempt: Attempted) -> Use | None:
@@ -53,28 +51,12 @@ def _use(prepared: Prepared, attempt: Attempted) -> Use | None:
     return use
 
 
-def _partition(prepared: Prepared, run: Run) -> Partition:
-    tenant = user = None
+def _is_personal(prepared: Prepared, run: Run) -> bool:
+    """Whether what is asked holds personal data; also where that is not known."""
     try:
-        if prepared.tenant is not None:
-            tenant = prepared.tenant.evaluate(run.facts)
-        if prepared.user is not None:
-            user = prepared.user.evaluate(run.facts)
-        personal = any(
-            condition.evaluate(run.facts) is not False for condition in prepared.personal
-        )
-    except EvaluationError as error:
-        raise Unsuitable("unknown") from error
-    if prepared.tenant is not None and (tenant is None or tenant == ""):
-        raise Unsuitable("no tenant")
-    if prepared.user is not None and (user is None or user == ""):
-        raise Unsuitable("no user")
-    if personal:
-        raise Unsuitable("personal")
-    try:
-        return Partition.of(prepared.options.scope, tenant, user)
-    except NotPlainError as error:
-        raise Unsuitable("unknown") from error
+        return any(one.evaluate(run.facts) is not False for one in prepared.personal)
+    except EvaluationError:
+        return True
 
 
 def worth_keeping(
@@ -91,11 +73,11 @@ def worth_keeping(
     outcome = attempt.outcome
     if outcome is None or outcome.error is not None:
         return None
-    calls = any(part.tool_calls for part in parts)
-    whole = ("stop", "tool_calls") if question.tool_calls else ("stop",)
-    if outcome.finish not in whole or (calls and not question.tool_calls):
+    finish = outcome.finish
+    if finish != "stop" and not (finish == "tool_calls" and question.tool_calls):
         return None
-    if any(part.media for part in parts):
-        return None
-    kept = Kept.of(parts, outcome.finish, now)
+    for part in parts:
+        if part.media or (part.tool_calls and not question.tool_calls):
+            return None
+    kept = Kept.of(parts, finish, now)
     return kept if kept.text or kept.tool_calls else None

@@ -33,12 +33,18 @@ def canonical(value: object) -> bytes:
     False
     """
     pieces: list[str] = []
-    _write(value, pieces, DEEPEST)
+    write(value, pieces)
+    return joined(pieces)
+
+
+def joined(pieces: Sequence[str]) -> bytes:
+    """Give the bytes of what was written."""
     # Broken JSON escapes give lone surrogates, which plain UTF-8 refuses.
     return "".join(pieces).encode("utf-8", "surrogatepass")
 
 
-def _write(value: object, pieces: list[str], deeper: int) -> None:
+def write(value: object, pieces: list[str], deeper: int = DEEPEST) -> None:
+    """Write a value behind others; see `canonical`."""
     # By exact type: a subclass of `str` may mean more than its text, an enumeration for example.
     kind = type(value)
     if kind is dict:
@@ -48,7 +54,7 @@ def _write(value: object, pieces: list[str], deeper: int) -> None:
         _check(pieces, deeper)
         pieces.append(f"l{len(items)}:")
         for item in items:
-            _write(item, pieces, deeper - 1)
+            write(item, pieces, deeper - 1)
     elif (leaf := _LEAVES.get(kind)) is not None:
         pieces.append(leaf(value))
     elif isinstance(value, BaseModel):
@@ -74,7 +80,7 @@ def _write_mapping(value: Mapping[object, object], pieces: list[str], deeper: in
             pieces.append(f"s{len(key)}:{key}s{len(item)}:{item}")
         else:
             pieces.append(f"s{len(key)}:{key}")
-            _write(item, pieces, deeper - 1)
+            write(item, pieces, deeper - 1)
 
 
 def _check(pieces: list[str], deeper: int) -> None:

@@ -22,27 +22,51 @@ class Ending(Enum):
     """It failed with an error of no known kind."""
 
 
+MOST_ASKERS: Final = 8192
+"""Questions of runs that are remembered. Should more be open at once, the worst is that a retry
+gets the answer which it was not content with."""
+
 Landing: TypeAlias = Kept | Failure | Ending
 
 
 class Flights:
-    """What is being asked at this moment, in this process."""
+    """What is being asked at this moment in this process, and who asked it lately."""
 
     def __init__(self) -> None:
         self._open: dict[bytes, Latch] = {}
+        self._askers: dict[tuple[str, bytes], None] = {}
         self._lock: Final = threading.Lock()
 
-    def join(self, key: bytes) -> tuple[Latch, bool]:
-        """Give the latch of a key's call, and whether whoever joins makes that call.
+    def claim(self, run: str, key: bytes) -> bool:
+        """Remember that a run asks something; gives False where it asked the same before.
+
+        Whoever asks the same again in one run was not content with the answer (a retry, another
+        round), or wants several of them (a vote): it must not get the same one.
+        """
+        asker = (run, key)
+        with self._lock:
+            if asker in self._askers:
+                return False
+            self._askers[asker] = None
+            if len(self._askers) > MOST_ASKERS:
+                del self._askers[next(iter(self._askers))]
+            return True
+
+    def waive(self, run: str, key: bytes) -> None:
+        """Forget that a run asked something: it got no answer."""
+        with self._lock:
+            self._askers.pop((run, key), None)
+
+    def join(self, key: bytes) -> Latch | None:
+        """Give the latch of a key's call; None where there is none, and whoever joins makes it.
 
         Who makes it must `land`, whatever happens.
         """
         with self._lock:
             latch = self._open.get(key)
-            if latch is not None:
-                return latch, False
-            latch = self._open[key] = Latch()
-            return latch, True
+            if latch is None:
+                self._open[key] = Latch()
+            return latch
 
     def land(self, key: bytes, landing: Landing) -> None:
         """End the call of a key; whoever waits goes on with how it ended."""

@@ -40,12 +40,15 @@ class Kept:
     @classmethod
     def of(cls, parts: Sequence[Part], finish: Finish, made: float) -> Kept:
         """Give the answer that these parts make up."""
-        usage = next((part.usage for part in reversed(parts) if part.usage is not None), None)
+        if len(parts) == 1:
+            only = parts[0]
+            calls = joined_tool_calls(parts) if only.tool_calls else ()
+            return cls(only.text, only.reasoning, calls, only.usage, finish, made)
         return cls(
             "".join([part.text for part in parts]),
             "".join([part.reasoning for part in parts]),
             joined_tool_calls(parts),
-            usage,
+            next((part.usage for part in reversed(parts) if part.usage is not None), None),
             finish,
             made,
         )
@@ -54,8 +57,9 @@ class Kept:
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
         texts = len(self.text) + len(self.reasoning)
-        calls = sum(len(call.name) + len(call.arguments) + _OVERHEAD for call in self.tool_calls)
-        return _OVERHEAD + 2 * texts + calls
+        for call in self.tool_calls:
+            texts += len(call.arguments) + _OVERHEAD
+        return _OVERHEAD + 2 * texts
 
     def parts(self, *, stream: bool) -> list[Part]:
         """Give the answer again: in several parts where the caller streams, else in one.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from typing import Final, Self
 
 from conductor_mw import (
@@ -16,12 +15,11 @@ from conductor_mw import (
     Outcome,
     Part,
     Parts,
-    Run,
     Setting,
     StoreError,
 )
 
-from .admission import Unsuitable, question_of, worth_keeping
+from .admission import question_of, worth_keeping
 from .flights import Ending, Flights, Landing, landing_of
 from .kept import Kept
 from .options import MEMORY, Prepared
@@ -35,16 +33,31 @@ PATIENCE: Final = 2
 """Calls that may fail before those who waited for them do not wait for another one."""
 
 
-class Course(Enum):
-    """What an attempt does for which no answer was found."""
-
-    LEAD = "lead"
-    """It asks, and others wait for it."""
-    ALONE = "alone"
-    """It asks, and nobody waits for it."""
+_NO_ANSWER: Final = (Ending.GONE, Ending.BROKE)
 
 
 @dataclass(slots=True)
+class Visit:
+    """An attempt on its way through the cache.
+
+    Attributes:
+        attempt: the attempt.
+        question: what it asks.
+        began: when it came.
+        first: whether its run asks this for the first time, so that it may get a kept answer.
+        leads: whether others wait for it.
+        landing: how it ended, for those who wait.
+    """
+
+    attempt: Attempted
+    question: Question
+    began: Instant
+    first: bool
+    leads: bool = False
+    landing: Landing = Ending.GONE
+
+
+@dataclass(frozen=True, slots=True)
 class Cache:
     """Answers attempts from what was answered before.
 
@@ -59,7 +72,6 @@ class Cache:
     clock: Clock
     shelf: Shelf
     flights: Flights
-    _asked: dict[str, set[bytes]] = field(default_factory=dict[str, set[bytes]])
 
     @classmethod
     def of(cls, prepared: Prepared, setting: Setting) -> Self:
@@ -75,154 +87,107 @@ class Cache:
             )
         return cls(prepared, setting.clock, shelf, setting.shared((NAME, "flights"), Flights))
 
-    def begin_request(self, run: Run) -> None:
-        """Begin to remember what a run asks: it never gets the same answer twice."""
-        self._asked[run.id] = set()
-
-    def end_request(self, run: Run, token: object) -> None:
-        """Forget it."""
-        del token
-        self._asked.pop(run.id, None)
-
     async def around_attempt(
         self, attempt: Attempted, proceed: Callable[[Attempted], Parts]
     ) -> AsyncGenerator[Part, None]:
         """Give an answer that is kept, or the agent's, which is then kept."""
-        try:
-            question = question_of(self.prepared, attempt)
-        except Unsuitable as unsuitable:
-            question = None
-            await attempt.run.tell(
-                "cache.skipped", attempt.path, attempt.number, why=str(unsuitable)
-            )
-        if question is None:
+        question = question_of(self.prepared, attempt)
+        if isinstance(question, str):
+            if question:
+                await attempt.run.tell("cache.skipped", attempt.path, attempt.number, why=question)
             async for part in proceed(attempt):
                 yield part
             return
-        # Whoever asks the same again in one run was not content with the answer (a retry, another
-        # round), or wants several (a vote): it gets another one.
-        asked = self._asked.get(attempt.run.id, set())
-        again = question.key in asked
-        asked.add(question.key)
-        answered = False
+        first = self.flights.claim(attempt.run.id, question.key)
+        visit = Visit(attempt, question, self.clock.now(), first)
         try:
-            serve = self._ask if again else self._serve
-            async for part in serve(attempt, proceed, question):
-                yield part
-            answered = True
+            kept = await self._find(visit) if first else None
+            if kept is not None:
+                for part in await self._hit(visit, kept):
+                    yield part
+            else:
+                parts: list[Part] = []
+                async for part in proceed(attempt):
+                    parts.append(part)
+                    yield part
+                kept = await self._keep(visit, parts)
+            visit.landing = Ending.UNKEPT if kept is None else kept
+        except Failure as failure:
+            visit.landing = failure
+            raise
+        except Exception:
+            visit.landing = Ending.BROKE
+            raise
         finally:
-            if not answered and not again:
-                asked.discard(question.key)
+            self._end(visit)
 
-    async def _serve(
-        self, attempt: Attempted, proceed: Callable[[Attempted], Parts], question: Question
-    ) -> AsyncGenerator[Part, None]:
-        began = self.clock.now()
-        found = self.shelf.glance(question, began) or await self._join(attempt, question, began)
-        if found is Course.LEAD:
-            async for part in self._lead(attempt, proceed, question, began):
-                yield part
-        elif found is Course.ALONE:
-            async for part in self._ask(attempt, proceed, question):
-                yield part
-        else:
-            for part in await self._hit(attempt, found, began):
-                yield part
-
-    async def _join(self, attempt: Attempted, question: Question, began: Instant) -> Kept | Course:
-        """Give the answer of an equal call that is under way, or what to do instead.
+    async def _find(self, visit: Visit) -> Kept | None:
+        """Give an answer that is kept or under way; where there is none, it may lead from now on.
 
         Raises:
             Failure: of kind `timeout`, or as several equal calls failed.
         """
+        kept = self.shelf.glance(visit.question, visit.began)
+        if kept is not None:
+            return kept
         failures = 0
         while True:
-            latch, leads = self.flights.join(question.key)
-            if leads:
-                return Course.LEAD
+            latch = self.flights.join(visit.question.key)
+            if latch is None:
+                visit.leads = True
+                # Somebody may have landed between the first look and the joining.
+                return await self._look(visit)
             landing = await landing_of(
-                latch, attempt, self.clock, began.monotonic, self.prepared.options.wait
+                latch, visit.attempt, self.clock, visit.began.monotonic, self.prepared.options.wait
             )
             if isinstance(landing, Kept):
                 return landing
             if landing is None or landing is Ending.UNKEPT:
-                return Course.ALONE
+                return None
             failures += landing is not Ending.GONE
             if failures >= PATIENCE:
-                return _after(landing)
+                _refuse(landing)
+                return None
 
-    async def _lead(
-        self,
-        attempt: Attempted,
-        proceed: Callable[[Attempted], Parts],
-        question: Question,
-        began: Instant,
-    ) -> AsyncGenerator[Part, None]:
-        """Answer for everybody who asks the same at this moment."""
-        landing: Landing = Ending.GONE
+    def _end(self, visit: Visit) -> None:
+        key, landing = visit.question.key, visit.landing
+        if visit.leads:
+            self.flights.land(key, landing)
+        if visit.first and (isinstance(landing, Failure) or landing in _NO_ANSWER):
+            self.flights.waive(visit.attempt.run.id, key)
+
+    async def _look(self, visit: Visit) -> Kept | None:
         try:
-            # Somebody may have landed between the first look and the joining.
-            kept = await self._look(attempt, question, began)
-            if kept is not None:
-                landing = kept
-                for part in await self._hit(attempt, kept, began):
-                    yield part
-                return
-            parts: list[Part] = []
-            async for part in proceed(attempt):
-                parts.append(part)
-                yield part
-            kept = await self._keep(attempt, parts, question)
-            landing = Ending.UNKEPT if kept is None else kept
-        except Failure as failure:
-            landing = failure
-            raise
-        except Exception:
-            landing = Ending.BROKE
-            raise
-        finally:
-            self.flights.land(question.key, landing)
-
-    async def _ask(
-        self, attempt: Attempted, proceed: Callable[[Attempted], Parts], question: Question
-    ) -> AsyncGenerator[Part, None]:
-        """Ask whatever is kept, and keep the new answer in its place."""
-        parts: list[Part] = []
-        async for part in proceed(attempt):
-            parts.append(part)
-            yield part
-        await self._keep(attempt, parts, question)
-
-    async def _look(self, attempt: Attempted, question: Question, now: Instant) -> Kept | None:
-        try:
-            return await self.shelf.get(question, now)
+            return await self.shelf.get(visit.question, visit.began)
         except StoreError as error:
-            await self._down(attempt, error)
+            await self._down(visit, error)
             return None
 
-    async def _keep(self, attempt: Attempted, parts: list[Part], question: Question) -> Kept | None:
+    async def _keep(self, visit: Visit, parts: list[Part]) -> Kept | None:
         now = self.clock.now()
-        kept = worth_keeping(attempt, parts, question, now.utc)
+        kept = worth_keeping(visit.attempt, parts, visit.question, now.utc)
         if kept is not None:
             try:
-                await self.shelf.put(question, kept, now)
+                await self.shelf.put(visit.question, kept, now)
             except StoreError as error:
-                await self._down(attempt, error)
+                await self._down(visit, error)
         return kept
 
-    async def _down(self, attempt: Attempted, error: StoreError) -> None:
+    async def _down(self, visit: Visit, error: StoreError) -> None:
+        attempt = visit.attempt
         await attempt.run.tell("cache.down", attempt.path, attempt.number, problem=error.problem)
 
-    async def _hit(self, attempt: Attempted, kept: Kept, began: Instant) -> list[Part]:
+    async def _hit(self, visit: Visit, kept: Kept) -> list[Part]:
+        attempt, began = visit.attempt, visit.began.monotonic
         now = self.clock.now()
-        seconds = now.monotonic - began.monotonic
+        seconds = now.monotonic - began
         attempt.settle(
             Outcome(
                 path=attempt.path,
                 agent=attempt.agent.id,
                 number=attempt.number,
                 cost=Money(),
-                started=began.monotonic,
+                started=began,
                 seconds=seconds,
                 first_part=seconds,
                 finish=kept.finish,
@@ -238,12 +203,8 @@ class Cache:
         return kept.parts(stream=attempt.request.stream)
 
 
-def _after(landing: Failure | Ending) -> Course:
-    """Go on by oneself where others failed for a reason of their own; else fail as they did.
-
-    Raises:
-        Failure: the provider answers nobody.
-    """
+def _refuse(landing: Failure | Ending) -> None:
+    """Fail as equal calls failed, where the provider is at fault and would answer nobody."""
     if isinstance(landing, Failure) and landing.kind in PROVIDERS:
         raise Failure(
             landing.kind,
@@ -251,4 +212,3 @@ def _after(landing: Failure | Ending) -> Course:
             agent=landing.agent,
             retry_after=landing.retry_after,
         ) from landing
-    return Course.ALONE

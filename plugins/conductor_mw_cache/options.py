@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from conductor_mw import Agent, Duration, Expression, LayerSite, Setting
 
+from .partition import Partitions
+
 if TYPE_CHECKING:
     from .layer import Cache
 
@@ -84,8 +86,11 @@ class CacheOptions(BaseModel):
         personal = tuple(_flags(site, name) for name in PERSONAL if _countable(site, name))
         return Prepared(
             self,
-            tenant if self.scope != "shared" else None,
-            user if self.scope == "user" else None,
+            Partitions(
+                self.scope,
+                tenant if self.scope != "shared" else None,
+                user if self.scope == "user" else None,
+            ),
             personal,
             uses,
             {name: own for name, own in site.own_of_rules.items() if isinstance(own, OwnCache)},
@@ -162,16 +167,14 @@ class Prepared:
 
     Attributes:
         options: as the policy wrote them.
-        tenant: gives the tenant, or None where nobody's answers are kept apart by it.
-        user: gives the user, likewise.
+        partitions: tell whose answers these are.
         personal: conditions under which nothing is kept.
         uses: how answers are kept, by agent; other agents' are not.
         rules: what rules say instead, by id.
     """
 
     options: CacheOptions
-    tenant: Expression | None
-    user: Expression | None
+    partitions: Partitions
     personal: tuple[Expression, ...]
     uses: Mapping[str, Use]
     rules: Mapping[str, OwnCache]

@@ -9,9 +9,8 @@ from typing import Final, cast
 
 from conductor_mw import Attempted
 
-from .canonical import NotPlainError, canonical
+from .canonical import NotPlainError, joined, write
 
-VERSION: Final = "conductor-mw cache 1"
 NOT_IN_KEY: Final = frozenset(
     (
         "api_key",
@@ -36,27 +35,8 @@ _NOT_REPLAYED: Final = ("logprobs", "top_logprobs", "audio", "web_search_options
 _FUNCTIONS: Final = frozenset((None, "function", "custom"))
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """Whose answers these are; no key of one partition is a key of another.
-
-    Attributes:
-        digest: stands for it in keys and in a store's names.
-    """
-
-    digest: str
-
-    @classmethod
-    def of(cls, scope: str, tenant: object, user: object) -> Partition:
-        """Give the partition of a tenant, of a tenant's user, or the one that all share.
-
-        Raises:
-            NotPlainError: tenant or user is no plain data.
-        """
-        return cls(sha256(canonical([VERSION, scope, tenant, user])).hexdigest())
-
-
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes one: every attempt makes one, and a frozen one takes longer.
+@dataclass(slots=True)
 class Question:
     """What is asked, for the cache.
 
@@ -68,65 +48,84 @@ class Question:
     """
 
     key: bytes
-    partition: Partition
+    partition: str
     ttl: float
     tool_calls: bool
 
     @property
     def name(self) -> str:
         """The key's name in a store: those of one partition begin alike."""
-        return f"{self.partition.digest[:32]}.{self.key.hex()}"
+        return f"{self.partition[:32]}.{self.key.hex()}"
 
 
-def key_of(attempt: Attempted, partition: Partition) -> bytes:
+def payload_of(attempt: Attempted) -> Mapping[str, object]:
+    """Give what is sent, where anybody can read it.
+
+    Raises:
+        NotPlainError: it is an object of the host.
+    """
+    payload = attempt.request.native
+    if type(payload) is dict or isinstance(payload, Mapping):
+        return cast("Mapping[str, object]", payload)
+    raise NotPlainError(f"the payload is a {type(payload).__name__}")
+
+
+def key_of(attempt: Attempted, partition: str) -> bytes:
     """Give the key of what an attempt asks.
 
     Raises:
         NotPlainError: the payload holds something whose meaning nobody can tell.
     """
-    payload = attempt.request.native
-    if not isinstance(payload, Mapping):
-        raise NotPlainError(f"the payload is a {type(payload).__name__}")
-    asked: dict[str, object] = {
-        name: value
-        for name, value in cast("Mapping[str, object]", payload).items()
-        if value is not None and name not in NOT_IN_KEY
-    }
-    messages = asked.get("messages")
-    if isinstance(messages, list | tuple):
-        asked["messages"] = [_stated(one) for one in cast("Sequence[object]", messages)]
-    terms = dict(attempt.terms) if attempt.terms else None
-    whole = canonical([VERSION, partition.digest, attempt.agent.fingerprint, terms, asked])
-    return sha256(whole).digest()
+    asked = payload_of(attempt)
+    fingerprint = attempt.agent.fingerprint
+    pieces = [f"{partition}.{len(fingerprint)}:{fingerprint}"]
+    write(dict(attempt.terms) if attempt.terms else None, pieces)
+    for name in sorted(asked):
+        value = asked[name]
+        if value is None or name in NOT_IN_KEY:
+            continue
+        pieces.append(f"s{len(name)}:{name}")
+        if name == "messages" and (type(value) is list or type(value) is tuple):
+            _write_messages(cast("Sequence[object]", value), pieces)
+        else:
+            write(value, pieces)
+    return sha256(joined(pieces)).digest()
 
 
-def _stated(message: object) -> object:
-    """Give a message without fields that say nothing; deeper down, null may mean something."""
-    if type(message) is dict:
-        fields = cast("dict[object, object]", message)
-        if None not in fields.values():
-            return fields
-        return {name: value for name, value in fields.items() if value is not None}
-    return message
+def _write_messages(messages: Sequence[object], pieces: list[str]) -> None:
+    """Write messages without fields that say nothing; deeper down, null may mean something."""
+    pieces.append(f"l{len(messages)}:")
+    for message in messages:
+        if type(message) is dict:
+            fields = cast("dict[object, object]", message)
+            content, role = fields.get("content"), fields.get("role")
+            if len(fields) == 2 and type(content) is str and type(role) is str:
+                # Most messages, in one go; the same as `write` makes of them.
+                pieces.append(f"d2:s7:contents{len(content)}:{content}s4:roles{len(role)}:{role}")
+                continue
+            write({name: one for name, one in fields.items() if one is not None}, pieces)
+        else:
+            write(message, pieces)
 
 
-def unsuitable(parameters: Mapping[str, object], *, warm: bool) -> str:
-    """Give why a request with these parameters is not answered from a cache; '' where it is.
+def unsuitable(request: Mapping[str, object], *, warm: bool) -> str:
+    """Give why a request is not answered from a cache; '' where it may be.
 
     Args:
-        parameters: the payload's parameters.
+        request: its parameters and tools.
         warm: whether a temperature above 0 is allowed.
     """
-    temperature = parameters.get("temperature")
-    if temperature is not None and not warm and temperature not in (0, 0.0):
+    temperature = request.get("temperature")
+    if temperature is not None and not warm and temperature != 0:
         return "temperature"
-    if parameters.get("n", 1) not in (1, None):
+    if request.get("n", 1) not in (1, None):
         return "several answers"
-    if any(parameters.get(name) for name in _NOT_REPLAYED):
+    for name in _NOT_REPLAYED:
+        if request.get(name):
+            return "not replayable"
+    if request.get("modalities") not in (None, ["text"]):
         return "not replayable"
-    if parameters.get("modalities") not in (None, ["text"]):
-        return "not replayable"
-    tools = parameters.get("tools")
+    tools = request.get("tools")
     if tools and _searches(tools):
         return "a provider's own tool"
     return ""
