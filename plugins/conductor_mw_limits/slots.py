@@ -1,0 +1,96 @@
+"""Slots that are counted, and the line of those who wait for one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from conductor_mw import Latch
+
+
+class Seat(NamedTuple):
+    """A slot that somebody needs.
+
+    Attributes:
+        key: of which sort.
+        most: how many of this sort there are.
+        limit: the id of the limit.
+    """
+
+    key: str
+    most: int
+    limit: str
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """Somebody in a line; `granted` once a slot is his."""
+
+    latch: Latch = field(default_factory=Latch)
+    granted: bool = False
+
+
+@dataclass(slots=True)
+class _Sort:
+    """The slots of one key: how many are used, and who waits."""
+
+    used: int = 0
+    line: deque[Waiter] = field(default_factory=deque[Waiter])
+
+
+class Slots:
+    """Slots of many keys. Not safe from several threads: whoever owns it holds a lock."""
+
+    __slots__ = ("_sorts",)
+
+    def __init__(self) -> None:
+        self._sorts: dict[str, _Sort] = {}
+
+    def __len__(self) -> int:
+        return len(self._sorts)
+
+    def full(self, seats: Sequence[Seat]) -> Seat | None:
+        """Give the first sort in which no slot is free for somebody who comes now, or None."""
+        for seat in seats:
+            sort = self._sorts.get(seat[0])
+            if sort is not None and (sort.used >= seat[1] or sort.line):
+                return seat
+        return None
+
+    def take(self, seats: Sequence[Seat]) -> None:
+        """Take one slot of each; whoever calls has asked `full` first."""
+        for seat in seats:
+            sort = self._sorts.get(seat[0])
+            if sort is None:
+                sort = self._sorts[seat[0]] = _Sort()
+            sort.used += 1
+
+    def stand_in_line(self, key: str) -> Waiter:
+        """Wait for a slot behind all who wait already."""
+        waiter = Waiter()
+        self._sorts.setdefault(key, _Sort()).line.append(waiter)
+        return waiter
+
+    def leave_line(self, key: str, waiter: Waiter) -> None:
+        """Wait no longer."""
+        sort = self._sorts[key]
+        if waiter in sort.line:
+            sort.line.remove(waiter)
+        self._forget(key, sort)
+
+    def release(self, key: str) -> Latch | None:
+        """Free a slot, or hand it on; gives the latch of who got it, to be opened."""
+        sort = self._sorts[key]
+        if sort.line:
+            waiter = sort.line.popleft()
+            waiter.granted = True
+            return waiter.latch
+        sort.used -= 1
+        self._forget(key, sort)
+        return None
+
+    def _forget(self, key: str, sort: _Sort) -> None:
+        if not sort.used and not sort.line:
+            del self._sorts[key]
