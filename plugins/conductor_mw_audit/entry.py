@@ -27,6 +27,7 @@ class Entry:
         tenant: for whom.
         subject: the pseudonym of the person whose data it is.
         data: everything else, plain JSON.
+        content: what users and agents said; it is stored encrypted or not at all.
     """
 
     kind: str
@@ -37,9 +38,13 @@ class Entry:
     tenant: str | None = None
     subject: str | None = None
     data: Mapping[str, object] = field(default_factory=dict[str, object])
+    content: Mapping[str, object] | None = field(default=None, repr=False)
 
-    def written(self) -> Written:
+    def written(self, sealed: str = "") -> Written:
         """Give the record as it is stored.
+
+        Args:
+            sealed: the encrypted content.
 
         Raises:
             ValueError: it is no plain JSON, or too large.
@@ -49,9 +54,10 @@ class Entry:
             self.kind, self.time, *map(plain, (self.run, self.agent, self.rule, self.tenant)),
             plain(self.subject),
         )  # fmt: skip
-        body = json.dumps(
-            {**head.named(), **self.data}, separators=(",", ":"), allow_nan=False
-        )
+        said = {**head.named(), **self.data}
+        if sealed:
+            said["content"] = sealed
+        body = json.dumps(said, separators=(",", ":"), allow_nan=False)
         if len(body) > LARGEST:
             raise ValueError(f"it has {len(body):,} letters, and {LARGEST:,} is the most")
         return Written(head, body)

@@ -16,6 +16,7 @@ from .checkpoint import Checkpoint, Signer
 from .entry import Entry, Stored, Written
 from .keys import Keys
 from .tables import Tables
+from .vault import Vault
 from .tree import Tree, leaf_hash
 
 STDOUT: Final = "stdout"
@@ -30,6 +31,7 @@ class Log:
         keys: its secrets.
         signer: signs its checkpoints.
         every: after how many records a checkpoint is made.
+        vault: encrypts what people said, where that is kept.
         exported: the file that each checkpoint is appended to, `stdout`, or an empty text.
     """
 
@@ -38,6 +40,19 @@ class Log:
     signer: Signer
     every: int = 1000
     exported: str = ""
+    vault: Vault | None = None
+
+    def written(self, entry: Entry) -> Written:
+        """Give a record as it is stored; what people said is encrypted, or left out.
+
+        Raises:
+            ValueError: it is no plain JSON, or too large.
+            TypeError: it is no plain JSON.
+            ConductorError: the person's key cannot be read now.
+        """
+        if self.vault is None or entry.content is None:
+            return entry.written()
+        return entry.written(self.vault.close(entry.subject or "", entry.content, entry.time))
 
     def append(self, written: Sequence[Written], now: float) -> Checkpoint | None:
         """Add records and give the checkpoint that this made, if any.
@@ -53,6 +68,8 @@ class Log:
         """
         with self.tables.writing():
             made = self._append(written, now)
+        if self.vault is not None:
+            self.vault.look_again()
         if made is not None:
             self.export()
         return made
@@ -114,7 +131,9 @@ class Log:
         with self.tables.writing():
             self.tables.told([one.size for one in waiting])
 
-    def prune(self, before: float, by: str, now: float) -> tuple[int, int]:
+    def prune(
+        self, before: float, by: str, now: float, *, compact: bool = False
+    ) -> tuple[int, int]:
         """Drop old records in whole sealed segments, and record that it was done.
 
         A segment ends at a checkpoint. It goes when its newest record began before the moment.
@@ -123,6 +142,7 @@ class Log:
             before: the UTC second.
             by: who wants it.
             now: the UTC second.
+            compact: whether the room of the records is given back at once, which takes a while.
 
         Returns:
             How many records went, and the number of the last of them.
@@ -148,7 +168,7 @@ class Log:
             if newest is None or newest.size < after.size:
                 self._checkpoint(after.id, Tree(after.size, after.frontier), now)
         self.export()
-        self.tables.erase(compact=True)
+        self.tables.erase(compact=compact)
         return gone, last.size
 
     def archive(self, fingerprint: str, documents: Mapping[str, str], now: float) -> str:
