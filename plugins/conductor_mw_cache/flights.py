@@ -33,7 +33,7 @@ class Flights:
     """What is being asked at this moment in this process, and who asked it lately."""
 
     def __init__(self) -> None:
-        self._open: dict[bytes, Latch] = {}
+        self._open: dict[bytes, Latch | None] = {}
         self._askers: dict[tuple[str, bytes], None] = {}
         self._lock: Final = threading.Lock()
 
@@ -63,17 +63,21 @@ class Flights:
         Who makes it must `land`, whatever happens.
         """
         with self._lock:
-            latch = self._open.get(key)
+            if key not in self._open:
+                self._open[key] = None  # no latch yet: hardly anybody is ever waited for
+                return None
+            latch = self._open[key]
             if latch is None:
-                self._open[key] = Latch()
+                latch = self._open[key] = Latch()
             return latch
 
     def land(self, key: bytes, landing: Landing) -> None:
         """End the call of a key; whoever waits goes on with how it ended."""
         with self._lock:
             latch = self._open.pop(key)
-        # Not `Notify`: a leader that is thrown away has no driver left to open the latch.
-        latch.open(landing)
+        if latch is not None:
+            # Not `Notify`: a leader that is thrown away has no driver left to open the latch.
+            latch.open(landing)
 
 
 async def landing_of(

@@ -136,6 +136,8 @@ class Cache:
             if latch is None:
                 visit.leads = True
                 # Somebody may have landed between the first look and the joining.
+                if self.shelf.at_hand:
+                    return self.shelf.glance(visit.question, visit.began)
                 return await self._look(visit)
             landing = await landing_of(
                 latch, visit.attempt, self.clock, visit.began.monotonic, self.prepared.options.wait
@@ -166,7 +168,11 @@ class Cache:
     async def _keep(self, visit: Visit, parts: list[Part]) -> Kept | None:
         now = self.clock.now()
         kept = worth_keeping(visit.attempt, parts, visit.question, now.utc)
-        if kept is not None:
+        if kept is None:
+            return None
+        if self.shelf.at_hand:
+            self.shelf.lay(visit.question, kept, now)
+        else:
             try:
                 await self.shelf.put(visit.question, kept, now)
             except StoreError as error:

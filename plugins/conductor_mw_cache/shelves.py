@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from conductor_mw import ConductorError, Instant, Io, Store, StoreError
@@ -22,23 +23,35 @@ REST: Final = 1.0
 
 
 class Shelf(Protocol):
-    """Where answers lie."""
+    """Where answers lie.
+
+    Attributes:
+        at_hand: whether `glance` and `lay` do everything, without waiting.
+    """
+
+    at_hand: bool
 
     def glance(self, question: Question, now: Instant) -> Kept | None:
-        """Give an answer that is at hand without waiting."""
+        """Give an answer that is at hand, no older than the question says."""
+        ...
+
+    def lay(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Keep an answer at hand for as long as the question says."""
         ...
 
     async def get(self, question: Question, now: Instant) -> Kept | None:
-        """Give an answer that is no older than the question says. Raises `StoreError`."""
+        """Give an answer that is not at hand. Raises `StoreError`."""
         ...
 
     async def put(self, question: Question, kept: Kept, now: Instant) -> None:
-        """Keep an answer for as long as the question says. Raises `StoreError`."""
+        """Keep an answer where it is not at hand. Raises `StoreError`."""
         ...
 
 
 class Memory:
     """Answers in this process; what was not used for longest makes room. Safe from many threads."""
+
+    at_hand = True
 
     def __init__(self) -> None:
         self._lock: Final = threading.Lock()
@@ -76,18 +89,23 @@ class Memory:
                 return None
         return kept if moment < since + question.ttl else None
 
+    def lay(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Keep an answer for as long as the question says."""
+        since = now.monotonic
+        with self._lock:
+            self._put(question.key, (kept, since, since + question.ttl))
+            self._trim()
+
     async def get(self, question: Question, now: Instant) -> Kept | None:
         """Give the same as `glance`."""
         return self.glance(question, now)
 
     async def put(self, question: Question, kept: Kept, now: Instant) -> None:
-        """Keep an answer for as long as the question says."""
-        with self._lock:
-            self._put(question.key, (kept, now.monotonic, now.monotonic + question.ttl))
-            self._trim()
+        """Do the same as `lay`."""
+        self.lay(question, kept, now)
 
     def _put(self, key: bytes, row: tuple[Kept, float, float]) -> None:
-        if row[0].weight <= self._shelf.maxsize:
+        with suppress(ValueError):  # it alone is larger than everything may be
             self._shelf[key] = row
 
     def _trim(self) -> None:
@@ -117,12 +135,17 @@ class Shared:
     without an error and without a wait.
     """
 
+    at_hand = False
+
     def __init__(self, open_store: Callable[[], Store]) -> None:
         self._open = open_store
         self._down_until = float("-inf")
 
     def glance(self, question: Question, now: Instant) -> None:
         """Give nothing: whoever asks the store waits for it."""
+
+    def lay(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Keep nothing: whoever tells the store waits for it."""
 
     async def get(self, question: Question, now: Instant) -> Kept | None:
         """Give an answer that is no older than the question says. Raises `StoreError`."""
