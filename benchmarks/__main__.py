@@ -10,7 +10,7 @@ from typing import Final
 from .report import Row, as_json, markdown
 from .timing import FULL, QUICK, TINY
 
-_NAMES: Final = ("decisions", "loading", "engine", "nodes", "imports", "memory")
+_NAMES: Final = ("decisions", "loading", "engine", "nodes", "layers", "imports", "memory")
 
 
 def main(arguments: list[str] | None = None) -> int:
