@@ -172,7 +172,8 @@ class RedisStore:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        # A client closes only a pool that it made itself.
+        self._client.connection_pool.disconnect()
 
     def _name(self, table: str, key: str) -> bytes:
         text = f"{self._address.prefix}:{{{table}}}:{key}"
