@@ -158,9 +158,19 @@ def read(cursor: Cursor, since: int, until: int) -> dict[Series, Tally]:
 def read_times(
     cursor: Cursor, since: int, until: int, pieces: int
 ) -> dict[Series, dict[int, dict[int, int]]]:
-    """Give the latency of every series in so many equal pieces of time, by the piece's number."""
+    """Give the latency of every series in equal pieces of time, by the piece's number.
+
+    The pieces lie between the first and the last minute in which anything was counted.
+    """
     found: dict[Series, dict[int, dict[int, int]]] = {}
-    piece = f"(b.minute - {int(since)}) * {int(pieces)} / {int(until - since)}"
+    cursor.execute(
+        "select min(minute), max(minute) from metrics_buckets where minute >= ? and minute < ?",
+        (since, until),
+    )
+    ((first, last),) = cursor.fetchall()
+    if first is None:
+        return found
+    piece = f"(b.minute - {int(first)}) * {int(pieces)} / {int(last - first + 1)}"
     cursor.execute(
         f"select {_NAMED}, {piece}, b.bucket, sum(b.count) from metrics_buckets b"  # noqa: S608 - whole numbers only
         " join metrics_series s on s.id = b.series where b.minute >= ? and b.minute < ?"
