@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import conductor_mw_breaker
 from conductor_mw_breaker.layer import Breaker
@@ -26,11 +26,13 @@ from conductor_mw import (
     hookimpl,
 )
 from conductor_mw.testing import VirtualClock, Way
+from conductor_mw.testing.scripted import Line
 
 ALONE = "agents: [{id: big}]\nrouting: {default: big}\n"
 PAIR = "agents: [{id: big}, {id: small}]\nrouting: {default: {fallback: [big, small]}}\n"
 BREAKER = "{error_rate: 0.5, min_calls: 10, open_for: 30s}"
 PATIENCE = 20.0
+Takes: TypeAlias = list[list[Line]]
 
 
 @dataclass

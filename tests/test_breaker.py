@@ -14,6 +14,7 @@ from conductor_mw.testing.conformance import LayerConformance
 from .breaker_kit import (
     PAIR,
     Held,
+    Takes,
     Talker,
     Told,
     begun,
@@ -77,7 +78,8 @@ def test_the_caller_does_not_notice_where_somebody_else_can_answer(way: Way) -> 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_agent_that_recovers_is_back_within_one_open_period(way: Way) -> None:
     clock = VirtualClock()
-    big = Scripted(*[ConnectionError("reset")], takes=[[ConnectionError("reset")]] * 9 + [["big"]])
+    errors: Takes = [[ConnectionError("reset")]] * 9
+    big = Scripted(ConnectionError("reset"), takes=[*errors, ["big"]])
     c = conductor(PAIR, clock=clock, big=big, small=Scripted("small"))
     for _ in range(20):
         ask(c, "hello", way=way)
@@ -162,9 +164,7 @@ def test_below_the_least_number_of_calls_nothing_opens() -> None:
 
 
 def test_an_agent_that_fails_less_often_than_the_rate_stays() -> None:
-    takes: list[list[Any]] = [
-        [ConnectionError("reset")] if n % 5 < 2 else ["ok"] for n in range(99)
-    ]
+    takes: Takes = [[ConnectionError("reset")] if n % 5 < 2 else ["ok"] for n in range(99)]
     big = Scripted("ok", takes=takes)
     c = conductor(clock=VirtualClock(), big=big)
 
@@ -260,8 +260,9 @@ def test_a_stuck_probe_loses_its_permit_and_its_late_result_is_ignored(way: Way)
 
 def test_a_probe_that_says_nothing_makes_room_for_another() -> None:
     clock = VirtualClock()
-    errors: list[list[Any]] = [[ConnectionError("reset")]] * 9
-    big = Scripted(ConnectionError("reset"), takes=[*errors, *[[Refused()]] * 8, ["ok"]])
+    takes: Takes = [[ConnectionError("reset")]] * 9
+    refused: Takes = [[Refused()]] * 8
+    big = Scripted(ConnectionError("reset"), takes=[*takes, *refused, ["ok"]])
     c = conductor(PAIR, breaker="{probes: 2}", clock=clock, big=big, small=Scripted("small"))
     for _ in range(MIN_CALLS):
         ask(c, "hello", way="call")
@@ -276,6 +277,6 @@ def test_a_probe_that_says_nothing_makes_room_for_another() -> None:
 
 
 class TestBreakerConforms(LayerConformance):
-    plugin = conductor_mw_breaker
+    plugin: ClassVar[object] = conductor_mw_breaker
     layer = "breaker"
     options: ClassVar[dict[str, Any]] = {"min_calls": 10, "slow_after": "5s"}

@@ -77,7 +77,7 @@ class Circuit:
         return f"{seen.errors} of its last {seen.calls} calls failed{slow}"
 
     def count(
-        self, epoch: int, now: float, thresholds: Thresholds, *, failed: bool, slow: bool
+        self, epoch: int, now: float, thresholds: Thresholds, failed: bool, slow: bool
     ) -> bool:
         """Count a call that was made while the circuit was closed.
 
@@ -97,17 +97,24 @@ class Circuit:
             ring = self._ring
             if ring.window != thresholds.window:  # the first call, or a policy with another window
                 ring = self._ring = Ring(thresholds.window)
-            ring.add(now, failed=failed, slow=slow)
+            ring.add(now, failed, slow)
+            errors, slows = ring.errors, ring.slow
+            if not errors and not slows:
+                return False
             calls = ring.calls
             return calls >= thresholds.min_calls and (
-                0 < ring.errors >= thresholds.error_rate * calls
-                or 0 < ring.slow >= thresholds.slow_rate * calls
+                0 < errors >= thresholds.error_rate * calls
+                or 0 < slows >= thresholds.slow_rate * calls
             )
 
-    def rates(self, now: float) -> Rates:
-        """Give what the calls of the window were like; while it is open, those that opened it."""
+    def error_rate(self, now: float) -> float:
+        """Give the share of the window's calls that failed; while it is open, as it opened."""
+        if self.record.trip is not None:
+            return self.before.error_rate
         with self.lock:
-            return self.before if self.record.trip is not None else self._seen(now)
+            ring = self._ring
+            ring.turn(now)
+            return ring.errors / ring.calls if ring.errors else 0.0
 
     def take(self, record: Record, now: float, utc: float) -> None:
         """Let a record hold from now on. Call it with the lock held.
@@ -119,14 +126,17 @@ class Circuit:
         """
         was, self.record = self.record.trip, record
         trip = record.trip
+        self.rests = record.note is not None and record.note.holds(utc)
+        plain = trip is None and not self.rests
+        if not plain:
+            self.plain = False
         if (was and was.epoch) != (trip and trip.epoch):
             self.epoch += 1
             if was is None:
                 self.before = self._seen(now)
             if trip is None:
                 self._ring.clear()
-        self.rests = record.note is not None and record.note.holds(utc)
-        self.plain = trip is None and not self.rests
+        self.plain = plain
 
     def _seen(self, now: float) -> Rates:
         ring = self._ring

@@ -37,7 +37,8 @@ class Breaker:
         if guarded is None:
             return None
         circuit = guarded.circuit
-        return circuit.epoch if circuit.plain else self._probing.enter(guarded)
+        epoch = circuit.epoch  # first: once it is not plain any longer, a new epoch has begun
+        return epoch if circuit.plain else self._probing.enter(guarded)
 
     def end_attempt(self, attempt: Attempted, token: Token) -> Coroutine[Any, Any, None] | None:
         """Count how it ended."""
@@ -48,13 +49,17 @@ class Breaker:
             return self._probing.ended(guarded, token, outcome, attempt.run.id)
         if outcome is None or not guarded.counted:
             return None
-        failed = has_failed(outcome)
-        if failed is None:
-            return None
+        # As `has_failed` says it; an answer needs none of its questions.
+        failed = outcome.kind is not None or outcome.error is not None
+        if failed or outcome.finish == "cut" or outcome.by:
+            told = has_failed(outcome)
+            if told is None:
+                return None
+            failed = told
         thresholds = guarded.thresholds
-        slow = is_slow(outcome, thresholds)
+        slow = thresholds.slow_after is not None and is_slow(outcome, thresholds)
         ended = outcome.started + outcome.seconds
-        if guarded.circuit.count(token, ended, thresholds, failed=failed, slow=slow):
+        if guarded.circuit.count(token, ended, thresholds, failed, slow):
             self._probing.open(guarded, outcome, attempt.run.id)
         return None
 
@@ -70,7 +75,7 @@ class Breaker:
         circuit = guarded.circuit
         return AgentState(
             open=not circuit.plain and self._probing.refusal(guarded) is not None,
-            error_rate=circuit.rates(self._fleet.clock.monotonic()).error_rate,
+            error_rate=circuit.error_rate(self._fleet.clock.monotonic()),
             p95_ms=p95_ms,
         )
 

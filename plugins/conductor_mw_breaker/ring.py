@@ -14,8 +14,8 @@ class Ring:
 
     Example:
         >>> ring = Ring(60.0)
-        >>> ring.add(0.0, failed=True, slow=False)
-        >>> ring.add(30.0, failed=False, slow=True)
+        >>> ring.add(0.0, True, False)
+        >>> ring.add(30.0, False, True)
         >>> ring.turn(30.0), ring.calls, ring.errors, ring.slow
         (None, 2, 1, 1)
         >>> ring.turn(61.0), ring.calls, ring.errors, ring.slow
@@ -28,7 +28,7 @@ class Ring:
         slow: those that were slow.
     """
 
-    __slots__ = ("_rows", "_tick", "_width", "calls", "errors", "slow", "window")
+    __slots__ = ("_row", "_rows", "_tick", "_width", "calls", "errors", "slow", "window")
 
     def __init__(self, window: float) -> None:
         self.window = window
@@ -39,9 +39,10 @@ class Ring:
         """Forget every call."""
         self._tick = 0
         self._rows = [[0, 0, 0] for _ in range(SLICES)]
+        self._row = self._rows[0]
         self.calls = self.errors = self.slow = 0
 
-    def add(self, now: float, *, failed: bool, slow: bool) -> None:
+    def add(self, now: float, failed: bool, slow: bool) -> None:
         """Count a call that ended at the second `now`.
 
         Calls of several threads come a little out of order; who comes late counts as of now.
@@ -49,7 +50,7 @@ class Ring:
         tick = int(now / self._width)
         if tick > self._tick:
             self._forget(tick)
-        row = self._rows[self._tick % SLICES]
+        row = self._row
         row[0] += 1
         self.calls += 1
         if failed:
@@ -73,3 +74,4 @@ class Ring:
             self.slow -= row[2]
             row[:] = 0, 0, 0
         self._tick = tick
+        self._row = self._rows[tick % SLICES]
