@@ -28,6 +28,8 @@ _LAYERS: Final = {
     "budget": "budget: {per: tenant, dollars: 1000000, every: day}",
     "breaker": "breaker: {error_rate: 0.5, min_calls: 10, open_for: 30s}",
 }
+_WHO: Final = {"tenant": "acme"}
+_NUMBERS: Final = count()
 _STACK: Final = "cache, limits, budget, breaker, audit"
 
 
@@ -65,19 +67,14 @@ def _answer(request: Request) -> object:
     return Part("An answer.", usage=Usage(300, 3), finish="stop")
 
 
-def _prompts() -> Callable[[], str]:
-    """Give prompts of which no two are equal, so that the cache never answers."""
-    numbers = count()
-    return lambda: f"{next(numbers)} {_PROMPT}"
-
-
-_WHO: Final = {"tenant": "acme"}
+def __prompt() -> str:
+    """Give a prompt that nobody asked before, so that the cache never answers."""
+    return f"{next(_NUMBERS)} {_PROMPT}"
 
 
 def _calls(made: dict[str, Conductor], pace: Pace) -> Iterator[Row]:
     def case(conductor: Conductor) -> Callable[[], object]:
-        prompt = _prompts()
-        return lambda: conductor.call(prompt(), metadata=_WHO)
+        return lambda: conductor.call(_prompt(), metadata=_WHO)
 
     cases = {name: case(one) for name, one in made.items()}
     stack = made[_STACK]
@@ -87,8 +84,7 @@ def _calls(made: dict[str, Conductor], pace: Pace) -> Iterator[Row]:
 
 def _async_calls(made: dict[str, Conductor], pace: Pace) -> Iterator[Row]:
     def case(conductor: Conductor) -> Callable[[], Awaitable[object]]:
-        prompt = _prompts()
-        return lambda: conductor.acall(prompt(), metadata=_WHO)
+        return lambda: conductor.acall(_prompt(), metadata=_WHO)
 
     cases = {name: case(one) for name, one in made.items()}
     yield from _rows("async call", async_side_by_side(cases, pace), _TARGET)
@@ -96,8 +92,7 @@ def _async_calls(made: dict[str, Conductor], pace: Pace) -> Iterator[Row]:
 
 def _streams(made: dict[str, Conductor], pace: Pace) -> Iterator[Row]:
     def case(conductor: Conductor) -> Callable[[], object]:
-        prompt = _prompts()
-        return lambda: list(conductor.stream(prompt(), metadata=_WHO))
+        return lambda: list(conductor.stream(_prompt(), metadata=_WHO))
 
     cases = {name: case(made[name]) for name in ("", _STACK)}
     yield from _rows("sync stream, a part", side_by_side(cases, pace), _PART_TARGET, _PARTS)
@@ -108,11 +103,15 @@ def _async_streams(made: dict[str, Conductor], pace: Pace) -> Iterator[Row]:
         return [part async for part in conductor.astream(prompt, metadata=_WHO)]
 
     def case(conductor: Conductor) -> Callable[[], Awaitable[object]]:
-        prompt = _prompts()
-        return lambda: read(conductor, prompt())
+        return lambda: read(conductor, _prompt())
 
     cases = {name: case(made[name]) for name in ("", _STACK)}
     yield from _rows("async stream, a part", async_side_by_side(cases, pace), _PART_TARGET, _PARTS)
+
+
+def _prompt() -> str:
+    """Give a prompt that nobody asked before, so that the cache never answers."""
+    return f"{next(_NUMBERS)} {_PROMPT}"
 
 
 def _rows(name: str, timed: dict[str, Timed], target: float, share: int = 1) -> Iterator[Row]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from .errors import EvaluationError, Unasked
 from .money import FREE, Money
-from .parts import Usage
 
 if TYPE_CHECKING:
     from .agents.base import Agent
@@ -48,10 +47,11 @@ def dearest(agent: Agent, request: Request) -> Money | str:
         return "its price is unknown"
     if agent.price == FREE:
         return Money()
-    ceiling = output_ceiling(agent, request)
+    given = request.parameters
+    ceiling = _ceiling(agent, given)
     if ceiling is None:
         return "its longest answer is unknown (set max_tokens)"
-    answers = _answers(request)
+    answers = _answers(given)
     if answers is None:
         return "its number of answers is unknown (n and best_of are whole numbers from 1)"
     media = request.lens.weight(request.native).media
@@ -59,14 +59,18 @@ def dearest(agent: Agent, request: Request) -> Money | str:
         return "what its media cost is unknown (set max_media_tokens)"
     # A byte-level tokenizer never makes more tokens than there are bytes.
     read = request.size + media * (agent.max_media_tokens or 0)
-    return agent.price.cost(Usage(input_tokens=read, output_tokens=ceiling * answers))
+    return agent.price.most(read, ceiling * answers)
 
 
 def output_ceiling(agent: Agent, request: Request) -> int | None:
     """Give the most tokens that one answer to this request can have, or None where unknown."""
+    return _ceiling(agent, request.parameters)
+
+
+def _ceiling(agent: Agent, given: Mapping[str, object]) -> int | None:
     ceilings = [] if agent.max_output_tokens is None else [agent.max_output_tokens]
     for name in _CEILINGS:
-        value = _whole(request.parameters.get(name))
+        value = _whole(given.get(name))
         if value is not None:
             ceilings.append(value)
     return min(ceilings, default=None)
@@ -77,10 +81,10 @@ def bounded(agent: Agent, request: Request) -> Request:
 
     A smaller `max_tokens` or `max_completion_tokens` of the caller stays as it is.
     """
-    ceiling = output_ceiling(agent, request)
+    given = request.parameters
+    ceiling = _ceiling(agent, given)
     if ceiling is None:
         return request
-    given = request.parameters
     named = [name for name in _CEILINGS if given.get(name) is not None] or ["max_tokens"]
     lowered = {name: ceiling for name in named if _whole(given.get(name)) != ceiling}
     if not lowered:
@@ -88,11 +92,11 @@ def bounded(agent: Agent, request: Request) -> Request:
     return request.with_native(request.lens.with_parameters(request.native, lowered))
 
 
-def _answers(request: Request) -> int | None:
+def _answers(given: Mapping[str, object]) -> int | None:
     """Give how many answers the request asks for; a provider makes `best_of` to choose `n`."""
     most = 1
     for name in ("n", "best_of"):
-        value = request.parameters.get(name)
+        value = given.get(name)
         if value is None:
             continue
         count = _whole(value)

@@ -87,6 +87,11 @@ class Price:
         )
         return Money(-(-pico // PICO_PER_NANO))
 
+    def most(self, input_tokens: int, output_tokens: int) -> Money:
+        """Give the cost where no token is cached, rounded up to a nano-dollar."""
+        pico = input_tokens * self.input + output_tokens * self.output
+        return Money(-(-pico // PICO_PER_NANO))
+
 
 FREE: Final = Price(0, 0)
 """What somebody takes who is not paid by the token."""

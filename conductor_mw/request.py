@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -167,4 +167,5 @@ class Request:
 
     def with_native(self, native: object) -> Request:
         """Give the same request with another payload."""
-        return replace(self, native=native)
+        # By hand: `dataclasses.replace` takes four times as long.
+        return Request(native, self.lens, self.metadata, self.stream)
