@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from conductor_mw import Conductor, Event, Failure, Part, PolicyError, Usage, hookimpl
+from conductor_mw import Conductor, Event, Failure, Io, Part, PolicyError, Usage, hookimpl
 from conductor_mw.plugins import Plugins
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask, read_one
 from conductor_mw.testing.conformance import LayerConformance
@@ -266,8 +266,6 @@ def test_who_waits_for_a_slot_gets_it_in_turn() -> None:
 
     class Slow:
         async def answer(self, attempt: Any) -> Any:
-            from conductor_mw import Io
-
             await Io(lambda: gate.wait(10))
             yield Part(attempt.request.text, finish="stop")
 
@@ -291,7 +289,7 @@ def test_who_waits_for_a_slot_gets_it_in_turn() -> None:
 
 def in_line(c: Conductor, number: int) -> None:
     """Wait until so many stand in line."""
-    book: Any = c.layer("limits")._book  # type: ignore[attr-defined]  # a look inside
+    book: Any = c.layer("limits")._books.local  # type: ignore[attr-defined]  # a look inside
     for _ in range(2000):
         sorts = book._slots._sorts
         if sum(sort.used + len(sort.line) for sort in sorts.values()) == number + 1:
@@ -324,7 +322,7 @@ def test_a_cancelled_waiter_leaves_nothing_charged(limit: str) -> None:
     if limit.startswith("conc"):
         assert c.call("hello").text == "one two "
     else:
-        book: Any = c.layer("limits")._book  # type: ignore[attr-defined]  # a look inside
+        book: Any = c.layer("limits")._books.local  # type: ignore[attr-defined]  # a look inside
         ((clock_of_key, _given),) = book._clocks._rows.values()
         assert clock_of_key / 1e9 - book._now() == pytest.approx(60, abs=5)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from .clocks import Charge, Use
     from .slots import Seat, Waiter
+
+_KEEPING: Final = threading.Lock()
+"""A caller may go while a thread still asks the store for him."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +50,13 @@ class Short:
 
 
 class Book(Protocol):
-    """Counts what is used, in this process or in a store."""
+    """Counts what is used, in this process or in a store.
+
+    Attributes:
+        poll: seconds after which who is first in line asks again, or None where he is told.
+    """
+
+    poll: float | None
 
     def taken(self, held: Held, uses: Sequence[Use], seats: Sequence[Seat]) -> bool:
         """Take everything or nothing, at once and without I/O; gives whether it was taken."""
@@ -91,6 +101,10 @@ class Book(Protocol):
         """Take a slot back, or hand it to who is next in line."""
         ...
 
+    async def serve(self, seat: Seat, waiter: Waiter) -> None:
+        """Look for a slot for who is first in line."""
+        ...
+
     def leave_line(self, seat: Seat, waiter: Waiter) -> None:
         """Let somebody wait no longer."""
         ...
@@ -111,10 +125,24 @@ class Ahead:
     seconds: float
 
 
+def keep(held: Held, charges: Sequence[Charge], slots: Sequence[str]) -> None:
+    """Add what was taken for somebody; it goes back at once if he has gone meanwhile."""
+    with _KEEPING:
+        if not held.over:
+            held.charges += charges
+            held.slots += slots
+            return
+    if charges:
+        held.book.give_back(charges)
+    for key in slots:
+        held.book.free(key)
+
+
 def release(held: Held) -> None:
     """Give everything back, as if nobody had come."""
-    held.over = True
-    charges, held.charges = held.charges, []
+    with _KEEPING:
+        held.over = True
+        charges, held.charges = held.charges, []
     if charges:
         held.book.give_back(charges)
     free_slots(held)

@@ -6,13 +6,12 @@ from collections.abc import Coroutine, Mapping
 from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
-from conductor_mw import Failure, Now, Sleep
+from conductor_mw import Failure, Now, Sleep, StoreError
 
+from .books import Books
 from .counting import Counting
-from .held import Book, Held, Short, free_slots, release
+from .held import Held, Short, free_slots, release
 from .learned import Learned, Lesson
-from .local import LocalBook
-from .waiting import acquire
 
 if TYPE_CHECKING:
     from conductor_mw import Attempted, Run, Setting
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from .options import Prepared
     from .rate import Rate
 
-SLOT_RETRY: Final = 1.0
-"""Seconds after which to try again where slots are full: nobody knows when one will be free."""
+SOON: Final = 1.0
+"""Seconds after which to come back where nobody knows better: slots are full, the store is gone."""
 
 
 class Limiter:
@@ -33,8 +32,7 @@ class Limiter:
         self._counting = Counting(prepared)
         self._wait = options.wait
         self._clock = setting.clock
-        local = setting.shared(("limits", "local"), lambda: LocalBook(setting.clock.monotonic))
-        self._book: Book = local
+        self._books = Books.of(prepared, setting)
         self._learned: Learned | None = None
         if options.learn:
             self._learned = setting.shared(
@@ -50,10 +48,8 @@ class Limiter:
             needs = counting.of_request(run.facts)
         except Failure as failure:
             return _refused(failure, run, None)
-        held = Held(self._book)
-        if self._book.taken(held, *needs):
-            return held
-        return self._waited(needs, run, None)
+        held = self._books.taken(needs)
+        return self._waited(needs, run, None) if held is None else held
 
     def end_request(self, run: Run, token: Held | None) -> None:
         """Give a request's slots back; what it was counted for stays counted."""
@@ -71,17 +67,13 @@ class Limiter:
             except Failure as failure:
                 return _refused(failure, attempt.run, attempt)
         if attempt.purpose == "undo":  # what was done must be undone: counted, never refused
-            held = Held(self._book)
-            self._book.force(held, needs[0])
-            return held
+            return self._books.forced(needs)
         if learned is not None and attempt.agent.id in learned.closed:
             return self._waited(needs, attempt.run, attempt)
         if not counting.around_attempts:
             return None
-        held = Held(self._book)
-        if self._book.taken(held, *needs):
-            return held
-        return self._waited(needs, attempt.run, attempt)
+        held = self._books.taken(needs)
+        return self._waited(needs, attempt.run, attempt) if held is None else held
 
     def end_attempt(
         self, attempt: Attempted, token: Held | None
@@ -110,9 +102,14 @@ class Limiter:
             until = min(until, deadline)
         if self._learned is not None and attempt is not None:
             await self._reopened(self._learned, attempt, until)
-        got = await acquire(self._book, *needs, until)
+        try:
+            got = await self._books.acquired(needs, until)
+        except StoreError as error:
+            problem = f"nobody can tell whether there is room: {error.problem}"
+            failure = Failure("limited", problem, agent=_agent(attempt), retry_after=SOON)
+            raise await _told(failure, run, attempt, "store") from error
         if isinstance(got, Short):
-            raise await _told(_refusal(got, attempt), run, attempt, limit=got.limit)
+            raise await _told(_refusal(got, attempt), run, attempt, got.limit)
         waited = (await Now()).monotonic - begun
         if waited > 0:
             try:
@@ -133,7 +130,7 @@ class Limiter:
                     agent=agent,
                     retry_after=seconds,
                 )
-                raise await _told(failure, attempt.run, attempt, limit="provider")
+                raise await _told(failure, attempt.run, attempt, "provider")
             await Sleep(seconds)
             now = (await Now()).monotonic
 
@@ -158,12 +155,16 @@ def _used(attempt: Attempted, expected: int, rate: Rate) -> int:
     return used
 
 
+def _agent(attempt: Attempted | None) -> str:
+    return "" if attempt is None else attempt.agent.id
+
+
 def _refusal(short: Short, attempt: Attempted | None) -> Failure:
-    agent = "" if attempt is None else attempt.agent.id
+    agent = _agent(attempt)
     limit = f"limit {short.limit!r}"
     if short.seat is not None:
         problem = f"{limit}: all {short.seat.most} slots are in use"
-        return Failure("limited", problem, agent=agent, retry_after=SLOT_RETRY)
+        return Failure("limited", problem, agent=agent, retry_after=SOON)
     if isinf(short.seconds):
         return Failure("limited", f"{limit} never has room for so much at once", agent=agent)
     problem = f"{limit} has room again in {short.seconds:.3g} s"

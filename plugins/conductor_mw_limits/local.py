@@ -19,9 +19,10 @@ class LocalBook:
         now: gives monotonic seconds.
     """
 
-    __slots__ = ("_clocks", "_lock", "_now", "_slots")
+    __slots__ = ("_clocks", "_lock", "_now", "_slots", "poll")
 
     def __init__(self, now: Callable[[], float]) -> None:
+        self.poll: float | None = None
         self._now = now
         self._clocks = Clocks()
         self._slots = Slots()
@@ -100,6 +101,9 @@ class LocalBook:
             latch = self._slots.release(key)
         if latch is not None:
             latch.open()
+
+    async def serve(self, seat: Seat, waiter: Waiter) -> None:
+        """Do nothing: who frees a slot hands it on."""
 
     def leave_line(self, seat: Seat, waiter: Waiter) -> None:
         """Let somebody wait no longer."""

@@ -91,6 +91,30 @@ class Slots:
         self._forget(key, sort)
         return None
 
+    def used(self, key: str) -> int:
+        """Give how many are in use."""
+        sort = self._sorts.get(key)
+        return 0 if sort is None else sort.used
+
+    def waiting(self, key: str) -> bool:
+        """Whether anybody stands in line."""
+        sort = self._sorts.get(key)
+        return sort is not None and bool(sort.line)
+
+    def is_first(self, key: str, waiter: Waiter) -> bool:
+        """Whether somebody is next in line."""
+        return self.waiting(key) and self._sorts[key].line[0] is waiter
+
+    def serve(self, key: str) -> Latch | None:
+        """Give a slot that is free to who is next in line; gives his latch, to be opened."""
+        if not self.waiting(key):
+            return None
+        sort = self._sorts[key]
+        waiter = sort.line.popleft()
+        sort.used += 1
+        waiter.granted = True
+        return waiter.latch
+
     def _forget(self, key: str, sort: _Sort) -> None:
         if not sort.used and not sort.line:
             del self._sorts[key]

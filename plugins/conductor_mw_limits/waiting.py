@@ -75,11 +75,16 @@ async def _later(held: Held, ahead: Ahead, seats: Sequence[Seat]) -> bool:
 
 
 async def _granted(held: Held, seat: Seat, waiter: Waiter, patience: float) -> bool:
+    book = held.book
     try:
-        if patience > 0:
-            await Wait(waiter.latch, patience)
+        while patience > 0 and not waiter.granted:
+            pause = patience if book.poll is None else min(book.poll, patience)
+            if not await Wait(waiter.latch, pause):
+                patience -= pause
+                if patience > 0:
+                    await book.serve(seat, waiter)
     finally:
-        held.book.leave_line(seat, waiter)
+        book.leave_line(seat, waiter)
         if waiter.granted:
             held.slots.append(seat.key)
     return waiter.granted
