@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
 import conductor_mw_breaker
+from conductor_mw_breaker.fleet import Fleet
 from conductor_mw_breaker.layer import Breaker
 
 from conductor_mw import (
     AsyncPartStream,
     Attempt,
+    Clock,
     Conductor,
     Event,
     Failure,
@@ -25,7 +27,7 @@ from conductor_mw import (
     Wait,
     hookimpl,
 )
-from conductor_mw.testing import VirtualClock, Way
+from conductor_mw.testing import Way
 from conductor_mw.testing.scripted import Line
 
 ALONE = "agents: [{id: big}]\nrouting: {default: big}\n"
@@ -59,7 +61,7 @@ def conductor(
     text: str = ALONE,
     breaker: str = BREAKER,
     *,
-    clock: VirtualClock,
+    clock: Clock,
     told: Told | None = None,
     seed: int = 7,
     plugins: Plugins | None = None,
@@ -87,6 +89,16 @@ def with_breaker() -> Plugins:
 
 def breaker_of(conductor: Conductor) -> Breaker:
     return cast("Breaker", conductor.layer("breaker"))
+
+
+def alone(conductor: Conductor) -> None:
+    """End the thread that refreshes: the test does it by hand."""
+    fleet = cast("Fleet", vars(breaker_of(conductor))["_fleet"])
+    fleet.closing = True
+    fleet.wake.set()
+    for thread in threading.enumerate():
+        if thread.name == "conductor-breaker":
+            thread.join(PATIENCE)
 
 
 @dataclass
@@ -149,7 +161,7 @@ class Begun:
 
 
 @contextmanager
-def begun(conductor: Conductor, calls: int, way: Way) -> Iterator[Begun]:
+def begun(conductor: Conductor, calls: int, way: Way) -> Generator[Begun]:
     """Give streams under way."""
     with closing(Begun(conductor, calls, way)) as streams:
         yield streams

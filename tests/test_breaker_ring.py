@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from conductor_mw_breaker.ledger import _page, _row
+from conductor_mw_breaker.ledger import page_of, row_of
 from conductor_mw_breaker.records import Note, Record, Trip
 from conductor_mw_breaker.ring import SLICES, Ring
 from conductor_mw_breaker.steps import Admission, Verdict
@@ -122,11 +122,11 @@ records = st.builds(Record, st.none() | trips, st.none() | notes).map(
 
 @given(st.dictionaries(st.text(max_size=9), records, max_size=4))
 def test_what_is_written_is_read_again(found: dict[str, Record]) -> None:
-    page = _page(None)
+    page = page_of(None)
     for name, record in found.items():
         page = page.with_record(name, partial(_second, record), 0.0)
 
-    assert _page(_row(page)) == page
+    assert page_of(row_of(page)) == page
 
 
 def _second(record: Record, _: Record) -> Record:

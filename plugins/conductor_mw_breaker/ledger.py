@@ -65,7 +65,7 @@ class Ledger:
 
     def read(self, utc: float) -> Page:
         """Give what the row says: one round trip."""
-        return _page(self.store.get(TABLE, KEY, now=utc))
+        return page_of(self.store.get(TABLE, KEY, now=utc))
 
     def change(self, agent: str, change: Callable[[Record], Record], utc: float) -> Page:
         """Change the record of an agent; gives the page with the change, whoever else writes.
@@ -85,14 +85,14 @@ class Ledger:
     def _write(self, change: Callable[[Page], Page], utc: float) -> Page:
         for _ in range(_TRIES):
             row = self.store.get(TABLE, KEY, now=utc)
-            before = _page(row)
+            before = page_of(row)
             after = change(before)
             if after is before:
                 return before
             after = replace(
                 after, writes=before.writes + 1, life=before.life or secrets.token_hex(4)
             )
-            if self.store.swap(TABLE, KEY, row, _row(after), now=utc):
+            if self.store.swap(TABLE, KEY, row, row_of(after), now=utc):
                 return after
         raise StoreError("too many processes write the record of open circuits at once")
 
@@ -106,7 +106,8 @@ def _over(record: Record, utc: float) -> bool:
     )
 
 
-def _row(page: Page) -> bytes:
+def row_of(page: Page) -> bytes:
+    """Give what is written for a page."""
     agents = {name: _written(record) for name, record in sorted(page.records.items())}
     row = {
         "form": _FORM, "writes": page.writes, "life": page.life, "known": page.known,
@@ -115,7 +116,12 @@ def _row(page: Page) -> bytes:
     return json.dumps(row, separators=(",", ":")).encode()
 
 
-def _page(row: bytes | None) -> Page:
+def page_of(row: bytes | None) -> Page:
+    """Give the page that was written; an empty one where nothing was.
+
+    Raises:
+        StoreError: it is none.
+    """
     if row is None:
         return Page()
     try:
