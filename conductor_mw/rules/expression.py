@@ -89,7 +89,7 @@ def expression(text: str, type_: Type, scope: Scope) -> Expression:
         if isinstance(part, Fact):
             reads.add(part.name)
         pending.extend(children(part))
-    return Expression(text, type_, tuple(sorted(reads)), node, scope.eager, heavy(node))
+    return Expression(text, node.type, tuple(sorted(reads)), node, scope.eager, heavy(node))
 
 
 def _as(text: str, node: Node, wanted: Type) -> Node:
