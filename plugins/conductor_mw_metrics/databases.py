@@ -6,8 +6,10 @@ import os
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from conductor_mw import ConductorError
 
@@ -17,6 +19,8 @@ _BUSY: Final = 5.0
 """Seconds for which a writer waits for another process's write."""
 
 _POSTGRES: Final = ("postgres:", "postgresql:")
+_LOCK: Final = 0x6D657472696373
+"""Names the lock that writers take; any number that others do not take would do."""
 
 
 class Database(Protocol):
@@ -108,11 +112,13 @@ class Sqlite:
 
 
 class Postgres:
-    """A PostgreSQL database."""
+    """A PostgreSQL database; its address may say `?timeout=0.5`, in seconds."""
 
     def __init__(self, address: str) -> None:
-        scheme, _, rest = address.partition(":")
-        self._address = f"postgresql:{rest}" if scheme == "postgres" else address
+        whole = urlsplit(address)
+        query = dict(parse_qsl(whole.query))
+        self._timeout = float(query.pop("timeout", _BUSY))
+        self._address = urlunsplit(whole._replace(scheme="postgresql", query=urlencode(query)))
 
     def __str__(self) -> str:
         return "PostgreSQL"  # an address may hold a password
@@ -121,9 +127,11 @@ class Postgres:
     def changing(self) -> Generator[Cursor]:
         """Give a cursor inside a transaction."""
         with self._cursor("written") as cursor:
-            # Two processes that make a table at once would refuse each other.
-            cursor.execute("select pg_advisory_xact_lock(?)", (0x6D657472696373,))
-            _make(cursor, "", "create or replace view")
+            # One writer at a time, as in SQLite: nobody deadlocks, and what one of them prunes is
+            # nothing that another has just found there. A write takes milliseconds.
+            cursor.execute("select pg_advisory_xact_lock(?)", (_LOCK,))
+            if not _there(cursor):
+                _make(cursor, "", "create view")
             yield cursor
 
     @contextmanager
@@ -131,8 +139,7 @@ class Postgres:
         """Give a cursor to read with."""
         with self._cursor("read") as cursor:
             cursor.execute("set transaction isolation level repeatable read read only")
-            cursor.execute("select 1 where to_regclass('metrics_amounts') is not null")
-            if not cursor.fetchall():
+            if not _there(cursor):
                 raise _empty(str(self))
             yield cursor
 
@@ -140,14 +147,21 @@ class Postgres:
     def _cursor(self, done: str) -> Generator[Cursor]:
         connect, psycopg_error = _psycopg()
         try:
-            with connect(
-                self._address, connect_timeout=3, options="-c statement_timeout=10000"
-            ) as connection, connection.cursor() as cursor:  # fmt: skip
-                yield _Asking(cursor)
+            limit = max(2, ceil(self._timeout))
+            with connect(self._address, connect_timeout=limit) as open_, open_.cursor() as cursor:
+                asking = _Asking(cursor)
+                limit_ms = f"{int(self._timeout * 1000)}ms"
+                asking.execute("select set_config('lock_timeout', ?, true)", (limit_ms,))
+                yield asking
         except psycopg_error as error:
             raise ConductorError(
                 f"metrics cannot be {done}: {error}", where="PostgreSQL", mend="check the address"
             ) from error
+
+
+def _there(cursor: Cursor) -> bool:
+    cursor.execute("select 1 where to_regclass('metrics_counts') is not null")
+    return bool(cursor.fetchall())
 
 
 class _Asking:
