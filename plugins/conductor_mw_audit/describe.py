@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from conductor_mw import (
     Attempted,
@@ -28,6 +28,8 @@ from .keys import Keys
 from .passage import Passage, trace_of
 
 _LONGEST: Final = 300
+Called: TypeAlias = tuple[Attempted, object]
+"""An attempt that ended, and a copy of what was sent, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,8 @@ class Describer:
     commitments: Commitments
     content: bool = False
 
-    def decision(self, passage: object) -> Iterator[Entry]:
+    def decision(self, passage: Passage) -> Iterator[Entry]:
         """Give the record of a run that ended, and one for every refusal in it."""
-        assert isinstance(passage, Passage)  # noqa: S101 - the layer put it there
         run = passage.run
         facts = passage.facts()
         whose = self._whose(facts)
@@ -89,9 +90,8 @@ class Describer:
             content = {"prompt": said, "answer": answer}
         yield self._entry("decision", run, whose, data, agent=passage.agent, content=content)
 
-    def begun(self, passage: object) -> Iterator[Entry]:
+    def begun(self, passage: Passage) -> Iterator[Entry]:
         """Give the record that a streamed answer begins to be delivered."""
-        assert isinstance(passage, Passage)  # noqa: S101 - the layer put it there
         run = passage.run
         facts = passage.facts()
         decision = run.decision
@@ -100,10 +100,9 @@ class Describer:
             data["target"] = decision.target
         yield self._entry("begun", run, self._whose(facts), data, agent=passage.agent)
 
-    def call(self, called: object) -> Iterator[Entry]:
+    def call(self, called: Called) -> Iterator[Entry]:
         """Give a record for each call of an attempt."""
-        attempt, native = called  # type: ignore[misc] # the layer put a pair there
-        assert isinstance(attempt, Attempted)  # noqa: S101 - the layer put it there
+        attempt, native = called
         run = attempt.run
         whose = self._whose(run.facts)
         for outcome in attempt.outcomes:
@@ -122,9 +121,8 @@ class Describer:
         if attempt.agent.kind == "human" and attempt.outcomes:
             yield from self._gate(attempt, whose)
 
-    def event(self, event: object) -> Iterator[Entry]:
+    def event(self, event: Event) -> Iterator[Entry]:
         """Give the record of an event."""
-        assert isinstance(event, Event)  # noqa: S101 - the layer put it there
         said = dict(event.data)
         comment = said.get("comment")
         if event.name == "feedback" and isinstance(comment, str):
@@ -235,9 +233,8 @@ class Describer:
         }
         if outcome.first_part is not None:
             data["first_part"] = round(outcome.first_part, 6)
-        for name, value in (("by", outcome.by), ("replica", outcome.replica)):
-            if value:
-                data[name] = value
+        beside = {"by": outcome.by, "replica": outcome.replica}
+        data |= {name: value for name, value in beside.items() if value}
         if not outcome.visible:
             data["visible"] = False
         weighed = self._weighed(attempt.run, outcome.agent)
@@ -360,5 +357,3 @@ def _value(expression: Expression | None, facts: Facts) -> str | None:
     except EvaluationError:
         return None
     return None if value is None or value == "" else str(value)
-
-

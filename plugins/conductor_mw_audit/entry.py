@@ -1,4 +1,4 @@
-"""One record before and after it stands in the log: its head for looking up, its body for reading."""
+"""One record: its head, by which it is looked up, and its body, which is read."""
 
 from __future__ import annotations
 

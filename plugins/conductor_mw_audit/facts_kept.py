@@ -74,9 +74,7 @@ class Kept:
         found: set[str] = set()
         for name in self.classes:
             value = facts[name] if _has(facts, name) else None
-            if isinstance(value, Mapping):
-                found.update(str(one) for one in value)
-            elif isinstance(value, (list, tuple)):
+            if isinstance(value, Mapping) or isinstance(value, (list, tuple)):
                 found.update(str(one) for one in value)
         return sorted(found)
 

@@ -11,7 +11,8 @@ from conductor_mw import Attempted, Clock, Event, Latch, Now, Part, Parts, Run, 
 from .describe import Describer
 from .entry import Entry
 from .passage import Passage
-from .writer import Item, Unrecorded, WhenFull, Writer
+from .scribe import Item
+from .writer import Unrecorded, WhenFull, Writer
 
 OF_RUNS: Final = frozenset(
     {
@@ -51,7 +52,7 @@ class Recorder:
     clock: Clock
     when_full: WhenFull
     sent: bool
-    archive: Callable[[object], Iterable[Entry]] | None
+    archive: Callable[[None], Iterable[Entry]] | None
 
     observes = True
     hears = OF_RUNS | OF_THE_HOUSE | OF_PLUGINS
@@ -90,9 +91,7 @@ class Recorder:
         """Record an event."""
         self._put(self.describer.event, event.run, event)
 
-    def _put(
-        self, make: Callable[[object], Iterable[Entry]], run: str, subject: object
-    ) -> None:
+    def _put(self, make: Callable[[Any], Iterable[Entry]], run: str, subject: object) -> None:
         writer = self.writer
         if self.when_full == "drop" and not writer.has_room:
             writer.lose()
@@ -162,9 +161,7 @@ class Holder(Recorder):
             for part in passage.parts:
                 yield part
 
-    async def _durable(
-        self, make: Callable[[object], Iterable[Entry]], passage: Passage
-    ) -> None:
+    async def _durable(self, make: Callable[[Passage], Iterable[Entry]], passage: Passage) -> None:
         """Wait until a record is on the disk.
 
         Raises:
@@ -187,8 +184,7 @@ class Holder(Recorder):
             mend="Look at the disk's room, or at the database.",
         )
 
-    def _withheld(self, passage: object) -> Iterable[Entry]:
-        assert isinstance(passage, Passage)  # noqa: S101 - put there above
+    def _withheld(self, passage: Passage) -> Iterable[Entry]:
         now = self.clock.now().utc
         told = {"because": "it took too long"}
         yield Entry(kind="withheld", time=now, run=passage.run.id, data=told)

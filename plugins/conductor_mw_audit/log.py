@@ -16,8 +16,8 @@ from .checkpoint import Checkpoint, Signer
 from .entry import Entry, Stored, Written
 from .keys import Keys
 from .tables import Tables
-from .vault import Vault
 from .tree import Tree, leaf_hash
+from .vault import Vault
 
 STDOUT: Final = "stdout"
 
@@ -178,16 +178,25 @@ class Log:
             ConductorError: it cannot be kept now.
         """
         text = json.dumps(dict(documents), sort_keys=True)
-        digest = leaf_hash(fingerprint.encode() + b"\n" + text.encode())
         with self.tables.writing():
-            self.tables.add_policy(fingerprint, text, now, self.keys.seal(0, digest))
-        return digest.hex()
+            seal = policy_seal(self.keys, fingerprint, text)
+            self.tables.add_policy(fingerprint, text, now, seal)
+        return _digest(fingerprint, text).hex()
+
+
+def policy_seal(keys: Keys, fingerprint: str, documents: str) -> bytes:
+    """Give the seal of an archived policy."""
+    return keys.seal(0, _digest(fingerprint, documents))
+
+
+def _digest(fingerprint: str, documents: str) -> bytes:
+    return leaf_hash(f"{fingerprint}\n{documents}".encode("utf-8", "surrogateescape"))
 
 
 def _append_to(path: Path, text: str) -> None:
     try:
         file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-        with open(file, "a", encoding="utf-8") as out:
+        with os.fdopen(file, "a", encoding="utf-8") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -226,5 +225,3 @@ def _filled(text: str) -> str:
         return os.environ[name]
 
     return _FROM_ENVIRONMENT.sub(value, text)
-
-

@@ -18,12 +18,8 @@ def plain_value(value: object, depth: int = 0) -> object:
     >>> plain_value({"a": (1, float("inf")), "b": object()})
     {'a': [1, 'inf'], 'b': '<object>'}
     """
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, str):
-        return value[:_LONGEST]
-    if isinstance(value, float):
-        return value if isfinite(value) else str(value)
+    if isinstance(value, (str, float, int)) or value is None:
+        return _leaf(value)
     if depth >= _DEEPEST:
         return f"<{type(value).__name__}>"
     if isinstance(value, Mapping):
@@ -33,3 +29,11 @@ def plain_value(value: object, depth: int = 0) -> object:
         some = cast("Sequence[object]", value)[:_MOST]
         return [plain_value(one, depth + 1) for one in some]
     return f"<{type(value).__name__}>"
+
+
+def _leaf(value: str | float | None) -> object:
+    if isinstance(value, str):
+        return value[:_LONGEST]
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # JSON has no infinity
+    return value

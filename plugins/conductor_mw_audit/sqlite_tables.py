@@ -66,13 +66,6 @@ class SqliteTables(Tables):
         except sqlite3.Error as error:
             raise self._refused(error) from error
 
-    def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        """Carry out a statement once for each row."""
-        try:
-            self._connection().executemany(sql, rows)  # type: ignore[arg-type] # sqlite3 says which types it takes
-        except sqlite3.Error as error:
-            raise self._refused(error) from error
-
     @contextmanager
     def writing(self) -> Generator[None, None, None]:
         """Hold the log for writing."""
@@ -133,7 +126,7 @@ class SqliteTables(Tables):
             found = connected.execute(
                 "select count(*) from sqlite_master where name in ('audit_log', 'audit_records')"
             ).fetchone()
-            if found[0] != 2:  # noqa: PLR2004 - both of them
+            if found[0] != 2:
                 raise FileNotFoundError("it holds no audit log")
         _write_ahead(connected)
         connected.execute("pragma synchronous = full")

@@ -33,6 +33,7 @@ create table if not exists audit_policies (
 _COLUMNS: Final = "number, kind, time, run, agent, rule, tenant, subject, body, seal"
 _CHECKPOINT: Final = "size, time, root, method, signature, frontier"
 _AT_ONCE: Final = 2000
+_ROWS: Final = 64
 
 
 class State(NamedTuple):
@@ -59,9 +60,20 @@ class Tables(ABC):
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         """Carry out a statement and give its rows; `?` stands for a value."""
 
-    @abstractmethod
-    def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        """Carry out a statement once for each row."""
+    def insert(self, table: str, columns: str, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows, many with one statement.
+
+        One statement means one time that the interpreter is given back and asked for again: row
+        by row, a writer's thread beside a busy one would wait for its turn at every row.
+        """
+        one = f"({', '.join('?' * len(columns.split(',')))})"
+        at = 0
+        while at < len(rows):
+            # Sizes of which there are few, so that the database knows the statements already.
+            size = min(_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
+            values = [value for row in rows[at : at + size] for value in row]
+            self.ask(f"insert into {table} ({columns}) values {', '.join([one] * size)}", values)  # noqa: S608 - only our names
+            at += size
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[None]:
@@ -97,10 +109,8 @@ class Tables(ABC):
 
     def add(self, records: Sequence[Stored]) -> None:
         """Add records."""
-        self.insert(
-            f"insert into audit_records ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - only names of columns
-            [(one.number, *one.head, one.body, one.seal) for one in records],
-        )
+        rows = [(one.number, *one.head, one.body, one.seal) for one in records]
+        self.insert("audit_records", _COLUMNS, rows)
 
     def records(
         self, after: int, upto: int, where: str = "", values: Sequence[object] = ()
@@ -124,6 +134,13 @@ class Tables(ABC):
             if len(rows) < _AT_ONCE:
                 return
             after = rows[-1][0]
+
+    def newest(self, most: int, where: str, values: Sequence[object]) -> list[Stored]:
+        """Give the newest records, the oldest of them first."""
+        condition = f" where {where}" if where else ""
+        sql = f"select {_COLUMNS} from audit_records{condition} order by number desc limit ?"  # noqa: S608 - `where` is ours
+        rows = self.ask(sql, (*values, most))
+        return [Stored(row[0], Head(*row[1:8]), row[8], bytes(row[9])) for row in reversed(rows)]
 
     def outside(self, first: int, last: int) -> list[int]:
         """Give numbers of records that stand outside the log's numbers."""
@@ -155,9 +172,8 @@ class Tables(ABC):
 
     def told(self, sizes: Sequence[int]) -> None:
         """Remember that checkpoints were exported."""
-        self.insert(
-            "update audit_checkpoints set told = 1 where size = ?", [(size,) for size in sizes]
-        )
+        for size in sizes:
+            self.ask("update audit_checkpoints set told = 1 where size = ?", (size,))
 
     def prune(self, upto: int) -> int:
         """Drop records up to a number; gives how many there were."""
@@ -189,7 +205,9 @@ class Tables(ABC):
 
     def policies(self) -> list[tuple[str, str, float, bytes]]:
         """Give the archived policies: fingerprint, documents, when, and the seal."""
-        rows = self.ask("select fingerprint, documents, time, seal from audit_policies order by time")
+        rows = self.ask(
+            "select fingerprint, documents, time, seal from audit_policies order by time"
+        )
         return [(row[0], row[1], row[2], bytes(row[3])) for row in rows]
 
     def add_policy(self, fingerprint: str, documents: str, now: float, seal: bytes) -> None:

@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
 from .checkpoint import Checkpoint, Signer
 from .entry import Stored
 from .keys import Keys
+from .log import policy_seal
 from .tables import State, Tables
-from .tree import Tree, leaf_hash
+from .tree import WIDTH, Tree, leaf_hash
+from .verdict import Verdict
 
-_MOST: Final = 100
-"""Findings that are told one by one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it was written.
-
-    Attributes:
-        first: the number of the first record it concerns, or 0 where it is none.
-        last: the number of the last one.
-        problem: what is wrong.
-    """
-
-    first: int
-    last: int
-    problem: str
-
-    def __str__(self) -> str:
-        if not self.first:
-            return self.problem
-        if self.first == self.last:
-            return f"record {self.first}: {self.problem}"
-        return f"records {self.first} to {self.last}: {self.problem}"
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What was found of a whole log.
-
-    Attributes:
-        log: its id.
-        size: how many records it ever had.
-        pruned: how many of them were dropped by `prune`.
-        root: the hash over all of them, as worked out from what is there.
-        checkpoints: how many were compared.
-        outside: how many of those were kept outside the log.
-        signed: whether a signature vouches for them.
-        findings: what is wrong, in the order of the records.
-        more: how many findings are not told.
-    """
-
-    log: str = ""
-    size: int = 0
-    pruned: int = 0
-    root: bytes = b""
-    checkpoints: int = 0
-    outside: int = 0
-    signed: bool = False
-    findings: list[Finding] = field(default_factory=list[Finding])
-    more: int = 0
-
-    def find(self, first: int, last: int, problem: str) -> None:
-        """Keep a finding."""
-        if len(self.findings) < _MOST:
-            self.findings.append(Finding(first, last, problem))
-        else:
-            self.more += 1
+_OTHER: Final = "has another root: one of them was changed, and its seal as well"
 
 
 def verify(
@@ -97,7 +41,8 @@ def verify(
         if outside is not None:
             _add_outside(verdict, wanted, state, kept, outside)
         tree = _start(verdict, tables, state, wanted)
-        _walk(verdict, tables, keys, state, tree, wanted)
+        _Walk(verdict, keys, state, tree, wanted).over(tables)
+        _look_at_policies(verdict, tables, keys)
     return verdict
 
 
@@ -145,7 +90,9 @@ def _add_outside(
     for one in kept:
         if sizes and one.size > min(sizes) and one.size not in sizes:
             verdict.find(
-                0, 0, f"the checkpoint of {one.size:,} records is missing among those kept elsewhere"
+                0,
+                0,
+                f"the checkpoint of {one.size:,} records is missing among those kept elsewhere",
             )
 
 
@@ -180,45 +127,64 @@ def _pruned(tables: Tables, state: State) -> set[object]:
     return said
 
 
-def _walk(
-    verdict: Verdict, tables: Tables, keys: Keys, state: State, tree: Tree, wanted: _Wanted
-) -> None:
-    """Look at every record that must be there."""
-    for number in tables.outside(state.pruned + 1, state.size):
-        verdict.find(number, number, "it stands outside the log: somebody inserted it")
-    due = sorted(size for size in wanted.roots if size <= state.size)
-    good = tree.size
-    due = [size for size in due if size >= good]
-    broken = False
-    number = state.pruned
-    if due and due[0] == number:
-        good = _compare(verdict, tree, wanted, due.pop(0), good, told=broken)
-    for record in tables.records(state.pruned, state.size):
-        if record.number != number + 1:
-            verdict.find(number + 1, record.number - 1, "missing: somebody deleted it")
-            broken = True
-            # So that what follows stands where it stood.
-            for _ in range(record.number - number - 1):
-                tree.add(bytes(32))
-        number = record.number
-        leaf, problem = _looked_at(record, keys)
-        if problem:
-            verdict.find(number, number, problem)
-            broken = True
-        tree.add(leaf)
-        while due and due[0] <= number:
-            size = due.pop(0)
-            if size == number:
-                good = _compare(verdict, tree, wanted, size, good, told=broken)
-    if number != state.size:
-        verdict.find(number + 1, state.size, "missing: somebody deleted it")
-        broken = True
-    verdict.root = tree.root()
-    if not broken and tree.frontier != state.frontier:
-        verdict.find(
-            good + 1, state.size,
-            "the log's own tree has another root: one of them was changed, and its seal as well",
-        )  # fmt: skip
+class _Walk:
+    """Goes over every record that must be there, and compares as it goes."""
+
+    def __init__(
+        self, verdict: Verdict, keys: Keys, state: State, tree: Tree, wanted: _Wanted
+    ) -> None:
+        self._verdict = verdict
+        self._keys = keys
+        self._state = state
+        self._tree = tree
+        self._wanted = wanted.roots
+        self._due = sorted(size for size in wanted.roots if tree.size <= size <= state.size)
+        self._good = tree.size
+        self._broken = False
+
+    def over(self, tables: Tables) -> None:
+        """Look at them all."""
+        verdict, state, tree = self._verdict, self._state, self._tree
+        for number in tables.outside(state.pruned + 1, state.size):
+            verdict.find(number, number, "it stands outside the log: somebody inserted it")
+        number = state.pruned
+        self._compare(number)
+        for record in tables.records(state.pruned, state.size):
+            self._missing(number + 1, record.number - 1)
+            number = record.number
+            leaf, problem = _looked_at(record, self._keys)
+            if problem:
+                verdict.find(number, number, problem)
+                self._broken = True
+            tree.add(leaf)
+            if self._due and self._due[0] <= number:
+                self._compare(number)
+        self._missing(number + 1, state.size)
+        verdict.root = tree.root()
+        if not self._broken and tree.frontier != state.frontier:
+            verdict.find(self._good + 1, state.size, f"the log's own tree {_OTHER}")
+
+    def _missing(self, first: int, last: int) -> None:
+        if first > last:
+            return
+        self._verdict.find(first, last, "missing: somebody deleted it")
+        self._broken = True
+        while self._tree.size < last:
+            self._tree.add(bytes(WIDTH))  # so that what follows stands where it stood
+
+    def _compare(self, number: int) -> None:
+        """Compare the tree with the checkpoints of this size."""
+        while self._due and self._due[0] <= number:
+            size = self._due.pop(0)
+            if size != number:
+                continue
+            root = self._tree.root()
+            wrong = [called for right, called in self._wanted[size] if right != root]
+            if not wrong:
+                self._good = size
+            elif not self._broken:  # else the record is named already
+                self._verdict.find(self._good + 1, size, f"{wrong[-1]} {_OTHER}")
+                self._broken = True
 
 
 def _looked_at(record: Stored, keys: Keys) -> tuple[bytes, str]:
@@ -226,7 +192,7 @@ def _looked_at(record: Stored, keys: Keys) -> tuple[bytes, str]:
     try:
         body = record.body.encode("utf-8", "surrogateescape")
     except AttributeError:
-        return bytes(32), "it was changed: its body is no text"
+        return bytes(WIDTH), "it was changed: its body is no text"
     leaf = leaf_hash(body)
     if keys.seal(record.number, leaf) != record.seal:
         return leaf, "it was changed, or stands in the wrong place: its seal does not fit"
@@ -239,21 +205,7 @@ def _looked_at(record: Stored, keys: Keys) -> tuple[bytes, str]:
     return leaf, ""
 
 
-def _compare(
-    verdict: Verdict, tree: Tree, wanted: _Wanted, size: int, good: int, *, told: bool
-) -> int:
-    """Compare the tree with the checkpoints of its size; gives up to where all is well."""
-    root = tree.root()
-    wrong = _wrong(root, wanted.roots[size])
-    for called in wrong:
-        if not told:
-            verdict.find(
-                good + 1, size,
-                f"{called} has another root: one of them was changed, and its seal as well",
-            )  # fmt: skip
-            told = True
-    return good if wrong else size
-
-
-def _wrong(root: bytes, wanted: Iterable[tuple[bytes, str]]) -> list[str]:
-    return [called for right, called in wanted if right != root]
+def _look_at_policies(verdict: Verdict, tables: Tables, keys: Keys) -> None:
+    for fingerprint, documents, _, seal in tables.policies():
+        if policy_seal(keys, fingerprint, documents) != seal:
+            verdict.find(0, 0, f"the archived policy {fingerprint[:16]} was changed")
