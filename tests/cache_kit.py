@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import conductor_mw_cache
+
 from conductor_mw import (
     Conductor,
     Event,

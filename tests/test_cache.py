@@ -109,7 +109,11 @@ def test_an_answer_gets_old(way: Way) -> None:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("rule", "agent", "seconds"),
-    [("", "", 3600), ("", ", cache: {ttl: 60s}", 60), (", cache: {ttl: 5s}", ", cache: {ttl: 60s}", 5)],
+    [
+        ("", "", 3600),
+        ("", ", cache: {ttl: 60s}", 60),
+        (", cache: {ttl: 5s}", ", cache: {ttl: 60s}", 5),
+    ],
 )
 def test_a_rules_time_goes_before_an_agents_and_that_before_the_plugins(
     rule: str, agent: str, seconds: float, way: Way
@@ -117,7 +121,7 @@ def test_a_rules_time_goes_before_an_agents_and_that_before_the_plugins(
     scripted, clock = Scripted("x"), VirtualClock()
     text = policy(
         agents=f"agents: [{{id: a{agent}}}]\n",
-        routing=f"routing: {{rules: [{{id: r, condition: 'true', target: a{rule}}}], default: a}}\n",
+        routing=f"routing: {{rules: [{{condition: 'true', target: a{rule}}}], default: a}}\n",
     )
     c = conductor(text, a=scripted, clock=clock)
 
@@ -466,7 +470,8 @@ def test_a_judge_is_asked_again(way: Way) -> None:
         agents="agents: [{id: a}, {id: judge}]\n",
         routing="""
 routing:
-  default: {cascade: [a, a], accept: answer.score > 0.5, score: {judge: judge, rubric: It is short.}}
+  default:
+    {cascade: [a, a], accept: answer.score > 0.5, score: {judge: judge, rubric: It is short.}}
 """,
     )
     judge = Scripted('{"score": 9}')

@@ -142,13 +142,14 @@ def calls(*asked: tuple[Any, Mapping[str, Any]], way: Way = "call") -> int:
         {"temperature": 1, "top_p": 0.5},
         {"top_p": 0.5, "temperature": 1.0},
         {"temperature": 1, "top_p": 0.5, "seed": None},
-        *({"temperature": 1, "top_p": 0.5, name: "anything"} for name in sorted(NOT_IN_KEY - {"stream", "metadata"})),
+        *(
+            {"temperature": 1, "top_p": 0.5, name: "anything"}
+            for name in sorted(NOT_IN_KEY - {"stream", "metadata"})
+        ),
     ],
     ids=str,
 )
-def test_what_does_not_shape_an_answer_does_not_count(
-    parameters: dict[str, Any], way: Way
-) -> None:
+def test_what_does_not_shape_an_answer_does_not_count(parameters: dict[str, Any], way: Way) -> None:
     plain = {"temperature": 1, "top_p": 0.5}
     reordered = [dict(reversed(message.items())) for message in MESSAGES]
 

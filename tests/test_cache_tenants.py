@@ -21,7 +21,7 @@ REQUESTS = st.lists(st.tuples(NAMES, NAMES, TEXTS, st.sampled_from(WAYS)), min_s
 ANY = "signals: {tenant: {from: metadata.tenant, type: dyn}}\n"
 
 
-def told_to(metadata: dict[str, Any], scope: str) -> tuple[object, ...]:
+def told_to(metadata: dict[str, Any], scope: str) -> tuple[tuple[bool, object], ...]:
     """Say who may get the answer; 1 and 1.0 are one tenant, True and 1 are not."""
     names = {"tenant": ["tenant"], "user": ["tenant", "user"], "shared": []}[scope]
     return tuple((isinstance(metadata[name], bool), metadata[name]) for name in names)

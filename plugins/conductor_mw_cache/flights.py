@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from conductor_mw import Attempted, Clock, Failure, Latch, Wait
 
@@ -29,13 +30,34 @@ gets the answer which it was not content with."""
 Landing: TypeAlias = Kept | Failure | Ending
 
 
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One call, and those who wait for it.
+
+    Attributes:
+        landing: how it ended, or None while it goes on.
+        latch: opens when it ends; None as long as nobody waits.
+        successor: the call that was made for those who had waited in vain.
+    """
+
+    landing: Landing | None = None
+    latch: Latch | None = None
+    successor: Flight | None = None
+
+
 class Flights:
     """What is being asked at this moment in this process, and who asked it lately."""
 
     def __init__(self) -> None:
-        self._open: dict[bytes, Latch | None] = {}
+        self._open: dict[bytes, Flight] = {}
         self._askers: dict[tuple[str, bytes], None] = {}
         self._lock: Final = threading.Lock()
+
+    @property
+    def awaited(self) -> int:
+        """How many calls others wait for at this moment."""
+        with self._lock:
+            return sum(flight.latch is not None for flight in self._open.values())
 
     def claim(self, run: str, key: bytes) -> bool:
         """Remember that a run asks something; gives False where it asked the same before.
@@ -57,36 +79,44 @@ class Flights:
         with self._lock:
             self._askers.pop((run, key), None)
 
-    def join(self, key: bytes) -> Latch | None:
-        """Give the latch of a key's call; None where there is none, and whoever joins makes it.
+    def join(self, key: bytes, vain: Flight | None = None) -> tuple[Flight, bool]:
+        """Give the call of a key, and whether whoever joins makes it; it must then `land` it.
 
-        Who makes it must `land`, whatever happens.
+        Args:
+            key: what is asked.
+            vain: a call that was waited for in vain. One call is made for all who did, and they
+                learn how it ended even where they wake up after its end.
         """
         with self._lock:
-            if key not in self._open:
-                self._open[key] = None  # no latch yet: hardly anybody is ever waited for
-                return None
-            latch = self._open[key]
-            if latch is None:
-                latch = self._open[key] = Latch()
-            return latch
+            flight = None if vain is None else vain.successor
+            if flight is None:
+                flight = self._open.get(key)
+            leads = flight is None
+            if flight is None:
+                flight = self._open[key] = Flight()
+            elif flight.latch is None and flight.landing is None:
+                flight.latch = Latch()  # hardly any call is ever waited for
+            if vain is not None:
+                vain.successor = flight
+            return flight, leads
 
-    def land(self, key: bytes, landing: Landing) -> None:
-        """End the call of a key; whoever waits goes on with how it ended."""
+    def land(self, key: bytes, flight: Flight, landing: Landing) -> None:
+        """End a call; whoever waits goes on with how it ended."""
         with self._lock:
-            latch = self._open.pop(key)
-        if latch is not None:
+            del self._open[key]
+            flight.landing = landing
+        if flight.latch is not None:
             # Not `Notify`: a leader that is thrown away has no driver left to open the latch.
-            latch.open(landing)
+            flight.latch.open()
 
 
 async def landing_of(
-    latch: Latch, attempt: Attempted, clock: Clock, began: float, patience: float
+    flight: Flight, attempt: Attempted, clock: Clock, began: float, patience: float
 ) -> Landing | None:
     """Wait for how an equal call ends; None where it takes longer than this one waits.
 
     Args:
-        latch: opens when it ends.
+        flight: the call.
         attempt: the one that waits; its deadline and its agent's `timeout` hold.
         clock: what time it is.
         began: the monotonic second at which it began.
@@ -102,10 +132,10 @@ async def landing_of(
     if limit is not None:
         until = min(until, limit)
     left = until - clock.monotonic()
-    if left > 0:
-        await Wait(latch, left)
-    if latch.opened:
-        return cast("Landing", latch.value)
+    if left > 0 and flight.latch is not None:
+        await Wait(flight.latch, left)
+    if flight.landing is not None:
+        return flight.landing
     if limit is not None and limit <= until:
         raise Failure(
             "timeout",

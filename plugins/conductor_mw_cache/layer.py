@@ -20,7 +20,7 @@ from conductor_mw import (
 )
 
 from .admission import question_of, worth_keeping
-from .flights import Ending, Flights, Landing, landing_of
+from .flights import Ending, Flight, Flights, Landing, landing_of
 from .kept import Kept
 from .options import MEMORY, Prepared
 from .question import Question
@@ -45,7 +45,7 @@ class Visit:
         question: what it asks.
         began: when it came.
         first: whether its run asks this for the first time, so that it may get a kept answer.
-        leads: whether others wait for it.
+        flight: the call that it makes for others as well, or None.
         landing: how it ended, for those who wait.
     """
 
@@ -53,7 +53,7 @@ class Visit:
     question: Question
     began: Instant
     first: bool
-    leads: bool = False
+    flight: Flight | None = None
     landing: Landing = Ending.GONE
 
 
@@ -131,16 +131,17 @@ class Cache:
         if kept is not None:
             return kept
         failures = 0
+        flight: Flight | None = None
         while True:
-            latch = self.flights.join(visit.question.key)
-            if latch is None:
-                visit.leads = True
+            flight, leads = self.flights.join(visit.question.key, flight)
+            if leads:
+                visit.flight = flight
                 # Somebody may have landed between the first look and the joining.
                 if self.shelf.at_hand:
                     return self.shelf.glance(visit.question, visit.began)
                 return await self._look(visit)
             landing = await landing_of(
-                latch, visit.attempt, self.clock, visit.began.monotonic, self.prepared.options.wait
+                flight, visit.attempt, self.clock, visit.began.monotonic, self.prepared.options.wait
             )
             if isinstance(landing, Kept):
                 return landing
@@ -153,8 +154,8 @@ class Cache:
 
     def _end(self, visit: Visit) -> None:
         key, landing = visit.question.key, visit.landing
-        if visit.leads:
-            self.flights.land(key, landing)
+        if visit.flight is not None:
+            self.flights.land(key, visit.flight, landing)
         if visit.first and (isinstance(landing, Failure) or landing in _NO_ANSWER):
             self.flights.waive(visit.attempt.run.id, key)
 
