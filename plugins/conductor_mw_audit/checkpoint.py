@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from conductor_mw import ConductorError
 
@@ -157,7 +158,7 @@ def _from(found: Mapping[str, Any]) -> Checkpoint:
         size=size,
         root=bytes.fromhex(found["root"]),
         time=float(found["time"]),
-        method=cast("Method", method),
+        method=method,
         signature=bytes.fromhex(found["signature"]),
     )
 
@@ -171,7 +172,5 @@ def _private(seed: bytes) -> Ed25519PrivateKey:
 
 
 def _needed() -> None:
-    try:
-        import cryptography  # noqa: F401 - asked only whether it is there
-    except ImportError as error:
-        raise ConductorError("Ed25519 needs the package cryptography", mend=_INSTALL) from error
+    if find_spec("cryptography") is None:
+        raise ConductorError("Ed25519 needs the package cryptography", mend=_INSTALL)

@@ -51,9 +51,14 @@ class Entry:
             TypeError: it is no plain JSON.
         """
         head = Head(
-            self.kind, self.time, *map(plain, (self.run, self.agent, self.rule, self.tenant)),
+            self.kind,
+            self.time,
+            plain(self.run),
+            plain(self.agent),
+            plain(self.rule),
+            plain(self.tenant),
             plain(self.subject),
-        )  # fmt: skip
+        )
         said = {**head.named(), **self.data}
         if sealed:
             said["content"] = sealed

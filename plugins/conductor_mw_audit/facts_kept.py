@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from conductor_mw import Decision, EvaluationError, Facts, Policy, Unasked
 
@@ -74,8 +74,8 @@ class Kept:
         found: set[str] = set()
         for name in self.classes:
             value = facts[name] if _has(facts, name) else None
-            if isinstance(value, Mapping) or isinstance(value, (list, tuple)):
-                found.update(str(one) for one in value)
+            if isinstance(value, (Mapping, list, tuple)):
+                found.update(str(one) for one in cast("Iterable[object]", value))
         return sorted(found)
 
 

@@ -150,7 +150,7 @@ class PostgresTables(Tables):
         return connected
 
     def _prepare(self, connected: psycopg.Connection[Any]) -> None:
-        connected.execute(f'set search_path to "{self._schema}"')
+        connected.execute(_marked(f'set search_path to "{self._schema}"'))
         found = connected.execute("select to_regclass('audit_log')").fetchone()
         if found is not None and found[0] is not None:
             return
@@ -159,8 +159,8 @@ class PostgresTables(Tables):
         tables = TABLES.format(bytes="bytea", real="double precision")
         with connected.transaction():
             connected.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-            connected.execute(f'create schema if not exists "{self._schema}"')
-            connected.execute(cast("LiteralString", tables))
+            connected.execute(_marked(f'create schema if not exists "{self._schema}"'))
+            connected.execute(tables)
             connected.execute(_GUARDS)
             connected.execute(
                 "insert into audit_log (one, id, size, frontier, pruned, made)"

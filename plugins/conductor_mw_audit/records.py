@@ -161,7 +161,9 @@ _SCHEMES: Final = frozenset(("sqlite", "postgresql", "postgres"))
 
 def _method(tables: Tables, keys: Keys) -> Method:
     """Give how this log signs: as its newest signed checkpoint does."""
-    signed = [one.method for one in tables.checkpoints(tables.state().id) if one.method != "none"]
+    signed: list[Method] = [
+        one.method for one in tables.checkpoints(tables.state().id) if one.method != "none"
+    ]
     if signed:
         return signed[-1]
     return "none" if keys.master is None else "hmac"

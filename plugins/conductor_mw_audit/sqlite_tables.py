@@ -62,7 +62,7 @@ class SqliteTables(Tables):
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         """Carry out a statement and give its rows."""
         try:
-            return self._connection().execute(sql, tuple(values)).fetchall()  # type: ignore[arg-type] # sqlite3 says which types it takes
+            return self._connection().execute(sql, tuple(values)).fetchall()
         except sqlite3.Error as error:
             raise self._refused(error) from error
 

@@ -45,6 +45,7 @@ class Writer:
     Attributes:
         most: how many items may wait.
         health: how it is doing.
+        scribe: what the thread writes with; nobody else uses it.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Writer:
     def begin(self) -> None:
         """Begin with an empty queue and without a thread."""
         self.health = Health()
-        self._scribe = Scribe(self._open_log, self._clock, self.health, self._keep)
+        self.scribe = Scribe(self._open_log, self._clock, self.health, self._keep)
         self._queue: deque[Item] = deque()
         self._rooms: deque[Latch] = deque()
         self._thread: threading.Thread | None = None
@@ -129,7 +130,7 @@ class Writer:
     def flush(self, seconds: float = 10.0) -> bool:
         """Wait until everything that was put is on the disk; gives False if that took too long."""
         until = time.monotonic() + seconds
-        while self._queue or self._scribe.batch:
+        while self._queue or self.scribe.batch:
             left = until - time.monotonic()
             if left <= 0:
                 return False
@@ -156,9 +157,9 @@ class Writer:
             self._give_up()
 
     def _give_up(self) -> None:
-        lost = self._scribe.unwritten + len(self._queue)
+        lost = self.scribe.unwritten + len(self._queue)
         self._queue.clear()
-        self._scribe.forget()
+        self.scribe.forget()
         self.health.lost += lost
         problem = self.health.problem or "it took too long"
         LOG.error("the audit log lost %d records: %s", lost, problem)
@@ -190,18 +191,18 @@ class Writer:
 
     def _work(self) -> None:
         try:
-            while self._scribe.batch or self._take() or not self._closing:
-                if self._scribe.batch:
+            while self.scribe.batch or self._take() or not self._closing:
+                if self.scribe.batch:
                     self._write()
-                    if self._closing and self._scribe.batch:
+                    if self._closing and self.scribe.batch:
                         break
-            self._scribe.seal()
+            self.scribe.seal()
         finally:
             self._ended()
 
     def _take(self) -> bool:
         """Take the next batch, or wait a while for one."""
-        queue, batch = self._queue, self._scribe.batch
+        queue, batch = self._queue, self.scribe.batch
         if not queue:
             self._sleeps = True
             # Whoever put something before the flag was set did not ring.
@@ -210,7 +211,7 @@ class Writer:
             self._sleeps = False
             if not queue:
                 self._tell_losses()
-                self._scribe.look_after()
+                self.scribe.look_after()
                 return False
             if self._linger and not self._closing and queue[-1].latch is None:
                 self._bell.acquire(timeout=self._linger)  # whoever waits for a record rings
@@ -225,10 +226,10 @@ class Writer:
     def _write(self) -> None:
         """Write the batch, however long that takes."""
         pause, tries = _FIRST_PAUSE, 0
-        while problem := self._scribe.tried():
+        while problem := self.scribe.tried():
             self._failed(problem)
             tries += 1
-            if tries > 1 and self._scribe.tried_one_by_one():
+            if tries > 1 and self.scribe.tried_one_by_one():
                 break
             if self._closing:
                 return
@@ -237,7 +238,7 @@ class Writer:
             self._sleeps = False
             time.sleep(_FIRST_PAUSE)
             pause = min(_LONGEST_PAUSE, pause * 2)
-        self._scribe.done()
+        self.scribe.done()
         self._fruitless = 0
         if self.health.problem:
             LOG.warning("the audit log can be written again")
@@ -245,7 +246,7 @@ class Writer:
         with self._wrote:
             self._wrote.notify_all()
         self._tell_losses()
-        self._scribe.look_after()
+        self.scribe.look_after()
 
     def _failed(self, problem: str) -> None:
         """Say that nothing can be written now: whoever waits for a record gets none."""
@@ -255,12 +256,12 @@ class Writer:
             LOG.error("the audit log cannot be written: %s", problem)
             self._tell("audit.failed", problem=problem)
         health.problem = problem
-        self._scribe.withhold(self._refuse_waiting(problem), problem)
+        self.scribe.withhold(self._refuse_waiting(problem), problem)
 
     def _refuse_waiting(self, problem: str) -> list[str]:
         """Tell everybody who waits for a record that there is none; gives their runs."""
         refused: list[str] = []
-        for item in (*self._scribe.batch, *tuple(self._queue)):
+        for item in (*self.scribe.batch, *tuple(self._queue)):
             latch = item.latch
             if latch is not None and not latch.opened:
                 latch.open(problem)
@@ -281,7 +282,7 @@ class Writer:
 
     def _ended(self) -> None:
         """Take in that the thread ends: let go of the log, and begin another where it died."""
-        self._scribe.close()
+        self.scribe.close()
         with self._starting:
             self._thread, self._sleeps = None, True
             if self._closing:
@@ -304,7 +305,7 @@ def _after_fork() -> None:
     # The parent's thread is not here, and what waits in the queue is the parent's to write. Its
     # connection is neither used nor closed: closing would undo the parent's locks.
     for writer in tuple(_WRITERS):
-        _LEFT_TO_PARENT.append(writer._scribe)  # noqa: SLF001 - a method of the class, in effect
+        _LEFT_TO_PARENT.append(writer.scribe)
         writer.begin()
 
 
