@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from conductor_mw import Conductor
 
@@ -39,7 +39,7 @@ class Upstream:
     answered_at: list[float] = field(default_factory=list[float])
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __enter__(self) -> Upstream:
+    def __enter__(self) -> Self:
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,7 +59,7 @@ class Upstream:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -116,7 +116,7 @@ def litellm_router(big: Upstream, small: Upstream, **options: object) -> Call:
 
 
 async def scenario(make: Callable[[Upstream, Upstream], Call]) -> list[str]:
-    """Give one row: what reached the dead upstream, what a crowd sent there, how soon it is back."""
+    """Give a row: what reached the dead server, what of a crowd did, how soon it was back."""
     with Upstream(dead=True) as big, Upstream() as small:
         call = make(big, small)
         failed = 0

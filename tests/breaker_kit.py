@@ -91,11 +91,12 @@ def breaker_of(conductor: Conductor) -> Breaker:
     return cast("Breaker", conductor.layer("breaker"))
 
 
-def alone(conductor: Conductor) -> None:
-    """End the thread that refreshes: the test does it by hand."""
-    fleet = cast("Fleet", vars(breaker_of(conductor))["_fleet"])
-    fleet.closing = True
-    fleet.wake.set()
+def alone(*conductors: Conductor) -> None:
+    """End the threads that refresh: the test does it by hand."""
+    for one in conductors:
+        fleet = cast("Fleet", vars(breaker_of(one))["_fleet"])
+        fleet.closing = True
+        fleet.wake.set()
     for thread in threading.enumerate():
         if thread.name == "conductor-breaker":
             thread.join(PATIENCE)

@@ -22,6 +22,7 @@ from .breaker_kit import (
     crowd_of_threads,
     with_breaker,
 )
+from .outage import Outage
 
 OPEN_FOR = 30.0
 SHARED = ("sqlite", "redis", "postgres")
@@ -294,3 +295,35 @@ def test_a_policy_may_let_calls_through_while_the_store_is_away(way: Way) -> Non
     store.away = False
     breaker_of(c).refresh()
     assert fails(c, 1, way) == ["circuit_open"]
+
+
+@pytest.mark.parametrize("gone", ["cut", "hang"])
+def test_calls_go_on_while_redis_is_gone_and_the_others_learn_of_it_later(
+    gone: str, redis_address: str
+) -> None:
+    clock, big = VirtualClock(), Scripted(ConnectionError("reset"))
+    with Outage(f"{redis_address}&timeout=0.2") as outage:
+        text = policy(outage.address, fallback=True)
+        one = conductor(text, clock=clock, big=big, small=Scripted("small"))
+        other = conductor(policy(redis_address), clock=clock, big=big, small=Scripted())
+        alone(one, other)
+        for each in (one, other):
+            breaker_of(each).refresh()
+        getattr(outage, gone)()
+
+        for _ in range(4):  # open periods
+            for _ in range(50):
+                assert one.call("hello").text == "small"
+            breaker_of(one).refresh()
+            clock.advance(600.0)
+
+        assert 10 + 3 <= len(big.asked) <= 10 + 3 * 3
+        assert breaker_of(other).state("big").open is False
+        outage.restore()
+        breaker_of(one).resume("big", by="ana")  # nobody is harmed by what comes first
+        fails(one, 12)
+        breaker_of(one).refresh()
+        breaker_of(other).refresh()
+        assert breaker_of(other).state("big").open is True
+        one.close()
+        other.close()
