@@ -71,6 +71,24 @@ class Clocks:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def take(self, uses: Sequence[Use], now: int) -> list[Charge] | None:
+        """Move the clocks if all of it fits now; gives None, with nothing moved, where not."""
+        rows = self._rows
+        found: list[tuple[Use, list[int] | None, int]] = []
+        for use in uses:
+            row = rows.get(use[0])
+            ahead = use[1] if row is None or row[0] <= now else row[0] - now + use[1]
+            if ahead > use[2].burst:
+                return None
+            found.append((use, row, now + ahead))
+        charges: list[Charge] = []
+        for use, row, clock in found:
+            if row is None:
+                row = self._new(use[0], now)  # noqa: PLW2901 - the one that was not there
+            row[0] = clock
+            charges.append((use, clock, row[1]))
+        return charges
+
     def late(self, uses: Sequence[Use], now: int) -> tuple[int, str]:
         """Give the nanoseconds until all of this fits, and the limit that takes longest."""
         rows, worst, limit = self._rows, 0, ""

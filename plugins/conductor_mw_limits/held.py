@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ _KEEPING: Final = threading.Lock()
 """A caller may go while a thread still asks the store for him."""
 
 
-@dataclass(slots=True, eq=False)
 class Held:
     """What is held: charges and slots of one book.
 
@@ -26,10 +25,13 @@ class Held:
         over: whether it was released; whatever comes later goes back at once.
     """
 
-    book: Book
-    charges: list[Charge] = field(default_factory=list["Charge"])
-    slots: list[str] = field(default_factory=list[str])
-    over: bool = False
+    __slots__ = ("book", "charges", "over", "slots")
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.charges: Sequence[Charge] = ()
+        self.slots: Sequence[str] = ()
+        self.over = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,8 @@ def keep(held: Held, charges: Sequence[Charge], slots: Sequence[str]) -> None:
     """Add what was taken for somebody; it goes back at once if he has gone meanwhile."""
     with _KEEPING:
         if not held.over:
-            held.charges += charges
-            held.slots += slots
+            held.charges = [*held.charges, *charges]
+            held.slots = [*held.slots, *slots]
             return
     if charges:
         held.book.give_back(charges)
@@ -142,7 +144,7 @@ def release(held: Held) -> None:
     """Give everything back, as if nobody had come."""
     with _KEEPING:
         held.over = True
-        charges, held.charges = held.charges, []
+        charges, held.charges = held.charges, ()
     if charges:
         held.book.give_back(charges)
     free_slots(held)
@@ -150,6 +152,6 @@ def release(held: Held) -> None:
 
 def free_slots(held: Held) -> None:
     """Give the slots back; every one of them once."""
-    slots, held.slots = held.slots, []
+    slots, held.slots = held.slots, ()
     for key in slots:
         held.book.free(key)

@@ -14,7 +14,7 @@ from .held import Held, Short, free_slots, release
 from .learned import Learned, Lesson
 
 if TYPE_CHECKING:
-    from conductor_mw import Attempted, Run, Setting
+    from conductor_mw import Attempted, Outcome, Run, Setting
 
     from .counting import Needs
     from .options import Prepared
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SOON: Final = 1.0
 """Seconds after which to come back where nobody knows better: slots are full, the store is gone."""
+_NOTHING: Final[Needs] = ((), ())
 
 
 class Limiter:
@@ -41,13 +42,12 @@ class Limiter:
 
     def begin_request(self, run: Run) -> Held | Coroutine[Any, Any, Held] | None:
         """Take what a whole request needs; gives a coroutine only where it must wait."""
-        counting = self._counting
-        if not counting.around_requests:
-            return None
         try:
-            needs = counting.of_request(run.facts)
+            needs = self._counting.of_request(run.facts)
         except Failure as failure:
             return _refused(failure, run, None)
+        if needs is None:
+            return None
         held = self._books.taken(needs)
         return self._waited(needs, run, None) if held is None else held
 
@@ -59,18 +59,16 @@ class Limiter:
 
     def begin_attempt(self, attempt: Attempted) -> Held | Coroutine[Any, Any, Held] | None:
         """Take what an attempt needs; gives a coroutine only where it must wait."""
-        counting, learned = self._counting, self._learned
-        needs: Needs = ([], [])
-        if counting.around_attempts:
-            try:
-                needs = counting.of_attempt(attempt)
-            except Failure as failure:
-                return _refused(failure, attempt.run, attempt)
+        learned = self._learned
+        try:
+            needs = self._counting.of_attempt(attempt)
+        except Failure as failure:
+            return _refused(failure, attempt.run, attempt)
         if attempt.purpose == "undo":  # what was done must be undone: counted, never refused
-            return self._books.forced(needs)
+            return None if needs is None else self._books.forced(needs)
         if learned is not None and attempt.agent.id in learned.closed:
-            return self._waited(needs, attempt.run, attempt)
-        if not counting.around_attempts:
+            return self._waited(needs or _NOTHING, attempt.run, attempt)
+        if needs is None:
             return None
         held = self._books.taken(needs)
         return self._waited(needs, attempt.run, attempt) if held is None else held
@@ -136,23 +134,29 @@ class Limiter:
 
 
 def _settle(held: Held, attempt: Attempted) -> None:
+    outcomes = attempt.outcomes
     for charge in held.charges:
         use = charge[0]
-        if use.terms.tokens:
-            held.book.settle(charge, _used(attempt, use.cost, use.terms.rate))
+        terms = use[2]
+        if terms.tokens:
+            used = 0
+            for outcome in outcomes:
+                used += _used(outcome, use[1], terms.rate)
+            if used != use[1]:
+                held.book.settle(charge, used)
 
 
-def _used(attempt: Attempted, expected: int, rate: Rate) -> int:
-    """Give the nanoseconds that an attempt's calls used in the end."""
-    used = 0
-    for outcome in attempt.outcomes:
-        usage = outcome.usage
-        tokens = usage.input_tokens + usage.output_tokens
-        cost = rate.cost(tokens) if tokens else 0 if outcome.by else expected
-        # A call that broke off was worked on, for nobody says how long.
-        broken = outcome.finish in ("cut", "error")
-        used += max(cost, expected) if broken and not outcome.by else cost
-    return used
+def _used(outcome: Outcome, expected: int, rate: Rate) -> int:
+    """Give the nanoseconds that a call used in the end."""
+    usage = outcome.usage
+    tokens = usage.input_tokens + usage.output_tokens
+    if outcome.by:  # a layer answered in the agent's place
+        return rate.cost(tokens)
+    if not tokens:
+        return expected
+    if outcome.finish in ("cut", "error"):  # worked on, and nobody says for how long
+        return max(rate.cost(tokens), expected)
+    return rate.cost(tokens)
 
 
 def _agent(attempt: Attempted | None) -> str:

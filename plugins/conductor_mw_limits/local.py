@@ -37,11 +37,17 @@ class LocalBook:
     def taken(self, held: Held, uses: Sequence[Use], seats: Sequence[Seat]) -> bool:
         """Take everything or nothing, without waiting; gives whether it was taken."""
         with self._lock:
-            now = int(self._now() * SECOND)
-            if self._clocks.late(uses, now)[0] or (seats and self._slots.full(seats)):
+            slots = self._slots
+            if seats and slots.full(seats):
                 return False
-            self._take(held, uses, seats, now)
-            return True
+            if uses:
+                charges = self._clocks.take(uses, int(self._now() * SECOND))
+                if charges is None:
+                    return False
+                held.charges = charges
+            if seats:
+                held.slots = slots.take(seats)
+        return True
 
     async def take(
         self, held: Held, uses: Sequence[Use], seats: Sequence[Seat], *, line: bool
@@ -56,7 +62,8 @@ class LocalBook:
             if full is not None:
                 waiter = self._slots.stand_in_line(full.key) if line else None
                 return Short(full.limit, seat=full, waiter=waiter)
-            self._take(held, uses, seats, now)
+            held.charges = [*held.charges, *self._clocks.charge(uses, now)]
+            held.slots = [*held.slots, *self._slots.take(seats)]
             return None
 
     async def ahead(self, held: Held, uses: Sequence[Use], patience: float) -> Ahead | Short:
@@ -68,13 +75,13 @@ class LocalBook:
                 return _short(uses, late, limit)
             blocked = [use for use in uses if self._clocks.late((use,), now)[0]]
             charges = self._clocks.charge(blocked, now + late)
-            held.charges += charges
+            held.charges = [*held.charges, *charges]
             return Ahead(charges, [use for use in uses if use not in blocked], late / SECOND)
 
     def force(self, held: Held, uses: Sequence[Use]) -> None:
         """Charge what must not be refused, whether or not there is room."""
         with self._lock:
-            held.charges += self._clocks.charge(uses, int(self._now() * SECOND))
+            held.charges = self._clocks.charge(uses, int(self._now() * SECOND))
 
     def give_back(self, charges: Sequence[Charge]) -> None:
         """Take back what was charged and not used."""
@@ -110,12 +117,6 @@ class LocalBook:
         with self._lock:
             if not waiter.granted:
                 self._slots.leave_line(seat.key, waiter)
-
-    def _take(self, held: Held, uses: Sequence[Use], seats: Sequence[Seat], now: int) -> None:
-        held.charges += self._clocks.charge(uses, now)
-        if seats:
-            self._slots.take(seats)
-            held.slots += [seat[0] for seat in seats]
 
 
 def _short(uses: Sequence[Use], late: int, limit: str) -> Short:

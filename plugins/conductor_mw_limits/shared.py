@@ -14,7 +14,7 @@ from conductor_mw import Io, Move, Store, StoreError
 
 from .clocks import LONGEST_DEBT, Charge, Use
 from .credit import Credit
-from .held import Ahead, Held, Short, keep
+from .held import Ahead, Held, Short, free_slots, keep
 from .rate import SECOND
 from .shared_slots import SharedSlots
 from .slots import Seat, Waiter
@@ -65,13 +65,14 @@ class SharedBook:
 
     def taken(self, held: Held, uses: Sequence[Use], seats: Sequence[Seat]) -> bool:
         """Take everything from what this process has already; all or nothing."""
-        if seats and not self._slots.taken(held, seats):
+        mine = Held(self)
+        if seats and not self._slots.taken(mine, seats):
             return False
-        if not uses or self._covered(held, uses):
-            return True
-        for _ in seats:
-            self._slots.free(held.slots.pop())
-        return False
+        if uses and not self._covered(mine, uses):
+            free_slots(mine)
+            return False
+        keep(held, mine.charges, mine.slots)
+        return True
 
     async def take(
         self, held: Held, uses: Sequence[Use], seats: Sequence[Seat], *, line: bool
@@ -193,11 +194,10 @@ class SharedBook:
                     short = self._careful(lambda: self._drawn(mine, uses))
                 if short is None:
                     keep(held, mine.charges, mine.slots)
-                    mine.slots = []
+                    mine.slots = ()
                 return short
             finally:
-                for key in mine.slots:
-                    self._slots.free(key)
+                free_slots(mine)
 
     def _drawn(self, mine: Held, uses: Sequence[Use]) -> Short | None:
         now = self._now()

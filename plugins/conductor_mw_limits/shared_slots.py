@@ -9,7 +9,7 @@ from typing import Final
 
 from conductor_mw import Store, StoreError
 
-from .held import Held, Short, keep
+from .held import Held, Short
 from .leases import Leases
 from .slots import Seat, Slots, Waiter
 
@@ -48,8 +48,7 @@ class SharedSlots:
         with self._lock:
             if not all(self._free_here(seat.key) for seat in seats):
                 return False
-            self._slots.take(seats)
-        keep(held, (), [seat.key for seat in seats])
+            held.slots = self._slots.take(seats)
         return True
 
     def take(self, held: Held, seats: Sequence[Seat], *, line: bool) -> Short | None:
@@ -66,8 +65,7 @@ class SharedSlots:
                         waiter = self._slots.stand_in_line(seat.key) if line else None
                     return Short(seat.limit, seat=seat, waiter=waiter)
                 got.append(seat.key)
-            keep(held, (), got)
-            got = []
+            held.slots, got = got, []
             return None
         finally:
             for key in got:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from conductor_mw import Latch
+
+_FEW: Final = 64
+"""So many sorts are kept although nobody uses them: making one takes longer than finding it."""
 
 
 class Seat(NamedTuple):
@@ -59,13 +62,18 @@ class Slots:
                 return seat
         return None
 
-    def take(self, seats: Sequence[Seat]) -> None:
-        """Take one slot of each; whoever calls has asked `full` first."""
+    def take(self, seats: Sequence[Seat]) -> list[str]:
+        """Take one slot of each, and give their keys; whoever calls has asked `full` first."""
+        sorts = self._sorts
+        keys: list[str] = []
         for seat in seats:
-            sort = self._sorts.get(seat[0])
+            key = seat[0]
+            sort = sorts.get(key)
             if sort is None:
-                sort = self._sorts[seat[0]] = _Sort()
+                sort = sorts[key] = _Sort()
             sort.used += 1
+            keys.append(key)
+        return keys
 
     def stand_in_line(self, key: str) -> Waiter:
         """Wait for a slot behind all who wait already."""
@@ -116,5 +124,5 @@ class Slots:
         return waiter.latch
 
     def _forget(self, key: str, sort: _Sort) -> None:
-        if not sort.used and not sort.line:
+        if not sort.used and not sort.line and len(self._sorts) > _FEW:
             del self._sorts[key]

@@ -29,13 +29,19 @@ def input_tokens(request: Request) -> int:
 
 def ceiling_of(agent: Agent, request: Request) -> tuple[int | None, int | None]:
     """Give the most tokens that the request allows an answer, and the most it can have at all."""
-    parameters = request.parameters
-    asked = [
-        value for name in _CEILINGS if isinstance(value := parameters.get(name), int) and value >= 0
-    ]
+    parameters, able = request.parameters, agent.max_output_tokens
+    if not parameters:
+        return None, able
+    allowed: int | None = None
+    for name in _CEILINGS:
+        value = parameters.get(name)
+        if isinstance(value, int) and value >= 0 and (allowed is None or value < allowed):
+            allowed = value
     answers = parameters.get("n")
-    times = min(answers, _MOST_ANSWERS) if isinstance(answers, int) and answers > 1 else 1
-    allowed = min(asked) * times if asked else None
-    able = None if agent.max_output_tokens is None else agent.max_output_tokens * times
-    both = [one for one in (allowed, able) if one is not None]
-    return allowed, min(both, default=None)
+    if isinstance(answers, int) and answers > 1:
+        times = min(answers, _MOST_ANSWERS)
+        allowed = None if allowed is None else allowed * times
+        able = None if able is None else able * times
+    if allowed is None or able is None:
+        return allowed, able if allowed is None else allowed
+    return allowed, min(allowed, able)

@@ -86,5 +86,5 @@ async def _granted(held: Held, seat: Seat, waiter: Waiter, patience: float) -> b
     finally:
         book.leave_line(seat, waiter)
         if waiter.granted:
-            held.slots.append(seat.key)
+            held.slots = [*held.slots, seat.key]
     return waiter.granted
