@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from . import drivers
 from . import plugins as plugin_registry
 from . import policy as policies
 from .answer import Answer, AsyncPartStream, PartStream, answer_of
+from .chance import Chance
 from .clock import Clock, SystemClock
 from .commitment import Commitments
 from .decide import Decision, ForcedDecision, decide
@@ -104,8 +105,7 @@ class Conductor:
             app=app,
             simulate=simulate,
             clock=clock,
-            # The system's chance is another one in every process, also after a fork.
-            dice=SystemRandom() if seed is None else Random(seed),
+            dice=Chance() if seed is None else Random(seed),
             commitments=Commitments(commitment_key),
             approvals=approvals,
         )

@@ -166,11 +166,12 @@ def test_the_stack_refuses_before_it_asks_when_everything_is_spent(tmp_path: Pat
     text = SIGNALS + AGENTS + LAYERS.replace("FOLDER", str(tmp_path)).replace("MODE", "behind")
     text = text.replace("dollars: 1000,", "dollars: 0.00108,")
     asked: list[str] = []
-    agents = {
-        name: lambda request: asked.append(request.text) or "x" for name in ("small", "large")
-    }
-    c = Conductor.from_text(text, agents=agents, seed=1)
 
+    def answer(request: Request) -> Part:
+        asked.append(request.text)
+        return echo(request)
+
+    c = Conductor.from_text(text, agents={"small": answer, "large": answer}, seed=1)
     c.call("hello", metadata={"tenant": "acme"})
 
     with pytest.raises(Failure) as caught:

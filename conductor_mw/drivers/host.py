@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random as Dice
-from random import SystemRandom
 from typing import Any, Final, TypeVar
 
 from conductor_mw.agents.base import Agent, Speaker
 from conductor_mw.attempts import Tally
+from conductor_mw.chance import Chance
 from conductor_mw.clock import Clock, SystemClock
 from conductor_mw.effects import Attempt, Instant, Notify, Now, Random, Settled
 from conductor_mw.parts import Parts
@@ -43,7 +43,7 @@ class Host:
 
         Which of them draws first depends on how fast they are.
         """
-        if isinstance(self.dice, SystemRandom):
+        if isinstance(self.dice, Chance):
             return self
         return replace(self, dice=Dice(self.dice.getrandbits(64)))
 
