@@ -29,7 +29,7 @@ REDIS: Final = os.environ.get("CONDUCTOR_REDIS", "redis://127.0.0.1:6379/0")
 POSTGRES: Final = os.environ.get("CONDUCTOR_POSTGRES", "postgresql://127.0.0.1:5432/test")
 REQUIRED: Final = os.environ.get("CONDUCTOR_SERVICES") == "required"
 
-_PATIENT: Final = "timeout=5"
+_PATIENT: Final = "timeout=20"
 """A machine busy with other tests is no outage. Of an option that is written twice the last counts:
 a test about time-outs adds its own, `f"{redis_address}&timeout=0.1"`."""
 

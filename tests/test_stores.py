@@ -12,7 +12,7 @@ from threading import Barrier
 
 import pytest
 
-from conductor_mw import ConductorError, Store
+from conductor_mw import ConductorError, Move, Store
 from conductor_mw.stores.base import SWEEP_EVERY
 from conductor_mw.stores.memory import MemoryStore
 from conductor_mw.stores.sqlite import SqliteStore
@@ -75,6 +75,13 @@ def test_a_value_is_gone_at_the_second_it_expires(
     assert store.get("cache", "key", now=now) == seen
 
 
+def test_a_caller_whose_clock_is_behind_sees_what_expires_later(store: Store) -> None:
+    store.put("cache", "key", b"kept", now=0, expires=10)
+
+    assert store.get("cache", "key", now=11) is None
+    assert store.get("cache", "key", now=9) == b"kept"
+
+
 def test_a_deleted_value_is_gone_and_deleting_twice_is_fine(store: Store) -> None:
     store.put("cache", "key", b"kept", now=0)
 
@@ -93,12 +100,24 @@ def test_keys_are_sorted_and_begin_with_the_prefix_taken_literally(store: Store)
     assert len(store.keys("cache", now=0)) == 5
 
 
-@pytest.mark.parametrize("key", ["", "x'; drop table state; --", "a\x00b", "ключ", "k" * 10_000])
+LONG_KEY = "".join(map(str, range(10_000)))
+"""Longer than a page of an index, and not easily packed."""
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x'; drop table state; --", "a\x00b", "ключ", "{t}:*", "half \ud800", LONG_KEY]
+)
 def test_a_key_is_data_whatever_it_holds(store: Store, key: str) -> None:
     store.put("cache", key, b"kept", now=0)
+    store.put("cache", "a", b"another", now=0)
 
     assert store.get("cache", key, now=0) == b"kept"
-    assert store.keys("cache", now=0) == (key,)
+    assert store.keys("cache", now=0) == tuple(sorted([key, "a"]))
+    assert key in store.keys("cache", now=0, prefix=key[:3])
+    assert store.advance("clocks", [Move(key, 5, 10)], now=0) == 0.0
+    assert store.get("clocks", key, now=0) == b"5"
+    store.delete("cache", key)
+    assert store.keys("cache", now=0) == ("a",)
 
 
 def test_a_swap_happens_only_if_nothing_changed_in_between(store: Store) -> None:

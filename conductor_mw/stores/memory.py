@@ -120,7 +120,4 @@ class MemoryStore:
 
     def _live(self, table: str, key: str, now: float) -> bytes | None:
         value, expires = self._rows.get((table, key), (None, None))
-        if expires is not None and expires <= now:
-            del self._rows[table, key]
-            return None
-        return value
+        return None if expires is not None and expires <= now else value

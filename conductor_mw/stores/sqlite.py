@@ -16,11 +16,11 @@ from conductor_mw.errors import ConductorError, StoreError
 from .base import SWEEP_EVERY, Move
 from .numbers import advanced, fitting, total
 
-_BUSY_MS: Final = 5000
-"""How long a writer waits for another process's write, in milliseconds."""
+_BUSY: Final = 5.0
+"""How many seconds a writer waits for another process's write."""
 
-_AGAIN_MS: Final = 20
-"""How long between two tries where SQLite itself does not wait."""
+_AGAIN: Final = 0.02
+"""How many seconds between two tries where SQLite itself does not wait."""
 
 _SCHEMA: Final = """
 create table if not exists state (
@@ -33,7 +33,7 @@ create table if not exists state (
 class SqliteStore:
     """A store in one SQLite file in WAL mode, synchronised fully: a write survives a power cut."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy: float = _BUSY) -> None:
         # One connection, used in turns: SQLite lets one write at a time anyway, and a connection
         # for each thread would outlive its thread.
         self._lock = threading.Lock()
@@ -43,12 +43,12 @@ class SqliteStore:
             # Created here, because SQLite itself would make it readable to everybody.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._connected = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000
+                path, isolation_level=None, check_same_thread=False, timeout=busy
             )
         except (OSError, sqlite3.Error) as error:
             raise _unusable(path, error) from error
         try:
-            _write_ahead(self._connected)
+            _write_ahead(self._connected, busy)
             self._connected.execute("pragma synchronous = full")
             self._connected.execute(_SCHEMA)
         except sqlite3.Error as error:
@@ -57,8 +57,27 @@ class SqliteStore:
 
     @classmethod
     def open(cls, address: str) -> SqliteStore:
-        """Give the store of an address such as `sqlite:conductor.db`."""
-        return cls(Path(address.partition(":")[2].removeprefix("//")))
+        """Give the store of an address such as `sqlite:conductor.db?timeout=2`.
+
+        Raises:
+            ConductorError: the file cannot be made or read, or the address has another option.
+        """
+        text, _, query = address.partition(":")[2].removeprefix("//").partition("?")
+        path = Path(text)
+        if not query:
+            return cls(path)
+        name, _, value = query.partition("=")
+        try:
+            busy = float(value) if name == "timeout" else -1.0
+        except ValueError:
+            busy = -1.0
+        if not 0 < busy <= 60:
+            raise ConductorError(
+                f"{query!r} is no option of a file",
+                where=path,
+                mend="The one there is: ?timeout=2, in seconds, at most 60.",
+            )
+        return cls(path, busy)
 
     def get(self, table: str, key: str, *, now: float) -> bytes | None:
         """Give the value, or None where there is none or it has expired."""
@@ -127,17 +146,21 @@ class SqliteStore:
     def delete(self, table: str, key: str) -> None:
         """Forget a value."""
         with self._writing(None) as connection:
-            connection.execute("delete from state where sort = ? and key = ?", (table, key))
+            connection.execute(
+                "delete from state where sort = ? and key = cast(? as text)", (table, _name(key))
+            )
 
     def keys(self, table: str, *, now: float, prefix: str = "") -> tuple[str, ...]:
         """Give the keys of a table that have not expired, sorted."""
         with self._connection() as connection:
             rows = connection.execute(
-                "select key from state where sort = ? and (expires is null or expires > ?)"
-                " and substr(key, 1, ?) = ? order by key",
-                (table, now, len(prefix), prefix),
+                "select cast(key as blob) from state"
+                " where sort = ? and (expires is null or expires > ?)"
+                " and key >= cast(? as text) and key < cast(? as text) order by key",
+                # No character begins with FF: whatever has the prefix comes before it.
+                (table, now, _name(prefix), _name(prefix) + b"\xff"),
             ).fetchall()
-        return tuple(cast("str", row[0]) for row in rows)
+        return tuple(cast("bytes", row[0]).decode("utf-8", "surrogatepass") for row in rows)
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
@@ -176,14 +199,14 @@ class SqliteStore:
                 raise
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def _write_ahead(connection: sqlite3.Connection, busy: float) -> None:
     # SQLite does not wait its busy time for this one: of two processes that open a new file at the
     # same moment, the second is refused at once. So it is asked again, for as long.
-    for _ in range(_BUSY_MS // _AGAIN_MS):
+    for _ in range(int(busy / _AGAIN)):
         try:
             connection.execute("pragma journal_mode = wal")
         except sqlite3.OperationalError:
-            time.sleep(_AGAIN_MS / 1000)
+            time.sleep(_AGAIN)
         else:
             return
     connection.execute("pragma journal_mode = wal")
@@ -197,8 +220,9 @@ def _unusable(path: Path, error: Exception) -> ConductorError:
 
 def _value(connection: sqlite3.Connection, table: str, key: str, now: float) -> bytes | None:
     row = connection.execute(
-        "select value from state where sort = ? and key = ? and (expires is null or expires > ?)",
-        (table, key, now),
+        "select value from state"
+        " where sort = ? and key = cast(? as text) and (expires is null or expires > ?)",
+        (table, _name(key), now),
     ).fetchone()
     return cast("bytes", row[0]) if row else None
 
@@ -207,7 +231,12 @@ def _write(
     connection: sqlite3.Connection, table: str, key: str, value: bytes, expires: float | None
 ) -> None:
     connection.execute(
-        "insert into state (sort, key, value, expires) values (?, ?, ?, ?)"
+        "insert into state (sort, key, value, expires) values (?, cast(? as text), ?, ?)"
         " on conflict (sort, key) do update set value = excluded.value, expires = excluded.expires",
-        (table, key, value, expires),
+        (table, _name(key), value, expires),
     )
+
+
+def _name(key: str) -> bytes:
+    # Half of a surrogate pair, as broken JSON holds it, is no text to SQLite, but bytes are.
+    return key.encode("utf-8", "surrogatepass")
