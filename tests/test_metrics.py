@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any, ClassVar
 
 import pytest
 from conductor_mw_metrics.histogram import bucket_of
 from conductor_mw_metrics.tally import Where
 
-from conductor_mw import Failure, Money, PolicyError, Usage, hookimpl
+from conductor_mw import Conductor, Event, Failure, Money, PolicyError, Usage, hookimpl
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask, read_one
 from conductor_mw.testing.conformance import LayerConformance
 
@@ -28,8 +29,9 @@ def test_an_answer_is_counted_once_for_the_request_and_once_for_the_agent(way: W
     assert list(tallies(counting)) == [("a", "(default)"), ("", "(default)")]
     assert amounts(request(counting)) == amounts(calls(counting, "a")) == {"calls": 1}
     for tally in (request(counting), calls(counting, "a")):
-        assert tally.latency == tally.first_part == {bucket_of(SECOND // 4): 1}
-        assert tally["latency_us"] == tally["first_part_us"] == SECOND // 4
+        assert tally.latency == {bucket_of(SECOND // 4): 1}
+        assert tally.first_part == (tally.latency if way in STREAMS else {})
+        assert tally["latency_us"] == SECOND // 4
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -150,8 +152,8 @@ def test_a_caller_who_handles_an_error_meanwhile_is_answered_all_the_same(way: W
     counting = conductor(a=Scripted("hello"), b=Scripted("hi"))
 
     try:
-        raise RuntimeError("the app's own")
-    except RuntimeError:
+        _ = {}["the app's own"]
+    except KeyError:
         ask(counting, "good morning", way=way)
 
     assert amounts(request(counting)) == {"calls": 1}
@@ -209,8 +211,6 @@ class Guarding:
             def build(setting: object) -> Stand:
                 del setting
                 return Stand(refuse=True)
-
-        import dataclasses
 
         register("guarding", dataclasses.dataclass(Options), rank=40)
 
@@ -288,16 +288,12 @@ def test_scores_given_afterwards_are_counted(way: Way) -> None:
 
 
 def _event(name: str, run: str, **data: object) -> Any:
-    from conductor_mw import Event
-
     return Event(name=name, run=run, data=data)
 
 
 def test_counting_goes_on_over_a_reload(tmp_path: Any) -> None:
     policy = tmp_path / "conductor.yaml"
     policy.write_text(TWO + "plugins: {metrics: {path: null}}\n")
-    from conductor_mw import Conductor
-
     counting = Conductor(
         policy, agents={"a": Scripted("hello"), "b": Scripted("hi")}, clock=VirtualClock()
     )

@@ -45,6 +45,8 @@ class Labelling:
 
     def of(self, facts: Facts) -> Labels:
         """Give the labels of a request."""
+        if not self._labels:
+            return ()
         found = tuple([(name, _text(expression, facts)) for name, expression, _ in self._labels])
         return self._known.get(found) or self._new(found)
 

@@ -14,19 +14,16 @@ from .spans import OpenSpan, Spans
 from .tally import (
     ACCEPTED,
     CACHE_HITS,
-    CACHED,
     CALLS,
     CUT,
     DEFAULT_RULE,
     FALLBACKS,
-    INPUT,
     NOT_ACCEPTED,
-    OUTPUT,
-    REASONING,
     REFUSED,
     RETRIES,
     UNDECIDED,
-    Series,
+    Labels,
+    Place,
     Tally,
     Where,
 )  # fmt: skip
@@ -40,13 +37,13 @@ class Under:
     """A request on its way: what its attempts came to so far."""
 
     __slots__ = (
-        "accepted", "before", "cache_hits", "cost", "ended", "fallbacks", "first", "retries", "run",
-        "span", "where",
+        "accepted", "before", "cache_hits", "cost", "ended", "fallbacks", "first", "place",
+        "retries", "run", "span",
     )  # fmt: skip
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.where: Where | None = None
+        self.place: Place | None = None
         self.span: OpenSpan | None = None
         self.before = sys.exception()
         self.first: float | None = None
@@ -96,6 +93,7 @@ class Metrics:
         self._behind = now.utc - now.monotonic
         self._spans = spans
         self._under: dict[str, Under] = {}
+        self._places: dict[tuple[str, str, Labels], Place] = {}
 
     @property
     def ledger(self) -> Ledger:
@@ -122,18 +120,17 @@ class Metrics:
         assert isinstance(token, Under)  # noqa: S101 - `begin_request` gave it
         now = self._monotonic()
         error = _in_flight(token.before)
-        where = self._where(token)
+        place = self._place(token)
         with self._ledger.lock:
             minute = int((now + self._behind) // 60)
-            tally = self._ledger.tally(Series("", where), minute)
-            _count_request(tally, token, error, now)
+            _count_request(self._ledger.tally(place, "", minute), token, error, now)
             for outcome in run.outcomes:
                 if outcome.error is not None:
-                    self._ledger.tally(Series(outcome.agent, where), minute).fell(_kind(outcome))
+                    self._ledger.tally(place, outcome.agent, minute).fell(_kind(outcome))
             token.ended = True
         self._under.pop(run.id, None)
         if token.span is not None:
-            token.span.end_run(run, where, error)
+            token.span.end_run(run, place.where, error)
 
     def begin_attempt(self, attempt: Attempted) -> OpenSpan | None:
         """Open the attempt's span, where somebody collects spans."""
@@ -143,16 +140,14 @@ class Metrics:
         """Count the attempt; how it failed is counted with the request, when that is known."""
         run = attempt.run
         under = self._under.get(run.id) or self._late(run)
-        where = self._where(under)
+        place = self._place(under)
         outcomes = attempt.outcomes
-        ledger = self._ledger
-        with ledger.lock:
-            if outcomes:
-                for outcome in outcomes:
-                    self._count(outcome, under, where)
-            else:
+        with self._ledger.lock:
+            for outcome in outcomes:
+                self._count(outcome, under, place, streamed=attempt.request.stream)
+            if not outcomes:
                 now = self._monotonic() + self._behind
-                counts = ledger.tally(Series(attempt.agent.id, where), int(now // 60)).counts
+                counts = self._ledger.tally(place, attempt.agent.id, int(now // 60)).counts
                 counts[CALLS] += 1
                 counts[REFUSED] += 1
             if attempt.number > 1:
@@ -179,24 +174,32 @@ class Metrics:
             under.span.note(event)
         below = under.run.outcomes_below(event.path)
         if below:  # the one that is given up is the last that ended there
-            series = Series(below[-1].agent, self._where(under))
+            place = self._place(under)
             minute = int((event.monotonic + self._behind) // 60)
             with self._ledger.lock:
-                self._ledger.tally(series, minute).counts[FALLBACKS] += 1
+                self._ledger.tally(place, below[-1].agent, minute).counts[FALLBACKS] += 1
 
-    def _count(self, outcome: Outcome, under: Under, where: Where) -> None:
-        ended = outcome.started + outcome.seconds
-        tally = self._ledger.tally(Series(outcome.agent, where), int((ended + self._behind) // 60))
+    def _count(self, outcome: Outcome, under: Under, place: Place, *, streamed: bool) -> None:
+        started, seconds, first = outcome.started, outcome.seconds, outcome.first_part
+        minute = int((started + seconds + self._behind) // 60)
+        tally = self._ledger.tally(place, outcome.agent, minute)
+        nano = None if outcome.cost is None else outcome.cost.nano
         if outcome.by:
-            _count_stand_in(tally, outcome, under)
+            _count_stand_in(tally, outcome, nano, under)
         else:
-            _count_call(tally, outcome)
-        first = outcome.first_part
+            tally.ended(
+                seconds if _tells(outcome) else None,
+                first if streamed else None,
+                outcome.usage,
+                nano,
+            )
         if first is not None and under.first is None and outcome.visible:
-            under.first = outcome.started + first
-        cost = None if outcome.cost is None else outcome.cost.nano
-        tally.paid(cost)
-        under.cost = None if cost is None or under.cost is None else under.cost + cost
+            under.first = started + first
+        under.cost = None if nano is None or under.cost is None else under.cost + nano
+        if outcome.number > 1:
+            tally.counts[RETRIES] += 1
+        if outcome.finish == "cut":
+            tally.counts[CUT] += 1
         if under.ended and outcome.error is not None:  # else the request counts how it failed
             tally.fell(_kind(outcome))
 
@@ -205,10 +208,10 @@ class Metrics:
         if not isinstance(score, (int, float)) or not isinstance(agent, str) or not agent:
             return
         rule = event.data.get("rule")
-        where = Where(rule if isinstance(rule, str) else DEFAULT_RULE, "", self._policy, ())
+        place = self._known(rule if isinstance(rule, str) and rule else DEFAULT_RULE, "", ())
         with self._ledger.lock:
             minute = int((event.monotonic + self._behind) // 60)
-            self._ledger.tally(Series(agent, where), minute).rated(score)
+            self._ledger.tally(place, agent, minute).rated(score)
 
     def _late(self, run: Run) -> Under:
         """Give what stands for a request that has ended before one of its attempts."""
@@ -216,35 +219,37 @@ class Metrics:
         late.ended = True
         return late
 
-    def _where(self, under: Under) -> Where:
-        if under.where is not None:
-            return under.where
-        run = under.run
-        decision = run.decision
+    def _place(self, under: Under) -> Place:
+        if under.place is not None:
+            return under.place
+        decision, labels = under.run.decision, self.labelling.of(under.run.facts)
         if decision is None:
-            return Where(UNDECIDED, "", self._policy, self.labelling.of(run.facts))
-        where = Where(
-            decision.rule or DEFAULT_RULE,
-            decision.target,
-            self._policy,
-            self.labelling.of(run.facts),
-        )
-        under.where = where
-        return where
+            return self._known(UNDECIDED, "", labels)
+        under.place = self._known(decision.rule or DEFAULT_RULE, decision.target, labels)
+        return under.place
+
+    def _known(self, rule: str, target: str, labels: Labels) -> Place:
+        found = self._places.get((rule, target, labels))
+        if found is None:
+            place = Place(Where(rule, target, self._policy, labels))
+            found = self._places.setdefault((rule, target, labels), place)
+        return found
 
 
 def _count_request(tally: Tally, under: Under, error: BaseException | None, now: float) -> None:
-    counts, began = tally.counts, under.run.started.monotonic
-    counts[CALLS] += 1
+    counts, run = tally.counts, under.run
+    began = run.started.monotonic
+    seconds = first = None
     if error is None:
-        tally.spoke((now if under.first is None else under.first) - began)
-        tally.took(now - began)
+        seconds = now - began
+        if run.request.stream:
+            first = seconds if under.first is None else under.first - began
     elif isinstance(error, Exception):
+        seconds = now - began
         tally.fell(classify(error) or FAULT)
-        tally.took(now - began)
     else:
         counts[CUT] += 1  # stopped by the caller: closed, or cancelled
-    tally.paid(under.cost)
+    tally.ended(seconds, first, None, under.cost)
     if under.cache_hits:
         counts[CACHE_HITS] += 1
     if under.fallbacks:
@@ -255,26 +260,16 @@ def _count_request(tally: Tally, under: Under, error: BaseException | None, now:
         counts[ACCEPTED if under.accepted else NOT_ACCEPTED] += 1
 
 
-def _count_call(tally: Tally, outcome: Outcome) -> None:
-    counts, usage = tally.counts, outcome.usage
-    counts[CALLS] += 1
-    counts[INPUT] += usage.input_tokens
-    counts[OUTPUT] += usage.output_tokens
-    counts[CACHED] += usage.cached_tokens
-    counts[REASONING] += usage.reasoning_tokens
-    if outcome.number > 1:
-        counts[RETRIES] += 1
-    if outcome.finish == "cut":
-        counts[CUT] += 1
-    elif outcome.error is None or outcome.kind == "timeout":
-        tally.took(outcome.seconds)
-    if outcome.first_part is not None:
-        tally.spoke(outcome.first_part)
+def _tells(outcome: Outcome) -> bool:
+    """Whether how long it took says how fast the agent is; how soon it failed does not."""
+    if outcome.error is None:
+        return outcome.finish != "cut"
+    return outcome.kind == "timeout"
 
 
-def _count_stand_in(tally: Tally, outcome: Outcome, under: Under) -> None:
+def _count_stand_in(tally: Tally, outcome: Outcome, nano: int | None, under: Under) -> None:
     """Count what a layer answered: it says nothing of the agent's speed, and used no tokens."""
-    tally.counts[CALLS] += 1
+    tally.ended(None, None, None, nano)
     if outcome.by == "cache":
         tally.counts[CACHE_HITS] += 1
         under.cache_hits += 1

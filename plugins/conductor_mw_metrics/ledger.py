@@ -9,10 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .tally import Series, Tally
-
-MOST_WAITING: Final = 1440
-"""The most minutes that wait to be written: a day. Older ones are dropped and counted."""
+from .tally import Place, Series, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +25,15 @@ class Block:
     tallies: Mapping[Series, Tally]
 
 
+Live = dict[Place, dict[str, Tally]]
+"""Counters under way, by place and agent; a request has no agent."""
+
+
 class Ledger:
-    """Counts under one lock. Whoever counts holds the lock and asks for the tally of a series.
+    """Counts under one lock. Whoever counts holds the lock and asks for a tally.
 
     Attributes:
         lock: held while a tally is changed.
-        lost: requests whose minutes were dropped, because nothing could be written for a day.
         overflows: how often a value of a label became `(other)`.
     """
 
@@ -49,29 +49,31 @@ class Ledger:
         _AFTER_FORK.add(self)
 
     def _empty(self) -> None:
-        self.lost = 0
         self.overflows = 0
         self._minute = -1
-        self._current: dict[Series, Tally] = {}
-        self._waiting: list[Block] = []
+        self._current: Live = {}
+        self._waiting: list[tuple[int, Live]] = []
         self._adding = threading.Lock()
         self._added: dict[Series, Tally] = {}
-        self._to_add: list[Mapping[Series, Tally]] = []
+        self._to_add: list[Live] = []
 
-    def tally(self, series: Series, minute: int) -> Tally:
-        """Give the counters of a series in a minute; the lock must be held.
+    def tally(self, place: Place, agent: str, minute: int) -> Tally:
+        """Give the counters of an agent, or of requests, in a minute; the lock must be held.
 
         What ends late counts in the minute that has begun meanwhile.
         """
         if minute > self._minute:
             self._turn()
             self._minute = minute
-        found = self._current.get(series)
+        found = self._current.get(place)
         if found is None:
             if not self._current:
                 self._began()
-            found = self._current[series] = Tally()
-        return found
+            found = self._current[place] = {}
+        tally = found.get(agent)
+        if tally is None:
+            tally = found[agent] = Tally()
+        return tally
 
     def overflowed(self) -> None:
         """Count a value of a label that became `(other)`."""
@@ -85,18 +87,19 @@ class Ledger:
                 self._turn()
                 taken, self._waiting = self._waiting, []
                 to_add, self._to_add = self._to_add, []
-            for tallies in to_add:  # outside the lock: nobody who counts waits for it
-                _add(self._added, tallies)
-        return taken
+            for live in to_add:  # outside the lock: nobody who counts waits for it
+                _add(self._added, live)
+        return [Block(minute, _add({}, live)) for minute, live in taken]
 
     def totals(self) -> dict[Series, Tally]:
         """Give what every series came to since the process began; it never goes down."""
         found: dict[Series, Tally] = {}
         with self._adding:
             with self.lock:
-                for tallies in (*self._to_add, self._current):
-                    _add(found, tallies)
-            _add(found, self._added)
+                for live in (*self._to_add, self._current):
+                    _add(found, live)
+            for series, tally in self._added.items():
+                found.setdefault(series, Tally()).add(tally)
         return found
 
     def forget(self) -> None:
@@ -106,22 +109,16 @@ class Ledger:
 
     def _turn(self) -> None:
         if self._current:
-            self._waiting.append(Block(self._minute, self._current))
+            self._waiting.append((self._minute, self._current))
             self._to_add.append(self._current)
             self._current = {}
-        if len(self._waiting) > MOST_WAITING:
-            dropped = self._waiting.pop(0)
-            self.lost += sum(
-                tally["calls"] for series, tally in dropped.tallies.items() if not series.agent
-            )
 
 
-def _add(into: dict[Series, Tally], tallies: Mapping[Series, Tally]) -> None:
-    for series, tally in tallies.items():
-        found = into.get(series)
-        if found is None:
-            found = into[series] = Tally()
-        found.add(tally)
+def _add(into: dict[Series, Tally], live: Live) -> dict[Series, Tally]:
+    for place, tallies in live.items():
+        for agent, tally in tallies.items():
+            into.setdefault(Series(agent, place.where), Tally()).add(tally)
+    return into
 
 
 _AFTER_FORK: Final[weakref.WeakSet[Ledger]] = weakref.WeakSet()

@@ -137,7 +137,7 @@ class LayerCollector:
             ("metrics_flush_failures", "Writes that failed and were tried again.",
              sum(writer.failures for writer in writers)),
             ("metrics_lost_requests", "Requests whose minute was dropped unwritten.",
-             sum(writer.ledger.lost for writer in writers)),
+             sum(writer.lost for writer in writers)),
             ("metrics_label_overflows", "Label values that became (other).",
              sum(writer.ledger.overflows for writer in writers)),
         ):  # fmt: skip

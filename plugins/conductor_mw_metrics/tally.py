@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+from conductor_mw import Usage
+
 from .histogram import bucket_of, merge
 
 Level = Literal["request", "attempt"]
@@ -30,6 +32,15 @@ class Where(NamedTuple):
     target: str
     policy: str
     labels: Labels
+
+
+class Place:
+    """Where something is counted, to be told apart by identity: that is fast to look up."""
+
+    __slots__ = ("where",)
+
+    def __init__(self, where: Where) -> None:
+        self.where = where
 
 
 class Series(NamedTuple):
@@ -68,50 +79,65 @@ ERROR: Final = "error."
 """What the counter of a kind of error begins with in the tables, for example `error.timeout`."""
 
 
+FOLD_AT: Final = 1024
+"""So many ended calls wait to be put into buckets; below, that is done off the path."""
+
+
 class Tally:
     """The counters of one series.
+
+    What ends is put down as it is, and only put into buckets when somebody asks, or when many wait:
+    a call pays for one `append`.
 
     Attributes:
         counts: see `COUNTS`.
         errors: how often it failed, by kind; a fault that has no kind counts as `fault`.
-        latency: microseconds.
-        first_part: microseconds until there was something to see.
-        cost: nano-dollars of one call.
-        quality: millionths.
     """
 
-    __slots__ = ("cost", "counts", "errors", "first_part", "latency", "quality")
+    __slots__ = ("_ended", "_histograms", "counts", "errors")
 
     def __init__(self) -> None:
         self.counts = [0] * len(COUNTS)
         self.errors: dict[str, int] = {}
-        self.latency: dict[int, int] = {}
-        self.first_part: dict[int, int] = {}
-        self.cost: dict[int, int] = {}
-        self.quality: dict[int, int] = {}
+        self._ended: list[tuple[float | None, float | None, Usage | None, int | None]] = []
+        self._histograms: tuple[dict[int, int], ...] = ({}, {}, {}, {})
 
-    def took(self, seconds: float) -> None:
-        """Count how long something took."""
-        micros = int(seconds * MICRO)
-        self.counts[LATENCY] += micros
-        bucket = bucket_of(micros)
-        self.latency[bucket] = self.latency.get(bucket, 0) + 1
+    def ended(
+        self, seconds: float | None, first: float | None, usage: Usage | None, nano: int | None
+    ) -> None:
+        """Count a call or a request that has ended.
 
-    def spoke(self, seconds: float) -> None:
-        """Count when there was something to see."""
-        micros = int(seconds * MICRO)
-        self.counts[FIRST_PART] += micros
-        bucket = bucket_of(micros)
-        self.first_part[bucket] = self.first_part.get(bucket, 0) + 1
+        Args:
+            seconds: how long it took, or None where that says nothing.
+            first: seconds until there was something to see, or None.
+            usage: its tokens, or None.
+            nano: what it cost, in nano-dollars, or None where nobody knows.
+        """
+        ended = self._ended
+        ended.append((seconds, first, usage, nano))
+        if len(ended) >= FOLD_AT:
+            self.fold()
 
-    def paid(self, nano: int | None) -> None:
-        """Count what something cost, or that nobody knows."""
-        if nano is None:
-            self.counts[UNKNOWN_COST] += 1
-            return
-        self.counts[COST] += nano
-        bucket = bucket_of(nano)
-        self.cost[bucket] = self.cost.get(bucket, 0) + 1
+    def fold(self) -> None:
+        """Put what has ended into the buckets."""
+        ended, self._ended = self._ended, []
+        counts = self.counts
+        latency, first_part, cost, _ = self._histograms
+        counts[CALLS] += len(ended)
+        for seconds, first, usage, nano in ended:
+            if seconds is not None:
+                counts[LATENCY] += _count(latency, int(seconds * MICRO))
+            if first is not None:
+                counts[FIRST_PART] += _count(first_part, int(first * MICRO))
+            if nano is None:
+                counts[UNKNOWN_COST] += 1
+            else:
+                counts[COST] += _count(cost, nano)
+            if usage is not None:
+                counts[INPUT] += usage.input_tokens
+                counts[OUTPUT] += usage.output_tokens
+                counts[CACHED] += usage.cached_tokens
+                counts[REASONING] += usage.reasoning_tokens
 
     def fell(self, kind: str) -> None:
         """Count a failure."""
@@ -121,28 +147,44 @@ class Tally:
     def rated(self, score: float) -> None:
         """Count a score from 0 to 1."""
         micro = int(min(max(score, 0.0), 1.0) * MICRO)
-        self.counts[QUALITY] += micro
-        bucket = bucket_of(micro)
-        self.quality[bucket] = self.quality.get(bucket, 0) + 1
+        self.counts[QUALITY] += _count(self._histograms[3], micro)
 
-    def __getitem__(self, name: str) -> int:
-        """Give the counter of this name."""
-        if name.startswith(ERROR):
-            return self.errors.get(name.removeprefix(ERROR), 0)
-        return self.counts[COUNTS.index(name)]
+    @property
+    def latency(self) -> dict[int, int]:
+        """How long calls took, in microseconds."""
+        return self.histograms["latency_us"]
+
+    @property
+    def first_part(self) -> dict[int, int]:
+        """How long until there was something to see, of streams, in microseconds."""
+        return self.histograms["first_part_us"]
+
+    @property
+    def cost(self) -> dict[int, int]:
+        """What calls cost, in nano-dollars."""
+        return self.histograms["cost_nano"]
+
+    @property
+    def quality(self) -> dict[int, int]:
+        """Scores, in millionths."""
+        return self.histograms["quality_micro"]
 
     @property
     def histograms(self) -> Mapping[str, dict[int, int]]:
         """The histograms by the name of their measure."""
-        return {
-            "latency_us": self.latency,
-            "first_part_us": self.first_part,
-            "cost_nano": self.cost,
-            "quality_micro": self.quality,
-        }
+        self.fold()
+        return dict(zip(MEASURES, self._histograms, strict=True))
+
+    def __getitem__(self, name: str) -> int:
+        """Give the counter of this name."""
+        self.fold()
+        if name.startswith(ERROR):
+            return self.errors.get(name.removeprefix(ERROR), 0)
+        return self.counts[COUNTS.index(name)]
 
     def amounts(self) -> Mapping[str, int]:
         """Give every counter that is not 0, by its name in the tables."""
+        self.fold()
         found = {name: count for name, count in zip(COUNTS, self.counts, strict=True) if count}
         found.update((ERROR + kind, count) for kind, count in self.errors.items())
         return found
@@ -157,9 +199,16 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add another series' counters."""
+        other.fold()
         for at, count in enumerate(other.counts):
             self.counts[at] += count
         for kind, count in other.errors.items():
             self.errors[kind] = self.errors.get(kind, 0) + count
-        for name, buckets in other.histograms.items():
-            merge(self.histograms[name], buckets)
+        for mine, others in zip(self._histograms, other._histograms, strict=True):
+            merge(mine, others)
+
+
+def _count(histogram: dict[int, int], value: int) -> int:
+    bucket = bucket_of(value)
+    histogram[bucket] = histogram.get(bucket, 0) + 1
+    return value

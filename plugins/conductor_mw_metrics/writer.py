@@ -20,6 +20,9 @@ from .ledger import Block, Ledger
 
 _LOG: Final = logging.getLogger("conductor_mw.metrics")
 _PRUNE_EVERY: Final = 3600.0
+MOST_WAITING: Final = 1440
+"""The most minutes that wait to be written: a day. Older ones are dropped and counted."""
+
 _LAST_WAIT: Final = 10.0
 """Seconds for which closing waits until the rest is written."""
 
@@ -56,6 +59,11 @@ class Writer:
     def flushes(self) -> int:
         """How many batches were written."""
         return self._work.flushes
+
+    @property
+    def lost(self) -> int:
+        """Requests whose minutes were dropped, because nothing could be written for a day."""
+        return self._work.lost
 
     @property
     def failures(self) -> int:
@@ -97,6 +105,7 @@ class _Work:
         self.stop = threading.Event()
         self.flushes = 0
         self.failures = 0
+        self.lost = 0
         self._database = database
         self._clock = clock
         self._every = every
@@ -113,6 +122,7 @@ class _Work:
         self._thread: threading.Thread | None = None
         self._numbered = 0
         self._batch: _Batch | None = None
+        self._waiting: list[Block] = []
         self._pruned: float | None = None
 
     def _begin(self) -> None:
@@ -138,16 +148,24 @@ class _Work:
         if self._process != os.getpid():
             self._be_new()
         with self._writing:
+            # Taken also while nothing can be written: what was taken needs little room.
+            self._waiting += self.ledger.take()
             if self._database is None:
-                self.ledger.take()
+                self._waiting.clear()
                 return
+            self._drop()
             if self._batch is not None:
                 self._write(self._batch, self._database)
-            blocks = self.ledger.take()
-            if blocks:
+            if self._waiting:
                 self._numbered += 1
-                self._batch = _Batch(self._numbered, blocks)
+                self._batch = _Batch(self._numbered, self._waiting)
+                self._waiting = []
                 self._write(self._batch, self._database)
+
+    def _drop(self) -> None:
+        while len(self._waiting) > MOST_WAITING:
+            dropped = self._waiting.pop(0).tallies
+            self.lost += sum(tally["calls"] for one, tally in dropped.items() if not one.agent)
 
     def _write(self, batch: _Batch, database: Database) -> None:
         now = self._clock.now().utc
