@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SCHEMA: Final = "conductor_audit"
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_SECONDS: Final = 5
+_SECONDS: Final = 5.0
 _LOCK: Final = 0x636D_7761_7564
 """The advisory lock under which tables are made: two processes may start at the same moment."""
 _GUARDS: Final = """
@@ -44,7 +44,8 @@ class PostgresTables(Tables):
         """Connect.
 
         Args:
-            address: `postgresql://user@host/database?schema=name`; what else libpq takes goes on.
+            address: `postgresql://user@host/database?schema=name`; `timeout=` says how many seconds
+                anything may take, and what else libpq takes goes on.
             make: whether to make the schema and the tables where they are not there.
 
         Raises:
@@ -59,7 +60,8 @@ class PostgresTables(Tables):
                 where="audit",
                 mend="Write small letters, digits and '_'.",
             )
-        asked.setdefault("connect_timeout", str(_SECONDS))
+        self._seconds = _seconds(asked.pop("timeout", ""))
+        asked.setdefault("connect_timeout", str(max(1, round(self._seconds))))
         self._address = urlunsplit(parts._replace(query=urlencode(asked)))
         host = parts.hostname or "localhost"
         self.address = f"postgresql://{host}{parts.path}?schema={self._schema}"
@@ -151,6 +153,8 @@ class PostgresTables(Tables):
 
     def _prepare(self, connected: psycopg.Connection[Any]) -> None:
         connected.execute(_marked(f'set search_path to "{self._schema}"'))
+        if self._make:  # a command may take as long as it needs
+            connected.execute(_marked(f"set statement_timeout = {round(self._seconds * 1000)}"))
         found = connected.execute("select to_regclass('audit_log')").fetchone()
         if found is not None and found[0] is not None:
             return
@@ -173,6 +177,18 @@ class PostgresTables(Tables):
         return ConductorError(
             f"the audit log cannot be used: {str(error).strip()}", where=self.address
         )
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text or _SECONDS)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise ConductorError(
+            f"{text[:40]!r} is no time-out", where="audit", mend="Write for example ?timeout=0.5"
+        )
+    return found
 
 
 def _marked(sql: str) -> LiteralString:

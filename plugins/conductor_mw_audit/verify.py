@@ -162,7 +162,7 @@ class _Walk:
         self._missing(number + 1, state.size)
         verdict.root = tree.root()
         if not self._broken and tree.frontier != state.frontier:
-            verdict.find(self._good + 1, state.size, f"the log's own tree {_OTHER}")
+            verdict.find(0, 0, "the log's own tree does not fit its records: it was changed")
 
     def _missing(self, first: int, last: int) -> None:
         if first > last:
