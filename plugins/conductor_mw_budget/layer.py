@@ -16,6 +16,7 @@ from .charges import charge_of
 from .counted import Counted
 from .periods import ALWAYS
 from .refusals import Trouble, refused, unkeyed, unknown
+from .status import Status, spent_and_held
 from .telling import Teller
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class BudgetLayer:
         self._of_agent = {
             agent: _counting(prepared.budgets, agent) for agent in setting.policy.agents
         }
+        self._budgets = prepared.budgets
         self._foreseen = [one for one in prepared.budgets if one.foreseen]
         if self._foreseen:
             setting.board.watch_budget(self.remaining)
@@ -112,8 +114,10 @@ class BudgetLayer:
     def begin_attempt(self, attempt: Attempted) -> Hold | Coroutine[Any, Any, Hold] | None:
         """Hold what the call may cost in every budget that counts it, or in none."""
         budgets, caps = self._of_agent.get(attempt.agent.id) or ((), ())
-        if not budgets:
+        price = attempt.agent.price
+        if not budgets or (price is not None and not price.input and not price.output):
             return None
+        attempt.bound()  # first: the ceiling is part of what is sent
         worst = attempt.worst_cost()
         if isinstance(worst, str):
             worst = self._limited(attempt, worst, budgets)
@@ -121,7 +125,6 @@ class BudgetLayer:
                 return None
         if not worst.nano:
             return None
-        attempt.bound()
         # A layer inside may ask again before this one hears of it.
         amount = worst.nano * attempt.run.runtime.layers.most_calls
         moment = self._clock.now()
@@ -168,6 +171,16 @@ class BudgetLayer:
                 left -= spent_and_held(account)
             least = min(least, left)
         return max(0.0, least / 1e9)
+
+    def status(self) -> tuple[Status, ...]:
+        """Give what every budget has spent in its period, key by key, as this process knows it."""
+        utc = self._clock.now().utc
+        return tuple(
+            Status.of(budget, account)
+            for budget in self._budgets
+            if budget.every != "request"
+            for account in [*budget.turn(utc).values()]
+        )
 
     def close(self) -> None:
         """Give back what is in hand."""
@@ -329,13 +342,6 @@ class RequestBudgetLayer(BudgetLayer):
         except ConductorError as error:
             raise unkeyed(attempt.agent, budgets, facts, error) from error
         return found
-
-
-def spent_and_held(account: Account) -> int:
-    """Give what is spent or held of an account, by anybody, as far as this process knows."""
-    if account.lease is None:
-        return account.spent + account.held
-    return account.lease.seen - max(0, account.free)
 
 
 def _counting(

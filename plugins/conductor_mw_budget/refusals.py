@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from conductor_mw import Agent, ConductorError, Failure, Money
+
+from .status import reset_of, spent_and_held
 
 if TYPE_CHECKING:
     from conductor_mw import Facts
@@ -39,14 +40,10 @@ def refused(
     agent: Agent, budget: Counted, account: Account, amount: int, trouble: Trouble, utc: float
 ) -> BudgetExhausted:
     """Give the failure of a call for which there is no room."""
-    lease = account.lease
-    taken = account.spent + account.held
-    if lease is not None:
-        taken = lease.seen - max(0, account.free)
-    left = Money(max(0, budget.cap.nano - taken))
+    left = Money(max(0, budget.cap.nano - spent_and_held(account)))
     cap = Money(budget.cap.nano)
     whose = f" of {account.who!r}" if account.who else ""
-    ends = None if math.isinf(account.end) else datetime.fromtimestamp(account.end, UTC)
+    ends = reset_of(account)
     until = "" if ends is None else f" until {ends:%Y-%m-%d %H:%M} UTC"
     if trouble == "store_down":
         problem = f"the store of the shared budget{whose} cannot be reached"
