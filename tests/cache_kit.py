@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import conductor_mw_cache
+import conductor_mw_postgres
+import conductor_mw_redis
 
 from conductor_mw import (
     Conductor,
@@ -56,6 +58,15 @@ def policy(
     return f"{agents}{signals}{routing}plugins: {{cache: {{{options}}}}}\n"
 
 
+def plugins() -> Plugins:
+    """Give the core, the cache and every kind of store, and no other layer."""
+    found = Plugins.core()
+    found.add(conductor_mw_cache, "cache")
+    found.add(conductor_mw_redis, "redis")
+    found.add(conductor_mw_postgres, "postgres")
+    return found
+
+
 def conductor(
     text: str | None = None,
     *,
@@ -66,16 +77,15 @@ def conductor(
     **agents: object,
 ) -> Conductor:
     """Give a conductor over a policy, a small one where none is given."""
-    plugins = Plugins.core()
-    plugins.add(conductor_mw_cache, "cache")
+    found = plugins()
     if told is not None:
-        plugins.add(told, "told")
+        found.add(told, "told")
     if signal is not None:
-        plugins.add(_Offer(signal), "signal")
+        found.add(_Offer(signal), "signal")
     return Conductor.from_text(
         policy() if text is None else text,
         agents={name.replace("_", "-"): agent for name, agent in agents.items()},
-        plugins=plugins,
+        plugins=found,
         clock=None if real_clock else clock or VirtualClock(),
         seed=7,
     )

@@ -222,7 +222,7 @@ def test_tool_calls_are_kept_only_where_that_is_allowed(allowed: bool, way: Way)
     calls = (ToolCall(0, "c1", "search", '{"q": "x"}'),)
     agent = _Saying(Part(tool_calls=calls, finish="tool_calls"))
     c = conductor(policy(f"ttl: 1h, tool_calls: {str(allowed).lower()}"), a=agent)
-    tools = [{"type": "function", "function": {"name": "search", "parameters": {}}}]
+    tools: list[Any] = [{"type": "function", "function": {"name": "search", "parameters": {}}}]
 
     answers = [ask(c, "hello", way=way, metadata=T1, tools=tools) for _ in range(2)]
 
@@ -379,7 +379,8 @@ def test_answers_are_shared_only_where_that_is_said_aloud(way: Way) -> None:
     agent = Echo()
     c = conductor(policy("ttl: 1h, scope: shared"), a=agent)
 
-    for metadata in (T1, T2, {}):
+    everybody: list[Any] = [T1, T2, {}]
+    for metadata in everybody:
         ask(c, "hello", way=way, metadata=metadata)
 
     assert agent.calls == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conductor_mw_cache.canonical import DEEPEST, NotPlainError, canonical
@@ -38,17 +38,19 @@ def meaning(value: Any) -> object:
         return ("number", value)  # 1 == 1.0
     if isinstance(value, str | bytes):
         return (type(value).__name__, value)
-    if isinstance(value, Mapping):
-        return ("mapping", frozenset((key, meaning(one)) for key, one in value.items()))
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value)
+        return ("mapping", frozenset((key, meaning(one)) for key, one in pairs.items()))
     return ("list", tuple(meaning(one) for one in value))
 
 
 def rewritten(value: Any) -> Any:
     """Write the same in another way: keys the other way round, 1.0 for 1, tuples for lists."""
-    if isinstance(value, Mapping):
-        return {key: rewritten(value[key]) for key in reversed(list(value))}
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value)
+        return {key: rewritten(pairs[key]) for key in reversed(list(pairs))}
     if isinstance(value, list):
-        return tuple(rewritten(one) for one in value)
+        return tuple(rewritten(one) for one in cast("list[Any]", value))
     if isinstance(value, int) and not isinstance(value, bool):
         fits = abs(value) < 2**53
         return float(value) if fits else value
@@ -205,16 +207,15 @@ def test_a_null_deep_in_a_schema_means_something() -> None:
 
 @pytest.mark.parametrize("kind", ["image", "audio"])
 def test_pictures_and_sounds_count(kind: str) -> None:
-    pieces: Any = {
-        "image": lambda data: {"type": "image_url", "image_url": {"url": f"data:;base64,{data}"}},
-        "audio": lambda data: {"type": "input_audio", "input_audio": {"data": data}},
-    }[kind]
-    asked = [
-        [{"role": "user", "content": [{"type": "text", "text": "what is it?"}, pieces(data)]}]
-        for data in ("AAAA", "AAAB", "AAAA")
-    ]
+    def asked(data: str) -> tuple[Any, dict[str, Any]]:
+        pieces: dict[str, Any] = {
+            "image": {"type": "image_url", "image_url": {"url": f"data:;base64,{data}"}},
+            "audio": {"type": "input_audio", "input_audio": {"data": data}},
+        }
+        content = [{"type": "text", "text": "what is it?"}, pieces[kind]]
+        return [{"role": "user", "content": content}], {}
 
-    assert calls(*((messages, {}) for messages in asked)) == 2
+    assert calls(asked("AAAA"), asked("AAAB"), asked("AAAA")) == 2
 
 
 @given(st.lists(st.sampled_from("ab\0\n:0123456789slid"), max_size=6), st.integers(0, 6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -82,6 +83,8 @@ class Cache:
             shelf = setting.shared((NAME, MEMORY), Memory)
             shelf.resize(options.most_entries, options.most_bytes)
         else:
+            with suppress(StoreError):  # it may come later; an address of no kind may not
+                setting.store(options.store)
             shelf = setting.shared(
                 (NAME, options.store), lambda: Shared(lambda: setting.store(options.store))
             )
