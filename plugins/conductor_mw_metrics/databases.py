@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from conductor_mw import ConductorError
 
@@ -118,7 +118,7 @@ class Postgres:
         whole = urlsplit(address)
         query = dict(parse_qsl(whole.query))
         self._timeout = float(query.pop("timeout", _BUSY))
-        self._address = urlunsplit(whole._replace(scheme="postgresql", query=urlencode(query)))
+        self._address = urlunsplit(whole._replace(scheme="postgresql", query=urlencode(query, quote_via=quote)))
 
     def __str__(self) -> str:
         return "PostgreSQL"  # an address may hold a password
@@ -137,19 +137,19 @@ class Postgres:
     @contextmanager
     def reading(self) -> Generator[Cursor]:
         """Give a cursor to read with."""
-        with self._cursor("read") as cursor:
-            cursor.execute("set transaction isolation level repeatable read read only")
+        with self._cursor("read", "set transaction isolation level repeatable read") as cursor:
             if not _there(cursor):
                 raise _empty(str(self))
             yield cursor
 
     @contextmanager
-    def _cursor(self, done: str) -> Generator[Cursor]:
+    def _cursor(self, done: str, first: str = "select 1") -> Generator[Cursor]:
         connect, psycopg_error = _psycopg()
         try:
             limit = max(2, ceil(self._timeout))
             with connect(self._address, connect_timeout=limit) as open_, open_.cursor() as cursor:
                 asking = _Asking(cursor)
+                asking.execute(first)
                 limit_ms = f"{int(self._timeout * 1000)}ms"
                 asking.execute("select set_config('lock_timeout', ?, true)", (limit_ms,))
                 yield asking
