@@ -258,6 +258,37 @@ def test_a_stuck_probe_loses_its_permit_and_its_late_result_is_ignored(way: Way)
     assert fails(c, 5) == []
 
 
+@pytest.mark.parametrize("way", STREAMS)
+def test_a_probe_that_fails_after_the_circuit_opened_anew_does_not_open_it_again(way: Way) -> None:
+    clock, big, told = VirtualClock(), Talker(ConnectionError("reset")), Told()
+    c = conductor(breaker="{probes: 2}", clock=clock, told=told, big=big)
+    fails(c, MIN_CALLS)
+    big.error = None
+    clock.advance(OPEN_FOR)
+    with begun(c, 2, way) as probes:
+        big.error = ConnectionError("reset")
+
+        probes.end(2)
+
+    assert told.names == ["opened", "half_open", "opened"]
+    assert told.last["times"] == 2
+
+
+@pytest.mark.parametrize("way", STREAMS)
+def test_all_probes_must_go_well_before_the_circuit_closes(way: Way) -> None:
+    clock, big = VirtualClock(), Talker(ConnectionError("reset"))
+    c = conductor(clock=clock, big=big)
+    fails(c, MIN_CALLS)
+    big.error = None
+    clock.advance(OPEN_FOR)
+    with begun(c, PROBES, way) as probes:
+        probes.end(PROBES - 1)
+        assert fails(c, 1) == ["circuit_open"]
+
+        probes.end(1)
+        assert fails(c, 1) == []
+
+
 def test_a_probe_that_says_nothing_makes_room_for_another() -> None:
     clock = VirtualClock()
     takes: Takes = [[ConnectionError("reset")]] * 9
