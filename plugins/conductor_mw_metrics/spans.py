@@ -14,7 +14,7 @@ from conductor_mw import Agent, Attempted, Event, Run, classify
 
 from . import genai
 from .genai import NAMES, Names, Version
-from .tally import Where
+from .tally import DEFAULT_RULE, Where
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -164,7 +164,7 @@ class OpenSpan:
         }
         decision = attempt.run.decision
         if decision is not None:
-            found[genai.RULE] = decision.rule or ""
+            found[genai.RULE] = decision.rule or DEFAULT_RULE
         found[genai.FINGERPRINT] = attempt.run.policy.fingerprint
         if outcome is None:
             found[genai.REFUSED] = True  # an inner layer did; its kind stands in the run's span
