@@ -126,4 +126,4 @@ HELD_OUT: Final = [
     Pair("Explain the pros of remote work", "Explain the cons of remote work", False),
     Pair("Who reports to Maria?", "Who does Maria report to?", False),
 ]
-"""As written before the guard; the pair that is a paraphrase in spite of its `n't` counts as one."""
+"""As written before the guard; the paraphrase that says `n't` counts as one."""
