@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
-from conductor_mw import ConductorError, Move, Store
+from conductor_mw import ConductorError, Move, Store, StoreError
 from conductor_mw.stores.base import SWEEP_EVERY
 from conductor_mw.stores.memory import MemoryStore
 from conductor_mw.stores.sqlite import SqliteStore
@@ -277,6 +280,52 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         f"{path}: cannot keep state there: file is not a database\n"
         "  Name a file that can be written."
     )
+
+
+def test_a_file_that_another_process_holds_costs_the_time_that_was_agreed(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore.open(f"sqlite:{path}?timeout=0.05")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+
+        with pytest.raises(StoreError) as raised:
+            store.take("lease", "key", 1, 10, now=0)
+        other.execute("rollback")
+
+    assert str(raised.value) == (
+        f"{path}: cannot read or write state: database is locked\n"
+        "  Look whether another process holds the file or the disk is full."
+    )
+    assert store.take("lease", "key", 1, 10, now=0) == 1
+    store.close()
+
+
+def test_what_a_full_disk_does_not_take_is_not_half_there(tmp_path: Path) -> None:
+    store: Any = SqliteStore.open(f"sqlite:{tmp_path / 'state.db'}")
+    store.put("cache", "key", b"small", now=0)
+    store._connected.execute("pragma max_page_count = 8")
+
+    with pytest.raises(StoreError, match="disk is full"):
+        store.put("cache", "key", bytes(100_000), now=0)
+
+    assert store.get("cache", "key", now=0) == b"small"
+    store.put("cache", "key", b"other", now=0)
+    assert store.get("cache", "key", now=0) == b"other"
+    store.close()
+
+
+@pytest.mark.parametrize("query", ["timeout=", "timeout=soon", "timeout=0", "tiemout=1", "x"])
+def test_an_option_that_no_file_has_is_refused(tmp_path: Path, query: str) -> None:
+    path = tmp_path / "state.db"
+
+    with pytest.raises(ConductorError) as refused:
+        SqliteStore.open(f"sqlite:{path}?{query}")
+
+    assert str(refused.value) == (
+        f"{path}: {query!r} is no option of a file\n"
+        "  The one there is: ?timeout=2, in seconds, at most 60."
+    )
+    assert not path.exists()
 
 
 def _released(processes: list[subprocess.Popen[str]]) -> list[str]:

@@ -7,9 +7,10 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from conductor_mw import ConductorError
+from conductor_mw import ConductorError, nearest
 
 TIMEOUT: Final = 0.5
 CONNECTIONS: Final = 8
@@ -49,12 +50,17 @@ class Address:
             options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
             ours = {name: options.pop(name) for name in _OURS if name in options}
             query = urlencode(options, quote_via=quote)
-            told = conninfo_to_dict(urlunsplit(parts._replace(query=query)))
+            unknown = [name for name in options if name not in _theirs()]
+            bare = urlunsplit(parts._replace(query="" if unknown else query))
+            told = conninfo_to_dict(bare)
         except (ValueError, psycopg.ProgrammingError):
             # Without the cause: it may quote a piece of the password.
             raise ConductorError("this is no address of PostgreSQL", mend=_SHAPE) from None
         host = told.get("host") or told.get("hostaddr") or ""
         shown = f"postgresql://{host}:{told.get('port') or 5432}/{told.get('dbname') or ''}"
+        for name in unknown:
+            mend = nearest(name, (*_OURS, *_theirs()))
+            raise ConductorError(f"no option {name!r} of PostgreSQL", where=shown, mend=mend)
         try:
             timeout = float(ours.get("timeout", TIMEOUT))
             connections = int(ours.get("connections", CONNECTIONS))
@@ -72,3 +78,7 @@ class Address:
         told["client_encoding"] = "UTF8"
         told.setdefault("application_name", "conductor")
         return cls(make_conninfo("", **told), shown, timeout, connections)
+
+
+def _theirs() -> frozenset[str]:
+    return frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
