@@ -9,7 +9,8 @@ from .kinds import Candidate, Kind
 
 _WORDS: Final = (
     r"(?:api[_ -]?key|apikey|secret(?:[_ -]?(?:access[_ -]?)?key)?|client[_ -]?secret"
-    r"|(?:auth|access|refresh|bearer|private)?[_ -]?token|passwor[dt]|passwd|pwd|passphrase|kennwort"
+    r"|(?:auth|access|refresh|bearer|private)?[_ -]?token"
+    r"|passwor[dt]|passwd|pwd|passphrase|kennwort"
     r"|mot de passe|contraseña|senha|wachtwoord|parola|hasło|пароль|密码|パスワード|credentials?"
     r"|private[_-]?key|access[_-]?key|authorization)"
 )
@@ -151,7 +152,8 @@ SECRETS: Final = (
         "connection_string",
         "secrets",
         (
-            r"(?i)\b(?:server|host|data source|endpoint)=[^;\n]{1,100};(?:[^=;\n]{1,30}=[^;\n]{0,80};){0,8}"
+            r"(?i)\b(?:server|host|data source|endpoint)=[^;\n]{1,100};"
+            r"(?:[^=;\n]{1,30}=[^;\n]{0,80};){0,8}"
             r"\s?(?:password|pwd)=[^;\s\"']{4,100}"
         ),
         _named,

@@ -101,7 +101,7 @@ def literals(text: str) -> list[str]:
         end = text.find(">", at + 1, at + LONGEST)
         inside = text[at + 1 : end] if end > 0 else ""
         kind, _, number = inside.rpartition("_")
-        if kind and number.isdigit():
+        if kind and number.isdigit() and "<" not in inside:
             found.append(f"<{inside}>")
         at = text.find("<", at + 1)
     return found
