@@ -290,11 +290,13 @@ def test_all_probes_must_go_well_before_the_circuit_closes(way: Way) -> None:
 
 
 def test_a_probe_that_says_nothing_makes_room_for_another() -> None:
-    clock = VirtualClock()
+    clock, told = VirtualClock(), Told()
     takes: Takes = [[ConnectionError("reset")]] * 9
     refused: Takes = [[Refused()]] * 8
     big = Scripted(ConnectionError("reset"), takes=[*takes, *refused, ["ok"]])
-    c = conductor(PAIR, breaker="{probes: 2}", clock=clock, big=big, small=Scripted("small"))
+    c = conductor(
+        PAIR, breaker="{probes: 2}", clock=clock, told=told, big=big, small=Scripted("small")
+    )
     for _ in range(MIN_CALLS):
         ask(c, "hello", way="call")
     clock.advance(OPEN_FOR)
@@ -302,6 +304,7 @@ def test_a_probe_that_says_nothing_makes_room_for_another() -> None:
     for _ in range(8):
         with pytest.raises(Refused):
             c.call("hello")
+    assert "closed" not in told.names
     texts = [c.call("hello").text for _ in range(4)]
 
     assert texts == ["ok"] * 4

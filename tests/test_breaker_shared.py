@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,19 @@ class Counting(MemoryStore):
             raise StoreError("the store is away")
 
 
+class Racing(Counting):
+    """A store whose answers are old already when they arrive."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def get(self, table: str, key: str, *, now: float) -> bytes | None:
+        found = super().get(table, key, now=now)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return found
+
+
 class Somewhere:
     """Offers one store under an address of its own."""
 
@@ -221,6 +236,57 @@ def test_no_call_asks_the_store_but_probes() -> None:
     before = store.trips
     fails(c, 1)
     assert 0 < store.trips - before <= 4  # a permit and a result, each a look and a swap
+
+
+def test_a_page_that_is_old_when_it_arrives_brings_nothing_back() -> None:
+    store, clock = Racing(), VirtualClock()
+    c = sharing(store, "{}", Scripted("big"), clock)
+    layer = breaker_of(c)
+    layer.drain("big", by="ana")
+    layer.resume("big", by="ana")
+    store.meanwhile = partial(layer.drain, "big", by="ben")
+
+    layer.refresh()
+
+    assert layer.state("big").open is True
+
+
+def test_a_process_that_was_slower_changes_what_the_quicker_one_left() -> None:
+    store, clock = Racing(), VirtualClock()
+    one = sharing(store, "{}", Scripted("big"), clock)
+    other = sharing(store, "{}", Scripted("big"), clock)
+    store.meanwhile = partial(breaker_of(other).drain, "small", by="ben")
+
+    breaker_of(one).drain("big", by="ana")
+    breaker_of(other).refresh()
+
+    assert [breaker_of(other).state(name).open for name in ("big", "small")] == [True, True]
+
+
+def test_what_the_store_does_not_know_yet_is_not_forgotten_over_what_it_says() -> None:
+    store, clock = Counting(), VirtualClock()
+    c = sharing(store, "{}", Scripted(ConnectionError("reset")), clock)
+    fails(c, 10)
+
+    breaker_of(c).drain("small", by="ana")  # the store answers, and knows nothing of the other
+
+    assert breaker_of(c).state("big").open is True
+
+
+def test_a_store_that_was_emptied_is_filled_anew() -> None:
+    store, clock = Counting(), VirtualClock()
+    one = sharing(store, "{}", Scripted("big"), clock)
+    other = sharing(store, "{}", Scripted("big"), clock)
+    for _ in range(5):
+        breaker_of(one).drain("big", by="ana")
+        breaker_of(one).resume("big", by="ana")
+    breaker_of(other).refresh()
+    store.delete("breaker", "agents")
+
+    breaker_of(one).drain("big", by="ben")
+    breaker_of(other).refresh()
+
+    assert breaker_of(other).state("big").open is True
 
 
 def test_while_the_store_is_away_a_process_decides_alone(caplog: pytest.LogCaptureFixture) -> None:
