@@ -92,11 +92,18 @@ def conductor(address: str, text: str = "", options: str = "", **more: Any) -> C
     """Give a conductor whose policy audits to an address."""
     where = f"path: {address[7:]}" if address.startswith("sqlite:") else f"to: {address!r}"
     text = text or "agents: [{id: a}]\nrouting: {default: a}\n"
-    more.setdefault("clock", VirtualClock())
+    more.setdefault("clock", ticking())
     more.setdefault("seed", 7)
     return Conductor.from_text(
         text + f"plugins: {{audit: {{{where}{', ' if options else ''}{options}}}}}\n", **more
     )
+
+
+def ticking() -> VirtualClock:
+    """Give a clock that has moved already, as every real one has."""
+    clock = VirtualClock(utc=NOON - 1)
+    clock.advance(1)
+    return clock
 
 
 def writer_of(one: Conductor) -> Writer:

@@ -8,7 +8,6 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +16,7 @@ from conductor_mw_audit.checkpoint import Signer, read_lines
 from conductor_mw_audit.entry import Entry
 from conductor_mw_audit.keys import Keys
 from conductor_mw_audit.log import Log
+from conductor_mw_audit.opening import open_tables
 from conductor_mw_audit.tree import Tree, leaf_hash
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,8 +182,6 @@ def test_a_file_that_was_moved_away_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_a_log_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
-    from conductor_mw_audit.opening import open_tables
-
     for address in (f"sqlite:{tmp_path / 'none.db'}", f"mysql:{tmp_path}"):
         with pytest.raises(ConductorError):
             open_tables(address, make=False)
@@ -204,7 +202,7 @@ def test_the_database_itself_refuses_changes(address: str) -> None:
         "update audit_checkpoints set root = seal from audit_records where number = 1",
         "delete from audit_checkpoints",
     ):
-        with pytest.raises(ConductorError, match="cannot be|cannot be changed"):
+        with pytest.raises(ConductorError, match="cannot be"):
             log.tables.ask(statement)
     log.tables.close()
 
@@ -222,17 +220,18 @@ def test_sqlite_refuses_replacing_as_well(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Iterator[Path]:
+def path(tmp_path: Path) -> Path:
     """Give the file of a log with twenty records, whose checkpoints were exported as well."""
     path = tmp_path / "audit.db"
     log = log_at(f"sqlite:{path}", every=5, to=str(tmp_path / "kept.jsonl"))
     for first in range(0, 20, 2):
         log.append(entries(2, first), NOON + first)
     log.tables.close()
-    yield path
+    return path
 
 
 CHANGED = "it was changed, or stands in the wrong place: its seal does not fit"
+OTHER = "has another root: one of them was changed, and its seal as well"
 HEAD = "what it is looked up by was changed: its body says something else"
 AGAIN = "update audit_records set {} where number = 7"
 
@@ -303,11 +302,11 @@ def test_a_record_that_was_inserted_in_between_is_named_and_whatever_it_moved(pa
     assert len(told) == 12
 
 
+LAST = "(select frontier from audit_checkpoints where size = 14)"
 CUT = (
     "delete from audit_records where number > 14",
     "delete from audit_checkpoints where size > 14",
-    "update audit_log set size = 14, frontier = (select frontier from audit_checkpoints"
-    " where size = 14)",
+    f"update audit_log set size = 14, frontier = {LAST}",  # noqa: S608 - ours
 )
 
 
@@ -336,37 +335,33 @@ def test_a_deleted_end_is_found_by_the_checkpoints_kept_elsewhere_and_only_by_th
     ]
 
 
-def test_who_changes_a_record_and_its_seal_without_the_key_is_found_at_the_record(
-    path: Path,
-) -> None:
+def forge(path: Path, keys: Keys) -> None:
+    """Put another record in the place of the seventh, sealed with these keys."""
     forged = Entry(kind="call", time=NOON, run="forged").written()
-    seal = Keys.of(None).seal(7, leaf_hash(forged.body.encode()))
-
+    seal = keys.seal(7, leaf_hash(forged.body.encode()))
     tampered(
         path,
-        f"update audit_records set body = '{forged.body}', kind = 'call', time = {NOON},"
+        f"update audit_records set body = '{forged.body}', kind = 'call', time = {NOON},"  # noqa: S608 - ours
         f" run = 'forged', agent = null, rule = null, tenant = null, seal = x'{seal.hex()}'"
         " where number = 7",
     )
+
+
+def test_who_changes_a_record_and_its_seal_without_the_key_is_found_at_the_record(
+    path: Path,
+) -> None:
+    forge(path, Keys.of(None))
 
     assert found(f"sqlite:{path}") == [f"record 7: {CHANGED}"]
 
 
 def test_who_has_the_key_and_changes_seals_is_found_by_the_next_checkpoint(path: Path) -> None:
-    forged = Entry(kind="call", time=NOON, run="forged").written()
-    seal = Keys.of(KEY).seal(7, leaf_hash(forged.body.encode()))
-    tampered(
-        path,
-        f"update audit_records set body = '{forged.body}', kind = 'call', time = {NOON},"
-        f" run = 'forged', agent = null, rule = null, tenant = null, seal = x'{seal.hex()}'"
-        " where number = 7",
-    )
+    forge(path, Keys.of(KEY))
 
     told = found(f"sqlite:{path}", checkpoints_in(path.parent / "kept.jsonl"))
 
     assert told == [
-        "records 7 to 10: the checkpoint kept elsewhere has another root: one of them was changed,"
-        " and its seal as well"
+        f"records 7 to 10: the checkpoint kept elsewhere {OTHER}",
     ]
 
 
@@ -409,7 +404,7 @@ def test_a_damaged_file_of_checkpoints_is_told_by_its_line(path: Path) -> None:
     lines = (path.parent / "kept.jsonl").read_text().splitlines()
     lines[1] = lines[1][:40]
 
-    with pytest.raises(ConductorError, match="kept.jsonl:2"):
+    with pytest.raises(ConductorError, match=r"kept\.jsonl:2"):
         list(read_lines(lines, "kept.jsonl"))
 
 
@@ -442,7 +437,7 @@ def test_without_the_key_changes_are_found_as_far_as_that_is_possible(tmp_path: 
     assert found(f"sqlite:{path}", kept, key=None) == [f"record 4: {CHANGED}"]
 
 
-def test_ed25519_checkpoints_are_checked_with_the_public_key_alone(tmp_path: Path) -> None:
+def test_ed25519_checkpoints_are_checked_with_the_public_key_alone() -> None:
     keys = Keys.of(KEY)
     signer = Signer(keys, "ed25519")
     made = signer.sign("log", 3, bytes(32), NOON, b"")
@@ -453,7 +448,7 @@ def test_ed25519_checkpoints_are_checked_with_the_public_key_alone(tmp_path: Pat
     assert Signer(Keys(), "ed25519", bytes(32)).problem(made) == "wrong signature"
 
 
-def test_a_checkpoint_goes_through_its_line(tmp_path: Path) -> None:
+def test_a_checkpoint_goes_through_its_line() -> None:
     signer = Signer(Keys.of(KEY), "hmac")
     made = signer.sign("log", 3, bytes(32), NOON + 0.1, b"")
 
@@ -518,8 +513,7 @@ def test_a_full_disk_is_an_error_and_nothing_is_half_written(tmp_path: Path) -> 
     log.tables.ask(f"pragma max_page_count = {pages + 2}")
 
     with pytest.raises(ConductorError, match="full"):
-        for first in range(10, 1000, 100):
-            log.append(entries(100, first), NOON)
+        log.append(entries(1000, 10), NOON)
     log.tables.ask("pragma max_page_count = 1000000")
     log.append(entries(1, 10), NOON)
 

@@ -42,6 +42,21 @@ class Log:
     exported: str = ""
     vault: Vault | None = None
 
+    def check_key(self) -> None:
+        """Find out whether the log was sealed with this key so far.
+
+        Raises:
+            ConductorError: it was not, or its newest record was changed.
+        """
+        for one in self.tables.newest(1, "", ()):
+            leaf = leaf_hash(one.body.encode("utf-8", "surrogateescape"))
+            if self.keys.seal(one.number, leaf) != one.seal:
+                raise ConductorError(
+                    "the newest record of this audit log was not sealed with this key",
+                    where=self.tables.address,
+                    mend="Give the key that the log began with, or begin another log.",
+                )
+
     def written(self, entry: Entry) -> Written:
         """Give a record as it is stored; what people said is encrypted, or left out.
 

@@ -153,7 +153,7 @@ class Prepared:
         keys = Keys.of(_from_environment(options.key))
         open_log = partial(_opened, options, keys)
         if options.to is None:
-            open_log().tables.close()  # a wrong path is told now, not with the first request
+            _try(open_log())  # a wrong path is told now, not with the first request
         writer = setting.shared(
             ("audit", options.address, options.queue, options.mode),
             lambda: Writer(
@@ -181,6 +181,13 @@ class Prepared:
             describer.commitments.key is not None or describer.content,
             partial(_policy, open_log, setting.policy, setting),
         )
+
+
+def _try(log: Log) -> None:
+    try:
+        log.check_key()
+    finally:
+        log.tables.close()
 
 
 def _policy(open_log: Any, policy: Policy, setting: Setting, _: object) -> Iterable[Any]:
