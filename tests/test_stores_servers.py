@@ -254,7 +254,7 @@ def test_making_the_table_may_take_longer_than_an_answer(postgres_address: str) 
 def test_a_row_that_somebody_holds_costs_the_time_that_was_agreed(postgres_address: str) -> None:
     with (
         psycopg.connect(postgres_address.replace("timeout=20&", "")) as other,
-        closing(opened(f"{postgres_address}&timeout=0.3")) as store,
+        closing(opened(f"{postgres_address}&timeout=1")) as store,
     ):
         store.add("t", "key", 1, now=0)
         other.execute("select from conductor_state for update")
@@ -263,8 +263,8 @@ def test_a_row_that_somebody_holds_costs_the_time_that_was_agreed(postgres_addre
             store.add("t", "key", 1, now=0)
         other.rollback()
 
-        # Cancelled by the server, or given up here, whichever is first: added it is not.
-        assert isinstance(raised.value.__cause__, errors.QueryCanceled | psycopg.OperationalError)
+        # Cancelled by the server before anybody gave up here: added it is not.
+        assert isinstance(raised.value.__cause__, errors.QueryCanceled)
         assert store.get("t", "key", now=0) == b"1"
         assert store.add("t", "key", 1, now=0) == 2
 

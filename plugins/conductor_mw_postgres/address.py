@@ -70,8 +70,9 @@ class Address:
             raise ConductorError(
                 "timeout is above 0 and at most 60, connections 1 to 1000", where=shown, mend=_SHAPE
             )
+        # The server gives up first: then it is known that nothing was changed.
         told["options"] = (
-            f"-c statement_timeout={max(1, round(timeout * 1000))}"
+            f"-c statement_timeout={max(1, round(timeout * 800))}"
             " -c default_transaction_isolation=read\\ committed"
             f" {told.get('options') or ''}"
         )
