@@ -29,7 +29,7 @@ _PERIODS: Final = 3
 """Periods that are remembered of each budget: a clock that is set back finds the one before."""
 _QUIET: Final = 1.0
 """Seconds for which a store that failed, or an account that is empty, is not asked again."""
-_RECALL: Final = 0.4
+RECALL: Final = 0.4
 _LOOK: Final = 0.02
 _QUICK: Final = 0.5
 """Seconds between two refills below which twice as much is taken."""
@@ -47,13 +47,23 @@ class Book:
         tell: tells what happened to a shared account; the newest policy's way to do so.
     """
 
-    def __init__(self, store: Store | None, clock: Clock, dice: random.Random) -> None:
+    def __init__(
+        self,
+        store: Store | None,
+        clock: Clock,
+        dice: random.Random,
+        *,
+        recall: float = RECALL,
+        kept: bool = True,
+    ) -> None:
         """Make a book without accounts.
 
         Args:
             store: where accounts are shared; None keeps them in this process.
             clock: what time it is.
             dice: spreads processes that change the same account at once.
+            recall: the seconds for which a call waits for other processes to give back.
+            kept: whether a thread calls `tick`; somebody must.
         """
         self.ledger = Ledger()
         self.clock = clock
@@ -65,7 +75,9 @@ class Book:
         self._periods: dict[str, dict[Period, dict[str, Account]]] = {}
         self._lock = threading.Lock()
         self._away_until = 0.0
-        self._keeper = Keeper(self)
+        self._recall_for = recall
+        self._kept = kept
+        self._keeper = Keeper(self) if kept else None
         _BOOKS.add(self)
 
     @property
@@ -142,8 +154,7 @@ class Book:
             missing = max(0, amount - account.free)
             account.granted += missing
             lease.debt += missing
-        self.active[account.name] = account
-        self._keeper.wake()
+        self._use(account)
 
     def tick(self, *, everything: bool = False, leave: bool = False) -> None:
         """Report what was spent, and give back what nobody uses or somebody else wants.
@@ -168,7 +179,7 @@ class Book:
                 if (
                     spare > lease.chunk
                     or (keep == 0 and spare > 0)
-                    or (due and self._owes(account))
+                    or (due and self._owes(account, lease))
                 ):
                     self._report(account, lease, Wish(keep=keep, leave=leave))
                 if idle and lease.settled and not account.held and not account.spent:
@@ -180,7 +191,8 @@ class Book:
 
     def close(self) -> None:
         """Give back what is in hand, and stop."""
-        self._keeper.stop()
+        if self._keeper is not None:
+            self._keeper.stop()
         self.tick(everything=True, leave=True)
 
     def forked(self) -> None:
@@ -188,7 +200,7 @@ class Book:
         self.ledger.lock = threading.Lock()
         self._lock = threading.Lock()
         self._process = uuid4().hex[:12]
-        self._keeper = Keeper(self)
+        self._keeper = Keeper(self) if self._kept else None
         self.active = {}
         if self._store is None:
             return
@@ -203,8 +215,7 @@ class Book:
         quick = now - lease.refilled < _QUICK
         lease.chunk = max(amount, lease.chunk * 2 if quick else lease.chunk // 2)
         lease.refilled = lease.used = now
-        self.active[account.name] = account
-        self._keeper.wake()
+        self._use(account)
         try:
             self._exchange(account, lease, Wish(least=amount, demand=lease.demand))
             if account.free < amount:
@@ -215,10 +226,15 @@ class Book:
             self._failed()
             raise
 
+    def _use(self, account: Account) -> None:
+        self.active[account.name] = account
+        if self._keeper is not None:
+            self._keeper.wake()
+
     def _recall(self, account: Account, lease: Lease, amount: int) -> None:
         """Ask other processes to give back what they do not use, and wait a moment for it."""
         assert self._store is not None  # noqa: S101 - only shared accounts have a lease
-        until = time.monotonic() + _RECALL
+        until = time.monotonic() + self._recall_for
         asked = False
         while time.monotonic() < until:
             utc = self.clock.now().utc
@@ -248,9 +264,8 @@ class Book:
                 lease.lock.release()
 
     @staticmethod
-    def _owes(account: Account) -> bool:
-        lease = account.lease
-        return account.spent > 0 or (lease is not None and lease.debt > 0)
+    def _owes(account: Account, lease: Lease) -> bool:
+        return account.spent > 0 or lease.debt > 0 or lease.unsure
 
     def _failed(self) -> None:
         self._away_until = self.clock.monotonic() + _QUIET

@@ -165,6 +165,11 @@ class Lease:
         return self._row.spent
 
     @property
+    def unsure(self) -> bool:
+        """Whether a change was made of which nobody knows whether it arrived."""
+        return bool(self._open)
+
+    @property
     def settled(self) -> bool:
         """Whether the store knows everything, and this process has nothing in hand."""
         return not (self._open or self._mine.granted or self.debt)
@@ -248,7 +253,9 @@ class Lease:
             emptied = wish.exhausted and not row.exhausted
             old = granted > 0 and self._mine.until < now + LAPSE / 2
             gone = wish.leave and mine is not None and not granted
-            if not (moved or spent or debt or stray or crossed or emptied or old or gone):
+            # What is unsure is made sure by another change: after it, the older cannot arrive.
+            news = crossed or emptied or old or gone or self._open
+            if not (moved or spent or debt or stray or news):
                 return None
             if moved < 0:  # nobody may hold it while it is on its way
                 account.granted += moved
