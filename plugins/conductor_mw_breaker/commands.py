@@ -65,7 +65,10 @@ def _by_somebody(command: F) -> F:
 @store_options
 @format_option("pretty", "json")
 def list_agents(store: str | None, policy: Path | None, form: str) -> None:
-    """List the agents of the processes that use this store: which work, which rest, and why."""
+    """List the agents, and which of them rest.
+
+    All agents are shown of the processes that use this store, and who did what to them last.
+    """
     from .ledger import Ledger, Page
     from .records import Record
 
@@ -131,7 +134,7 @@ def drain(
 def resume(
     agent: str, by: str | None, because: str, store: str | None, policy: Path | None, form: str
 ) -> None:
-    """Ask an agent again: it is no longer drained, and its circuit is closed."""
+    """Ask an agent again, and close its circuit."""
     from .records import Note
 
     utc = time.time()
