@@ -29,7 +29,7 @@ REDIS: Final = os.environ.get("CONDUCTOR_REDIS", "redis://127.0.0.1:6379/0")
 POSTGRES: Final = os.environ.get("CONDUCTOR_POSTGRES", "postgresql://127.0.0.1:5432/test")
 REQUIRED: Final = os.environ.get("CONDUCTOR_SERVICES") == "required"
 
-_PATIENT: Final = "timeout=20"
+PATIENT: Final = "timeout=20"
 """A machine busy with other tests is no outage. Of an option that is written twice the last counts:
 a test about time-outs adds its own, `f"{redis_address}&timeout=0.1"`."""
 
@@ -42,7 +42,7 @@ def redis_address() -> Iterator[str]:
     """Give a `store:` address in Redis under which nobody else keeps anything."""
     _need(redis_trouble())
     prefix = f"test-{token_hex(6)}"
-    yield f"{REDIS}{'&' if '?' in REDIS else '?'}{_PATIENT}&prefix={prefix}"
+    yield f"{REDIS}{'&' if '?' in REDIS else '?'}{PATIENT}&prefix={prefix}"
     with closing(_redis()) as client:
         for key in client.scan_iter(match=f"{prefix}:*", count=1000):
             client.delete(key)
@@ -57,7 +57,7 @@ def postgres_address() -> Iterator[str]:
         connection.execute(SQL("create schema {}").format(Identifier(schema)))
         # A test need not survive a power cut: without waiting for the disk it is ten times faster.
         options = quote(f"-csearch_path={schema} -csynchronous_commit=off")
-        yield f"{POSTGRES}{'&' if '?' in POSTGRES else '?'}{_PATIENT}&options={options}"
+        yield f"{POSTGRES}{'&' if '?' in POSTGRES else '?'}{PATIENT}&options={options}"
         connection.execute(SQL("drop schema {} cascade").format(Identifier(schema)))
 
 

@@ -18,7 +18,7 @@ from redis.crc import key_slot
 
 from conductor_mw import ConductorError, Move, StoreError
 from conductor_mw.plugins import Plugins
-from tests.services import POSTGRES, REDIS, opened
+from tests.services import PATIENT, POSTGRES, REDIS, opened
 
 SECRET = "s3cret"
 servers = pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_making_the_table_may_take_longer_than_an_answer(postgres_address: str) 
 
 def test_a_row_that_somebody_holds_costs_the_time_that_was_agreed(postgres_address: str) -> None:
     with (
-        psycopg.connect(postgres_address.replace("timeout=20&", "")) as other,
+        psycopg.connect(postgres_address.replace(f"{PATIENT}&", "")) as other,
         closing(opened(f"{postgres_address}&timeout=1")) as store,
     ):
         store.add("t", "key", 1, now=0)
