@@ -133,7 +133,7 @@ def test_an_agent_that_answers_slowly_rests_where_the_policy_says_what_slow_is(w
 def test_a_stream_is_slow_by_its_first_part_and_not_by_its_length(way: Way) -> None:
     soon, late = Scripted("one ", 60.0, "two"), Scripted(6.0, "one ", "two")
     for agent, asked in ((soon, 30), (late, 10)):
-        c = conductor(ALONE, "{slow_after: 5s}", clock=VirtualClock(), big=agent)
+        c = conductor(ALONE, "{slow_after: 5s, window: 1h}", clock=VirtualClock(), big=agent)
         errors_of(c, 30, way)
         assert len(agent.asked) == asked
 
