@@ -49,7 +49,9 @@ def parent(span: ReadableSpan) -> int | None:
 
 
 def own(span: ReadableSpan) -> int:
-    return span.get_span_context().span_id
+    context = span.get_span_context()
+    assert context is not None
+    return context.span_id
 
 
 class Nesting:

@@ -56,7 +56,7 @@ class Check:
             raise ConductorError(
                 f"there is no figure {name[:80]!r}",
                 where="--check",
-                mend=nearest(name, FIGURES) or "conductor-mw stats --help lists them",
+                mend=nearest(name, FIGURES),
             )
         return cls(name, comparison, float(number))
 

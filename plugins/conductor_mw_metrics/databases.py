@@ -118,7 +118,9 @@ class Postgres:
         whole = urlsplit(address)
         query = dict(parse_qsl(whole.query))
         self._timeout = float(query.pop("timeout", _BUSY))
-        self._address = urlunsplit(whole._replace(scheme="postgresql", query=urlencode(query, quote_via=quote)))
+        self._address = urlunsplit(
+            whole._replace(scheme="postgresql", query=urlencode(query, quote_via=quote))
+        )
 
     def __str__(self) -> str:
         return "PostgreSQL"  # an address may hold a password

@@ -84,7 +84,9 @@ def _columns(
 
 
 _OPTIONAL: Final = frozenset(("errors", "fallback", "cache", "p95 over time"))
-_FIRST_TO_GO: Final = ("p95 over time", "share", "first", "p99", "tokens")
+_FIRST_TO_GO: Final = (
+    "p95 over time", "share", "first", "p99", "tokens", "cache", "fallback",
+)  # fmt: skip
 
 
 def _wide(shown: Sequence[_Shown]) -> int:

@@ -88,10 +88,9 @@ class Recorded:
     def check(self, name: str) -> None:
         """Refuse a name that nothing is told apart by. Raises `ConductorError`."""
         if name not in self.names:
-            listed = ", ".join(self.names)
             raise ConductorError(
                 f"nothing was counted by {name[:80]!r}",
-                mend=nearest(name, self.names) or f"there is {listed}",
+                mend=nearest(name, self.names),
             )
 
     def only(self, wanted: Mapping[str, str]) -> Recorded:
