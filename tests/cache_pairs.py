@@ -1,9 +1,11 @@
 """Pairs of questions, with and without the same answer, to measure the semantic cache on.
 
-Written by hand before its guard was. `TUNING` is what the guard may be made better on; `HELD_OUT`
-is measured and reported, and nothing is changed because of it. Half of each are paraphrases, which
-one answer serves; the other half are hard negatives: they sound alike, and one answer serves one
-of them only.
+Written by hand. `TUNING` is what the guard may be made better on. `FIRST` was written before the
+guard and measured once: its one false hit (before and after) showed a mistake of the guard, which
+was mended, so that what it gives since then is no measure any more. `SECOND` was written after that
+mend and before anything was measured on it, with pairs that such a guard is likely to miss; nothing
+was changed because of it. Half of each are paraphrases, which one answer serves; the other half are
+hard negatives: they sound alike, and one answer serves one of them only.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ TUNING: Final = [
     Pair("What is the refund period?", "What is the trial period?", False),
 ]
 
-HELD_OUT: Final = [
+FIRST: Final = [
     Pair("How do I change my email address?", "Where can I update the email on my account?", True),
     Pair("What is photosynthesis?", "Explain how photosynthesis works", True),
     Pair("How do I merge two branches in git?", "What git command merges branches?", True),
@@ -126,4 +128,66 @@ HELD_OUT: Final = [
     Pair("Explain the pros of remote work", "Explain the cons of remote work", False),
     Pair("Who reports to Maria?", "Who does Maria report to?", False),
 ]
-"""As written before the guard; the paraphrase that says `n't` counts as one."""
+
+SECOND: Final = [
+    Pair("How do I add a second credit card?", "Can I store another credit card? How?", True),
+    Pair("What is machine learning?", "Explain what machine learning is", True),
+    Pair("How do I connect my calendar?", "How can I link a calendar to my account?", True),
+    Pair("What is the tallest building in Dubai?", "Which building in Dubai is the tallest?", True),
+    Pair("How many days are in a leap year?", "A leap year has how many days?", True),
+    Pair("Where is my parcel?", "Can you tell me where my parcel is?", True),
+    Pair("How do I center a div in CSS?", "What is the way to center a div with CSS?", True),
+    Pair("What are the symptoms of flu?", "Which symptoms does the flu have?", True),
+    Pair("How do I stop the auto-renewal?", "I don't want to renew automatically, what now?", True),
+    Pair("Is breakfast included?", "Does the price include breakfast?", True),
+    Pair("How old is the universe?", "What is the age of the universe?", True),
+    Pair("Who invented the telephone?", "Who was the inventor of the telephone?", True),
+    Pair("Do I have to tip in Japan?", "Is tipping expected in Japan?", True),
+    Pair("How do I rename a column in pandas?", "Rename a pandas column - how?", True),
+    Pair("What does 'ephemeral' mean?", "Please give me the meaning of 'ephemeral'", True),
+    Pair("Can I bring my dog?", "Are dogs allowed?", True),
+    Pair("How do I verify my identity?", "What do I need to do to verify my identity?", True),
+    Pair("What is the square root of 144?", "Square root of 144?", True),
+    Pair("When was the Eiffel Tower built?", "In which year was the Eiffel Tower built?", True),
+    Pair("How long can I keep the car?", "For how long may I keep the car?", True),
+    Pair("What's included in the Pro plan?", "What does the Pro plan include?", True),
+    Pair("How do I print to PDF?", "How can I print something as a PDF?", True),
+    Pair("What is the weather like in Oslo?", "How is the weather in Oslo?", True),
+    Pair("How do I file a complaint?", "Where can I complain?", True),
+    Pair("Which browsers do you support?", "What browsers are supported?", True),
+    Pair("How do I lower my electricity bill?", "Ways to save on my electricity bill", True),
+    Pair("What is a mutex?", "Could you explain what a mutex is?", True),
+    Pair("Who is the author of Dune?", "Who wrote Dune?", True),
+    Pair("Is my data encrypted?", "Do you encrypt my data?", True),
+    Pair("How do I get to the airport?", "What is the best way to the airport?", True),
+    Pair("How do I add a second credit card?", "How do I replace my credit card?", False),
+    Pair("What is the tallest building in Dubai?", "What is the oldest building in Dubai?", False),
+    Pair("Is breakfast included?", "Is breakfast included for children under six?", False),
+    Pair("Can I bring my dog?", "Can I bring my dog on the plane?", False),
+    Pair("What is the boiling point of water?", "What is the boiling point of salt water?", False),
+    Pair("How do I delete a file in git?", "How do I delete a file from git history?", False),
+    Pair("Who won the match?", "Who lost the match?", False),
+    Pair("How do I print to PDF?", "How do I print from a PDF?", False),
+    Pair("What does the doctor recommend?", "What does the doctor advise against?", False),
+    Pair("Which stocks rose the most today?", "Which stocks rose the least today?", False),
+    Pair("My son hit his teacher. What now?", "His teacher hit my son. What now?", False),
+    Pair("Is it legal to record a call in Texas?", "Is it legal to record a call in Ohio?", False),
+    Pair("is paris bigger than rome", "is rome bigger than paris", False),
+    Pair("price of a ticket to berlin", "price of a ticket to munich", False),
+    Pair("How do I make a page private?", "How do I make a page visible to everyone?", False),
+    Pair("Send the report to Kim, not to Lee", "Send the report to Lee, not to Kim", False),
+    Pair("All invoices over 500 euros", "All invoices up to 500 euros", False),
+    Pair("Tests that only Anna passed", "Tests that Anna only just passed", False),
+    Pair("What is the salary of a nurse?", "What is the starting salary of a nurse?", False),
+    Pair("Can employees work from abroad?", "Can contractors work from abroad?", False),
+    Pair("How do I raise a ticket?", "How do I raise the priority of a ticket?", False),
+    Pair("Is 5 mg too much for her?", "Is 5 mg enough for her?", False),
+    Pair("What should I do before surgery?", "What should I do after the surgery?", False),
+    Pair("Which of the two is cheaper to run?", "Which of the two is cheaper to buy?", False),
+    Pair("List files modified since Friday", "List files not touched since Friday", False),
+    Pair("How do I apply for a tourist visa?", "How do I apply for a student visa?", False),
+    Pair("Why is my bill so high?", "Why is my bill so low this month?", False),
+    Pair("Does the EU allow this additive?", "Does the US allow this additive?", False),
+    Pair("Draft a reply that accepts the offer", "Draft a reply that turns the offer down", False),
+    Pair("How many calories are in an egg?", "How many calories are in an egg white?", False),
+]
