@@ -215,6 +215,17 @@ def test_a_probe_that_fails_opens_the_circuit_for_longer_but_not_beyond_the_long
     assert told.last["times"] == 7
 
 
+@pytest.mark.parametrize(("asked", "open_for"), [(5.0, 30), (100.0, 100), (3600.0, 600)])
+def test_who_asks_not_to_be_called_is_left_alone_for_so_long(asked: float, open_for: float) -> None:
+    told = Told()
+    limited = Failure("rate_limit", "slow down", retry_after=asked)
+    c = conductor(clock=VirtualClock(), told=told, big=Scripted(limited))
+
+    fails(c, MIN_CALLS)
+
+    assert told.last["open_for"] == open_for
+
+
 @pytest.mark.parametrize("way", STREAMS)
 def test_late_results_of_an_earlier_state_change_nothing(way: Way) -> None:
     clock, big = VirtualClock(), Talker()

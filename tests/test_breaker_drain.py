@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -138,6 +140,53 @@ def seen_within_patience(c: Conductor, *, drained: bool) -> None:
     while breaker_of(c).state("big").open is not drained:
         assert time.monotonic() < give_up
         time.sleep(0.01)
+
+
+def test_an_observer_that_raises_does_not_end_the_thread(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    c, told, address = running
+    told.events = cast("Any", None)  # whatever it is told, it raises
+    run("drain", "big", "--store", address, "--by", "ana")
+    seen_within_patience(c, drained=True)
+    told.events = []
+
+    run("resume", "big", "--store", address, "--by", "ana")
+    seen_within_patience(c, drained=False)
+
+    assert "could not be passed on" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_forked_process_hears_of_it_too(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED, f"sqlite:{tmp_path / 'state.db'}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "drained\n", "")
+
+
+FORKED = """
+import os, sys, time
+from conductor_mw import Conductor
+c = Conductor.from_text(
+    f"store: {sys.argv[1]}\\nagents: [{{id: big, simulated: ok}}]\\nrouting: {{default: big}}\\n"
+    "plugins: {breaker: {}}"
+)
+child = os.fork()
+if not child:
+    give_up = time.monotonic() + 20
+    while not c.layer("breaker").state("big").open and time.monotonic() < give_up:
+        time.sleep(0.02)
+    os.write(1, b"drained\\n" if c.layer("breaker").state("big").open else b"nothing\\n")
+    os._exit(0)
+c.layer("breaker").drain("big", by="ana")
+os.waitpid(child, 0)
+"""
 
 
 def test_a_list_shows_every_agent_and_what_is_open(running: Running) -> None:

@@ -100,7 +100,10 @@ class Probing:
         if outcome is not None and failed is False:
             failed = is_slow(outcome, guarded.thresholds)
         fleet = self.fleet
-        verdict = Verdict(probe, failed, fleet.time(), guarded.thresholds, self._dice.random())
+        asked = None if outcome is None else outcome.retry_after
+        verdict = Verdict(
+            probe, failed, fleet.time(), guarded.thresholds, self._dice.random(), asked
+        )
         kind = "" if outcome is None else outcome.kind or ""
         if fleet.ledger is not None:
             return self._hand_in(guarded, verdict, kind, run)
@@ -111,7 +114,7 @@ class Probing:
     def open(self, guarded: Guarded, outcome: Outcome, run: str) -> None:
         """Open the circuit of an agent whose calls failed, or were slow, too often."""
         circuit, fleet, thresholds = guarded.circuit, self.fleet, guarded.thresholds
-        now, length = fleet.time(), thresholds.length(1, 0.0)
+        now, length = fleet.time(), thresholds.length(1, 0.0, outcome.retry_after)
         if fleet.change_here(circuit, lambda record: record.opened(now, length)):
             errors = circuit.before.error_rate >= thresholds.error_rate
             because = "errors" if errors else "slow"

@@ -55,6 +55,7 @@ class Verdict:
         now: the second by which circuits open.
         thresholds: what holds for the agent.
         chance: a number from 0 up to 1.
+        asked: for how many seconds the provider asked not to be called, or None.
         opened: the trip that began because it failed, or None.
         closed: the trip that it ended, or None.
     """
@@ -64,6 +65,7 @@ class Verdict:
     now: float
     thresholds: Thresholds
     chance: float
+    asked: float | None = None
     opened: Trip | None = None
     closed: Trip | None = None
 
@@ -76,7 +78,7 @@ class Verdict:
         if self.failed is None:
             return record.with_trip(trip.freed(self.probe))
         if self.failed:
-            length = self.thresholds.length(trip.times + 1, self.chance)
+            length = self.thresholds.length(trip.times + 1, self.chance, self.asked)
             after = record.reopened(self.now, length)
             self.opened = after.trip
             return after

@@ -35,7 +35,7 @@ class Thresholds:
     probes: int
     probe_within: float
 
-    def length(self, times: int, chance: float) -> float:
+    def length(self, times: int, chance: float, asked: float | None = None) -> float:
         """Give the seconds that a circuit stays open.
 
         It doubles each time in a row, up to `longest`. From the second time on, up to a fifth is
@@ -44,6 +44,9 @@ class Thresholds:
         Args:
             times: how often in a row it opened; 1 is the first time.
             chance: a number from 0 up to, not including, 1.
+            asked: for how many seconds the provider asked not to be called, or None.
         """
         length = min(self.longest, self.open_for * 2.0 ** min(times - 1, _MOST_DOUBLINGS))
-        return length if times == 1 else length * (1.0 - _SHORTENED * chance)
+        if times > 1:
+            length *= 1.0 - _SHORTENED * chance
+        return max(length, min(asked or 0.0, self.longest))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
@@ -9,6 +10,7 @@ from typing import Final
 
 from .fleet import Fleet
 
+_LOG: Final = logging.getLogger(__name__)
 EVERY: Final = 1.0
 _PATIENCE: Final = 2.0
 
@@ -47,7 +49,10 @@ def _refresh(watched: weakref.ref[Fleet], wake: threading.Event) -> None:
         fleet = watched()
         if fleet is None:
             return
-        fleet.refresh()
+        try:
+            fleet.refresh()
+        except Exception:  # noqa: BLE001 - what an observer raises must not end the thread
+            _LOG.exception("breaker: what was learned of open circuits could not be passed on")
         if fleet.closing:
             return
         del fleet  # so that a conductor that nobody closed can go, and this thread with it
