@@ -307,3 +307,4 @@ class Lease:
         account.held = 0
         account.spent = account.granted = self.debt
         self._mine = Entry(0, 0, 0.0)
+        self._open.clear()
