@@ -385,3 +385,47 @@ def test_without_google_re2_the_policy_is_refused_with_the_line_to_install_it(
     unnamed = conductor(None, routing=RULE)
     with pytest.raises(Exception, match=r"pip install 'conductor-mw\[guard\]'"):
         unnamed.call(f"I am {ADA}")
+
+
+PERSON = {
+    "type": "object",
+    "required": ["tenant"],
+    "properties": {"tenant": {"type": "string", "pattern": "^[a-z]{1,9}$"}},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("which", "prompt", "metadata", "said"),
+    [
+        ("metadata", "hi", {}, 'the metadata: it lacks "tenant"'),
+        ("metadata", "hi", {"tenant": 7}, "the metadata: tenant must be of the type string"),
+        ("text", "hi", {}, "the last message is not JSON"),
+        ("text", '{"tenant": "A secret"}', {}, "the last message: tenant does not match"),
+        ("text", "[" * 100_000, {}, "the last message is not JSON"),
+    ],
+)
+def test_a_request_must_fit_its_schema(
+    way: Way, which: str, prompt: str, metadata: dict[str, Any], said: str
+) -> None:
+    agent = Scripted("never")
+    guarded = conductor({"schema": {which: PERSON}}, a=agent)
+
+    with pytest.raises(Failure) as caught:
+        ask(guarded, prompt, way=way, metadata=metadata)
+
+    assert caught.value.kind == "invalid_request"
+    assert said in caught.value.problem
+    assert "A secret" not in caught.value.problem
+    assert agent.asked == []
+
+
+def test_a_request_that_fits_its_schemas_passes() -> None:
+    guarded = conductor({"schema": {"text": PERSON, "metadata": PERSON}})
+
+    assert guarded.call('{"tenant": "a"}', metadata={"tenant": "b"}).text == "fine"
+
+
+def test_a_wrong_schema_is_told_with_its_place() -> None:
+    with pytest.raises(PolicyError, match=r"plugins\.guard\.schema\.text"):
+        conductor({"schema": {"text": {"type": "nothing"}}})

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from conductor_mw import Attempted, Failure, Part, Parts, Run, ToolCall
 
+from .analyzers import Analysts, Analyzer
 from .finder import Finder, Finding
 from .kinds import Family
 from .redaction import Redaction, Restorer, Vault
-from .request_limits import RequestLimits
+from .request_limits import Fits, RequestLimits, fit
+from .signals import SHARED
 from .window import Window
 
 _CALLED: Final[Mapping[Family, str]] = {
@@ -35,6 +37,8 @@ class Plan:
         action: what happens to them.
         hold: whether a whole answer is looked through before any of it is shown.
         limits: what a request may be.
+        metadata: the schema of a request's metadata.
+        text: the schema of its last message.
     """
 
     finder: Finder
@@ -45,6 +49,8 @@ class Plan:
     action: Literal["refuse", "redact", "flag"] = "refuse"
     hold: bool = False
     limits: RequestLimits | None = None
+    metadata: Fits | None = None
+    text: Fits | None = None
 
     def layer(self) -> Guard:
         """Give the layer; one that looks at no answer costs nothing while parts stream by."""
@@ -67,6 +73,7 @@ class Guard:
         plan = self.plan
         if plan.limits is not None:
             plan.limits.hold(run)
+        fit(run, plan.metadata, plan.text)
         for family, refused in plan.refuse.items():
             if refused and (found := run.facts[f"input.{family}"]):
                 names = ", ".join(cast("list[str]", found))
@@ -102,7 +109,7 @@ class Attending(Guard):
         Raises:
             Failure: of the kind `policy_violation`, where the answer is refused.
         """
-        redaction = self._redacted(attempt)
+        redaction = await self._redacted(attempt)
         counts: dict[str, int] = {}
         if redaction is not None and redaction.values:
             counts = redaction.counts
@@ -131,7 +138,7 @@ class Attending(Guard):
                     action=self.plan.action,
                 )
 
-    def _redacted(self, attempt: Attempted) -> Redaction | None:
+    async def _redacted(self, attempt: Attempted) -> Redaction | None:
         plan = self.plan
         if not plan.redact or (plan.unless is not None and plan.unless in attempt.agent.labels):
             return None
@@ -140,10 +147,54 @@ class Attending(Guard):
         redaction = Redaction(plan.finder, plan.redact, vault)
         request = attempt.request
         request.lens.redacted(request.native, redaction.look)
+        await self._spot(redaction, attempt.run)
         native = request.lens.redacted(request.native, redaction.mask)
         if redaction.values:
             attempt.request = request.with_native(native)
         return redaction
+
+    async def _spot(self, redaction: Redaction, run: Run) -> None:
+        """Let analyzers look at the texts of an attempt; here there are none."""
+
+
+class Asking(Attending):
+    """Also asks analyzers, before anything is decided, and about every text that is redacted."""
+
+    def __init__(self, plan: Plan, analysts: Analysts) -> None:
+        super().__init__(plan)
+        self._analysts = analysts
+        self._found: dict[str, Mapping[str, Sequence[Finding]]] = {}
+
+    def bind(self, name: str, analyzer: Analyzer) -> None:
+        """Use an object of the app as the analyzer of this name, also after a reload."""
+        self._analysts.bound.bind(name, analyzer)
+
+    def begin_request(self, run: Run) -> Any:
+        """Ask the analyzers, add what they find to `input.pii`, then do as `Attending` does."""
+        return self._begin(run)
+
+    async def _begin(self, run: Run) -> None:
+        facts = run.facts
+        found = await self._analysts.ask(run.request.lens.pieces(run.request.native))
+        names = {one.kind.name for spotted in found.values() for one in spotted}
+        if names:
+            known = cast("list[str]", facts["input.pii"])
+            sensitive = cast("list[str]", facts[SHARED])
+            facts["input.pii"] = sorted({*known, *names})
+            facts[SHARED] = sorted({*sensitive, *(f"pii.{name}" for name in names)})
+        super().begin_request(run)
+        self._found[run.id] = found  # last: where the request is refused, nothing ends it
+
+    def end_request(self, run: Run, token: object) -> None:
+        """Forget what was found, and the run's placeholders."""
+        super().end_request(run, token)
+        self._found.pop(run.id, None)
+
+    async def _spot(self, redaction: Redaction, run: Run) -> None:
+        known = self._found.get(run.id, {})
+        redaction.spotted.update(known)
+        unknown = [text for text in redaction.texts if text not in known]
+        redaction.spotted.update(await self._analysts.ask(unknown))
 
 
 class Passage:

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from conductor_mw import ConductorError, Setting, Signal, nearest
 
+from .analyzers import Analysts, AnalyzerOptions, Bound
 from .bounds import bound
 from .finder import BUILT_IN, Finder, standard
 from .kinds import Family, Kind, compiled
-from .layer import Guard, Plan
-from .request_limits import RequestLimits
+from .layer import Asking, Guard, Plan
+from .request_limits import Fits, RequestLimits, Schemas
 from .signals import guard_signals, usual
 
 if TYPE_CHECKING:
@@ -93,6 +94,14 @@ class GuardOptions(BaseModel):
     output: OutputChecks | None = Field(default=None, description="what is looked for in answers")
     limits: RequestLimits | None = Field(default=None, description="what a request may be")
 
+    schemas: Schemas | None = Field(
+        default=None, alias="schema", description="JSON Schemas that a request must fit"
+    )
+    analyzers: Mapping[str, AnalyzerOptions] = Field(
+        default_factory=dict[str, AnalyzerOptions],
+        description="presidio, or the app's own, for names and places; by a name of your choice",
+    )
+
     def signals(self) -> Iterable[Signal]:
         """Give the signals over what this policy looks for."""
         try:
@@ -134,6 +143,11 @@ class GuardOptions(BaseModel):
         """Compile every pattern, and refuse what cannot be looked for."""
         for name, own in self.patterns.items():
             self._check_own(site, name, own)
+        for name, analyzer in self.analyzers.items():
+            try:
+                analyzer.check()
+            except ConductorError as error:
+                site.refuse(error.problem, "analyzers", name, mend=error.mend)
         chosen: dict[Family, frozenset[str]] = {}
         for family, given in self._given.items():
             chosen[family] = self._told(site, family, given, family)
@@ -155,8 +169,15 @@ class GuardOptions(BaseModel):
                 action="refuse" if self.output is None else self.output.action,
                 hold=self.output is not None and self.output.hold == "answer",
                 limits=self.limits,
-            )
+                metadata=self._schema(site, "metadata"),
+                text=self._schema(site, "text"),
+            ),
+            self.analyzers,
         )
+
+    def _schema(self, site: LayerSite, which: Literal["metadata", "text"]) -> Fits | None:
+        schema = None if self.schemas is None else getattr(self.schemas, which)
+        return None if schema is None else site.schema(schema, "schema", which)
 
     def _check_own(self, site: LayerSite, name: str, own: OwnPattern) -> None:
         try:
@@ -180,16 +201,21 @@ class GuardOptions(BaseModel):
         except ConductorError as error:
             site.refuse(error.problem, *where, mend=error.mend)
 
+    @property
+    def _spotted(self) -> frozenset[str]:
+        return frozenset(name for one in self.analyzers.values() for name in one.names.values())
+
     def _redacted(self, site: LayerSite, chosen: Mapping[Family, frozenset[str]]) -> frozenset[str]:
         names: set[str] = set()
         if self.on_pii == "redact" or self.redact is True:
-            names |= chosen["pii"]
+            names |= chosen["pii"] | self._spotted
         if self.on_secrets == "redact":
             names |= chosen["secrets"]
         if not isinstance(self.redact, bool):
             known = {
                 *(kind.name for kind in BUILT_IN if kind.family != "injection"),
                 *(name for name, own in self.patterns.items() if own.kind != "injection"),
+                *self._spotted,
             }
             for name in self.redact:
                 if name not in known:
@@ -218,10 +244,13 @@ class GuardOptions(BaseModel):
 class Prepared:
     """The guard of a policy, checked and ready to be built."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, analyzers: Mapping[str, AnalyzerOptions]) -> None:
         self.plan = plan
+        self.analyzers = analyzers
 
     def build(self, setting: Setting) -> Guard:
         """Give the layer."""
-        del setting
-        return self.plan.layer()
+        if not self.analyzers:
+            return self.plan.layer()
+        bound = setting.shared(("guard", "analyzers"), Bound)
+        return Asking(self.plan, Analysts(self.analyzers, bound))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from .finder import Finder
+from .analyzers import beside
+from .finder import Finder, Finding
 
 LONGEST: Final = 64
 """Characters of the longest placeholder; names of own patterns are at most 40 long."""
@@ -56,6 +57,8 @@ class Redaction:
         names: the kinds that are replaced.
         vault: the run's placeholders.
         taken: placeholders that the texts hold literally.
+        texts: every text that was looked at, once.
+        spotted: what analyzers found in them.
         values: what each placeholder of this attempt stands for.
         counts: how often each kind was replaced.
     """
@@ -64,22 +67,27 @@ class Redaction:
     names: Collection[str]
     vault: Vault = field(default_factory=Vault)
     taken: set[str] = field(default_factory=set[str])
+    texts: dict[str, None] = field(default_factory=dict[str, None])
+    spotted: dict[str, Sequence[Finding]] = field(default_factory=dict[str, Sequence[Finding]])
     values: dict[str, str] = field(default_factory=dict[str, str])
     counts: dict[str, int] = field(default_factory=dict[str, int])
 
     def look(self, text: str) -> str:
         """Learn which placeholders a text holds already; give the text. Look at all, then mask."""
         self.taken.update(literals(text))
+        self.texts[text] = None
         return text
 
     def mask(self, text: str) -> str:
         """Give a text with placeholders in the place of what was found."""
         pieces: list[str] = []
         begin = 0
-        for found in self.finder.find(text):
+        findings = [one for one in self.finder.find(text) if one.kind.name in self.names]
+        if text in self.spotted:
+            spotted = [one for one in self.spotted[text] if one.end <= len(text)]
+            findings = beside(findings, [one for one in spotted if one.kind.name in self.names])
+        for found in findings:
             name = found.kind.name
-            if name not in self.names:
-                continue
             value = text[found.start : found.end]
             placeholder = self.vault.placeholder(name, value, self.taken)
             self.values[placeholder] = value

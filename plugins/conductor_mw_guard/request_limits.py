@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,3 +59,42 @@ class RequestLimits(BaseModel):
     def _most(self, what: str, count: int, most: int | None) -> None:
         if most is not None and count > most:
             raise Failure(self.kind, f"the request has {count:,} {what}; at most {most:,} pass")
+
+
+class Schemas(BaseModel):
+    """JSON Schemas that a request must fit, of draft 2020-12 or draft 7."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metadata: Mapping[str, Any] | None = Field(
+        default=None, description="what the app says about the request"
+    )
+    text: Mapping[str, Any] | None = Field(
+        default=None, description="the last user message, which then must be JSON"
+    )
+
+
+class Fits(Protocol):
+    """A compiled JSON Schema."""
+
+    def problems(self, value: object) -> tuple[str, ...]:
+        """Say what is wrong with a value."""
+        ...
+
+
+def fit(run: Run, metadata: Fits | None, text: Fits | None) -> None:
+    """Refuse a request that does not fit its schemas.
+
+    Raises:
+        Failure: of the kind `invalid_request`; it names places and types, and no values.
+    """
+    if metadata is not None and (problems := metadata.problems(dict(run.request.metadata))):
+        raise Failure("invalid_request", f"the metadata: {'; '.join(problems)}")
+    if text is None:
+        return
+    try:
+        value: object = json.loads(run.request.text)
+    except (ValueError, RecursionError):
+        raise Failure("invalid_request", "the last message is not JSON") from None
+    if problems := text.problems(value):
+        raise Failure("invalid_request", f"the last message: {'; '.join(problems)}")
