@@ -152,7 +152,7 @@ def test_a_caller_who_handles_an_error_meanwhile_is_answered_all_the_same(way: W
     counting = conductor(a=Scripted("hello"), b=Scripted("hi"))
 
     try:
-        _ = {}["the app's own"]
+        _ = dict[str, int]()["the app's own"]
     except KeyError:
         ask(counting, "good morning", way=way)
 
