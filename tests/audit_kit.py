@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 from conductor_mw_audit.checkpoint import Checkpoint, Signer, read_lines
 from conductor_mw_audit.entry import Entry
 from conductor_mw_audit.keys import Keys
+from conductor_mw_audit.layer import Recorder
 from conductor_mw_audit.log import Log
 from conductor_mw_audit.opening import open_tables
 from conductor_mw_audit.verdict import Verdict
@@ -108,7 +108,8 @@ def ticking() -> VirtualClock:
 
 def writer_of(one: Conductor) -> Writer:
     """Give the writer of a conductor's audit layer."""
-    layer: Any = one.layer("audit")
+    layer = one.layer("audit")
+    assert isinstance(layer, Recorder)
     return layer.writer
 
 
@@ -117,8 +118,3 @@ def schema_in(address: str) -> str:
     schema = re.search(r"search_path=(\w+)", unquote(address))
     assert schema is not None
     return f"{address}&schema={schema.group(1)}"
-
-
-def plain(value: object) -> Any:
-    """Give what a value is after it went through JSON."""
-    return json.loads(json.dumps(value))

@@ -31,7 +31,9 @@ def conductor_layers(register: RegisterLayer) -> None:
 
 @hookimpl
 def conductor_commands(group: click.Group) -> None:
-    """Offer `conductor-mw audit`."""
+    """Offer `conductor-mw audit` and `conductor-mw policies`."""
     from .commands import audit
+    from .policy_commands import policies
 
     group.add_command(audit)
+    group.add_command(policies)

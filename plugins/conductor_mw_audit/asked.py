@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import time
 from collections.abc import Callable
@@ -93,6 +94,14 @@ def moment_of(text: str, option: str) -> float:
             f"{option} {text[:40]!r} is no time", mend="Write 24h, 7d, or 2026-01-31T12:00."
         ) from error
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def login() -> str:
+    """Give the name of who uses this terminal, or an empty text."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def written_moment(utc: float) -> str:

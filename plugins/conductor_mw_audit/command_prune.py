@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 
 import click
 
 from conductor_mw.cli.door import Command, format_option, note, say, say_json
 
-from .asked import moment_of, where_option, written_moment
+from .asked import login, moment_of, where_option, written_moment
 
 
 @click.command(
@@ -36,17 +35,10 @@ def prune(path: str, before: str, by: str | None, form: str) -> None:
 
     moment = moment_of(before, "--before")
     with opened(path) as records:
-        gone, upto = records.log.prune(moment, by or _login(), time.time(), compact=True)
+        gone, upto = records.log.prune(moment, by or login(), time.time(), compact=True)
     if form == "json":
         say_json({"records": gone, "upto": upto, "before": moment})
     elif gone:
         say(f"{gone:,} records are gone, up to number {upto:,}")
     else:
         note(f"no sealed segment is older than {written_moment(moment)} UTC")
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""

@@ -9,11 +9,13 @@ import click
 from conductor_mw.cli.door import Group
 
 from .command_export import export
+from .command_forget import forget
 from .command_prune import prune
 from .command_query import query
 from .command_verify import verify
+from .command_who_saw import who_saw
 
-COMMANDS: Final = (query, verify, export, prune)
+COMMANDS: Final = (query, who_saw, verify, export, prune, forget)
 """In the order in which people need them."""
 
 
@@ -21,6 +23,7 @@ COMMANDS: Final = (query, verify, export, prune)
     cls=Group,
     epilog="""
   conductor-mw audit query --tenant acme --since 24h
+  conductor-mw audit who-saw --class iban
   conductor-mw audit verify --checkpoints checkpoints.jsonl""",
 )
 def audit() -> None:

@@ -48,6 +48,8 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         ),
         "feedback": "What somebody found of an answer. `data`: score, label, by, comment.",
         "pruned": "Old records were dropped. `upto`, `records`, `before`, `by`, `root`.",
+        "forgotten": "A person's key was deleted, and with it what they said. `by`.",
+        "rolled_back": "An archived policy was written back into its files. `policy`, `by`.",
         "withheld": "An answer was held back, because its record could not be kept. `because`.",
         "tombstone": "A record could not be made. `of`, `because` (the error's name).",
         "lost": "Records were lost because the queue was full. `records`, `total`.",
