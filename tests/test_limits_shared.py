@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from conductor_mw import Conductor, Failure, Usage
+from conductor_mw import Conductor, Failure, Io, Part, Usage
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask, read_one
 
 POLICY = """
@@ -221,8 +218,6 @@ class Inside:
         self.lock = threading.Lock()
 
     async def answer(self, attempt: Any) -> Any:
-        from conductor_mw import Io, Part
-
         del attempt
         with self.lock:
             self.now += 1

@@ -74,17 +74,18 @@ class Clocks:
     def take(self, uses: Sequence[Use], now: int) -> list[Charge] | None:
         """Move the clocks if all of it fits now; gives None, with nothing moved, where not."""
         rows = self._rows
-        found: list[tuple[Use, list[int] | None, int]] = []
+        found: list[int] = []
         for use in uses:
             row = rows.get(use[0])
             ahead = use[1] if row is None or row[0] <= now else row[0] - now + use[1]
             if ahead > use[2].burst:
                 return None
-            found.append((use, row, now + ahead))
+            found.append(now + ahead)
         charges: list[Charge] = []
-        for use, row, clock in found:
+        for use, clock in zip(uses, found, strict=True):
+            row = rows.get(use[0])  # again: making one row may forget another
             if row is None:
-                row = self._new(use[0], now)  # noqa: PLW2901 - the one that was not there
+                row = self._new(use[0], now)
             row[0] = clock
             charges.append((use, clock, row[1]))
         return charges

@@ -6,13 +6,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from conductor_mw import Io, Move, Store, StoreError
 
-from .clocks import LONGEST_DEBT, Charge, Use
+from .carried import Carried, Parcel
+from .clocks import Charge, Use
 from .credit import Credit
 from .held import Ahead, Held, Short, free_slots, keep
 from .rate import SECOND
@@ -23,14 +23,11 @@ if TYPE_CHECKING:
     from conductor_mw import Clock
 
 _TABLE: Final = "limits"
-_ANY: Final = 10**18
-"""A burst that nothing is beyond: what was used is moved, whatever the clock says."""
 _ALONE: Final = 1.0
 """Seconds for which a store is left alone after it could not be reached."""
 _STRIPES: Final = 16
 _TRIES: Final = 8
 _MOST_SHUT: Final = 4096
-_MOST_CARRIED: Final = 64
 _SLACK: Final = 1_000
 
 T = TypeVar("T")
@@ -51,7 +48,7 @@ class SharedBook:
         self._clock = clock
         self._slots = SharedSlots(store, lambda: clock.now().utc, lease)
         self._credit = Credit()
-        self._carried: dict[str, int] = {}  # what the next trip moves besides
+        self._carried = Carried()
         self._shut: OrderedDict[str, tuple[int, int]] = OrderedDict()  # key: until, for what cost
         self._alone = 0.0
         self._lock = threading.Lock()  # never held while the store is asked
@@ -103,7 +100,7 @@ class SharedBook:
         now = self._now()
         with self._lock:
             for use in uses:
-                self._carry(use.key, use.cost)
+                self._carried.owe(use.key, use.cost)
         keep(held, [(use, now + use.terms.life, now) for use in uses], ())
 
     def give_back(self, charges: Sequence[Charge]) -> None:
@@ -124,10 +121,9 @@ class SharedBook:
                 if there:
                     self._credit.spend(use.key, there)
                 if more > there:
-                    self._carry(use.key, more - there)
+                    self._carried.owe(use.key, more - there)
             elif not use.terms.life or charged > now:
-                # What passing time has given back by itself is not given back again.
-                self._carry(use.key, min(0, more + max(0, now - charged)))
+                self._carried.give_back(use.key, -more, charged)
             elif now < expires:
                 self._credit.add(use.key, -more, expires)
 
@@ -146,10 +142,10 @@ class SharedBook:
     def close(self) -> None:
         """Tell the store what it was not told yet, and give slots back."""
         with self._lock:
-            moves = self._carried_moves()
+            parcel = self._carried.pack(self._now())
         try:
-            if moves:
-                self._store.advance(_TABLE, moves, now=self._clock.now().utc)
+            if parcel.moves:
+                self._advance(parcel.moves)
         except StoreError:
             return
         self._slots.close()
@@ -208,20 +204,20 @@ class SharedBook:
                 expires = self._credit.spend(use.key, there) if there else now + use.terms.life
                 more = self._credit.to_take_ahead(use, now) if there < use.cost else 0
                 draws.append(_Draw(use, there, expires, more))
-            carried = self._carried_moves()
+            carried = self._carried.pack(now)
         late = inf
         told = False
         try:
-            late = self._advance([*carried, *(one.move for one in draws if one.missing)])
+            late = self._advance([*carried.moves, *(one.move for one in draws if one.missing)])
             if late and any(one.more for one in draws):
                 for one in draws:
                     one.more = 0
-                late = self._advance([*carried, *(one.move for one in draws if one.missing)])
+                late = self._advance([*carried.moves, *(one.move for one in draws if one.missing)])
             told = True
         finally:
             with self._lock:
                 if late:
-                    self._undone(draws, carried if told else ())
+                    self._undone(draws, carried if told else None)
         if late:
             return self._refused(draws, late)
         with self._lock:
@@ -231,15 +227,15 @@ class SharedBook:
         mine.charges = [(one.use, one.expires, now) for one in draws]
         return None
 
-    def _undone(self, draws: Sequence[_Draw], carried: Sequence[Move]) -> None:
+    def _undone(self, draws: Sequence[_Draw], carried: Parcel | None) -> None:
         # Where the store did not answer, what the trip carried may have been moved: it is not
         # moved twice.
         for one in draws:
             self._credit.no_more_ahead(one.use.key)
             if one.there:
                 self._credit.add(one.use.key, one.there, one.expires)
-        for move in carried:
-            self._carry(move.key, move.cost)
+        if carried is not None:
+            self._carried.unpack(carried)
 
     def _refused(self, draws: Sequence[_Draw], late: float) -> Short:
         missing = [one for one in draws if one.missing]
@@ -291,15 +287,6 @@ class SharedBook:
         except StoreError:
             self._alone = self._clock.monotonic() + _ALONE
             raise
-
-    def _carry(self, key: str, amount: int) -> None:
-        amount += self._carried.pop(key, 0)
-        if amount:
-            self._carried[key] = min(amount, LONGEST_DEBT)
-
-    def _carried_moves(self) -> list[Move]:
-        keys = list(islice(self._carried, _MOST_CARRIED))
-        return [Move(key, self._carried.pop(key), _ANY) for key in keys]
 
 
 @dataclass(slots=True)
