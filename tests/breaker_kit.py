@@ -91,10 +91,14 @@ def breaker_of(conductor: Conductor) -> Breaker:
     return cast("Breaker", conductor.layer("breaker"))
 
 
+def fleet_of(conductor: Conductor) -> Fleet:
+    return cast("Fleet", vars(breaker_of(conductor))["_fleet"])
+
+
 def alone(*conductors: Conductor) -> None:
     """End the threads that refresh: the test does it by hand."""
     for one in conductors:
-        fleet = cast("Fleet", vars(breaker_of(one))["_fleet"])
+        fleet = fleet_of(one)
         fleet.closing = True
         fleet.wake.set()
     for thread in threading.enumerate():
