@@ -80,7 +80,7 @@ def _answer(mode: str, address: str, out: int) -> NoReturn:
     """Answer until somebody kills this process; every delivered answer's id is written out."""
     if mode == "behind":
         # A slow disk and small batches: the queue is full all the time, and its bound is felt.
-        vars(conductor_mw_audit.writer)["BATCH"] = BATCH
+        setattr(conductor_mw_audit.writer, "BATCH", BATCH)  # noqa: B010 - it is final elsewhere
         _slow_down()
     c = Conductor.from_text(
         "agents: [{id: a}]\nrouting: {default: a}\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from threading import Event
+from typing import Any, ClassVar
 
 import conductor_mw_audit
 import pytest
@@ -325,6 +326,7 @@ def test_a_loser_that_ends_after_the_run_is_recorded_when_it_ends(file: str) -> 
     assert writer_of(c).flush()
     early = [one["agent"] for one in records_at(file, "call")]
     go_on.set()
+    late: list[str] = []
     for _ in range(200):
         writer_of(c).flush()
         late = [one["agent"] for one in records_at(file, "call")]
