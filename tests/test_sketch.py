@@ -62,8 +62,10 @@ def test_personal_data_reaches_approved_agents_only(conductor: Conductor, way: W
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_named_flow_of_the_sketch_runs_to_its_end(conductor: Conductor, way: Way) -> None:
+    # Without a bound on the answer its worst case is dearer than `at_most` allows.
     answer = ask(
-        conductor, "Refund order 17.", way=way, target="refund", metadata={"tenant": "acme"}
-    )
+        conductor, "Refund order 17.", way=way, target="refund", metadata={"tenant": "acme"},
+        max_tokens=500,
+    )  # fmt: skip
 
     assert [one.agent for one in answer.attempts] == ["deep-think", "leads", "mailer"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from .arguments import format_option, out_option, policy_file, write_text
@@ -23,8 +26,22 @@ from .console import (
 from .progress import progress
 from .shared_state import opened_store, store_options
 
+if TYPE_CHECKING:
+    from conductor_mw.policy import Policy
+
 FOUND = 2
 """The exit code of a command that found something."""
+
+
+def load_policy(path: Path) -> Policy:
+    """Give the compiled policy of a file; what only the app can give counts as given.
+
+    Raises:
+        ConductorError: it cannot be read, or not be used as written.
+    """
+    from conductor_mw.workbench.load import load
+
+    return load(path)
 
 
 class Group(click.Group):
@@ -52,6 +69,7 @@ __all__ = [
     "format_option",
     "harmless",
     "is_terminal",
+    "load_policy",
     "note",
     "opened_store",
     "out_option",

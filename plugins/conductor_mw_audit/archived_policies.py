@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
-from typing import cast
+from typing import Final, cast
 
 from conductor_mw import ConductorError
 
+from .keys import Keys
 from .log import policy_seal
 from .records import Records, Wanted
+
+_NO_KEY: Final = Keys.of(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Archived:
         time: when it was archived, in UTC seconds.
         name: what it called itself.
         main: the name of its outermost file, as far as that is known.
-        intact: whether its seal is the one that was made; None where there is no key to tell.
+        intact: whether its seal is the one that was made; None where it was sealed without a key.
     """
 
     fingerprint: str
@@ -60,9 +63,9 @@ def archive_of(records: Records) -> list[Archived]:
     for fingerprint, text, when, seal in records.tables.policies():
         told = known.get(fingerprint, {})
         documents = cast("dict[str, str]", json.loads(text))
-        intact = None
-        if records.keys.master is not None:
-            intact = policy_seal(records.keys, fingerprint, text) == seal
+        intact: bool | None = policy_seal(records.keys, fingerprint, text) == seal
+        if policy_seal(_NO_KEY, fingerprint, text) == seal:
+            intact = None  # sealed without a secret, which anybody could do again
         name = str(told.get("name", ""))
         found.append(Archived(fingerprint, documents, when, name, _main(documents), intact))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -28,15 +29,16 @@ def write_parquet(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str
         ConductorError: pyarrow is not installed, or the file cannot be written.
     """
     try:
-        import pyarrow as arrow  # pyright: ignore[reportMissingTypeStubs] - it ships none
-        from pyarrow import parquet  # pyright: ignore[reportMissingTypeStubs] - as above
+        # By name: the package ships no types.
+        arrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError as error:
         raise ConductorError(
             "Parquet files need the package pyarrow", mend="pip install 'conductor-mw[parquet]'"
         ) from error
-    kinds: Any = {"int64": arrow.int64(), "float64": arrow.float64()}
+    kinds = {"int64": arrow.int64(), "float64": arrow.float64()}
     fields = [(name, kinds.get(_TYPES.get(name, ""), arrow.string())) for name in columns]
-    schema: Any = arrow.schema(fields)
+    schema = arrow.schema(fields)
     try:
         with parquet.ParquetWriter(path, schema) as out:
             for block in _blocks(rows):
