@@ -52,10 +52,10 @@ def begin(forks: Forks, tmp_path: Path, shared_address: str) -> Iterator[Begin]:
         yield callers
 
 
-def row_of(address: str) -> Row:
-    """Give the only row of a store."""
+def row_of(address: str, budget: str = "") -> Row:
+    """Give the only row of a budget in a store."""
     with closing(opened_store(address)) as store:
-        (key,) = store.keys(TABLE, now=time.time())
+        (key,) = store.keys(TABLE, now=time.time(), prefix=f"/{budget}")
         found = store.get(TABLE, key, now=time.time())
     assert found is not None
     return Row.read(found)
@@ -113,16 +113,28 @@ def test_a_burst_that_fits_is_admitted_whole_though_others_have_something_in_han
 def test_whoever_is_killed_the_provider_never_bills_more_than_the_budget(
     begin: Begin, shared_address: str
 ) -> None:
-    callers = begin(60)
     dice = random.Random(11)
-    cap = 60 * WORST.nano
-    for _ in range(200 if LONG else 8):
-        number = callers.fork(share=None, threads=2, seconds=0.005, pause=0.05)
-        time.sleep(dice.random() * 0.1)
-        callers.kill(number)
-        assert sum(callers.billed) <= cap
-    callers.fork(share=None, patience=2, pause=0.05)
+    callers = begin(1)
+    cap, most = 12 * WORST.nano, 0
+    for turn in range(200 if LONG else 8):
+        budget = {"id": f"turn-{turn}", "dollars": worst(12), "every": "total"}
+        bills = callers.another_file()
+        numbers = [
+            callers.fork(options=budget, share=None, threads=2, seconds=0.002, pause=0.01)
+            for _ in range(2)
+        ]
+        _wait_for(lambda: bool(callers.billed))
+        time.sleep(dice.random() * 0.05)
+        for number in numbers:
+            callers.kill(number)
 
-    callers.results()
+        assert sum(callers.billed) <= row_of(shared_address, f"turn-{turn}").total <= cap, bills
+        most = max(most, sum(callers.billed))
+    assert most > cap / 4  # they were killed at work, and not before
 
-    assert sum(callers.billed) <= row_of(shared_address).total <= cap
+
+def _wait_for(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.002)
