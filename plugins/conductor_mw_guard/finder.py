@@ -186,7 +186,7 @@ class Finder:
                 kept = _kept(kind, data, start, end)
             if kept:
                 return _Found(start, -kept, rank, start + kept)
-            begin = start + 1
+            begin = start + 1 if kind.inside else max(end, start + 1)
         return None
 
 

@@ -51,6 +51,7 @@ class Kind:
         hint: a shorter pattern that must match somewhere too; it keeps the first look cheap.
         head: how a match begins, where a stream should wait for the rest of a long one only
             after such a beginning.
+        inside: whether a match that fails its check may hide another one inside it.
         usual: whether it is looked for where the policy chooses no kinds.
     """
 
@@ -60,6 +61,7 @@ class Kind:
     check: Check | None = None
     hint: str = ""
     head: str = ""
+    inside: bool = False
     usual: bool = True
 
 

@@ -153,6 +153,13 @@ _BORN: Final = (
     r"(?: am)?|geburtsdatum|\bnée? le|date de naissance|fecha de nacimiento|nacid[oa] el"
     r"|data di nascita|\bnat[oa] il|data de nascimento|nascid[oa] em|geboortedatum|geboren op)"
 )
+
+
+def _shape(name: str, pattern: str, check: Check, hint: str = "") -> Kind:
+    """Give a kind whose matches may begin inside a longer one that failed its check."""
+    return Kind(name, "pii", pattern, check, hint=hint, inside=True)
+
+
 _TAX_WORDS: Final = r"(?i)steuer|id-?nr|identifikationsnummer|\btin\b|tax id"
 PERSONAL: Final = (
     Kind(
@@ -182,6 +189,7 @@ PERSONAL: Final = (
         "pii",
         r"(?i)\b[A-Z]{2}\d{2}(?:[ .-]?[A-Z0-9]){11,30}",
         _iban,
+        inside=True,
         hint=r"(?i)\b[A-Z]{2}\d{2}[ .-]?[A-Z0-9]{4}[ .-]?[A-Z0-9]{4}",
     ),
     Kind(
@@ -192,31 +200,32 @@ PERSONAL: Final = (
             r"|\d{4}[ .-]\d{6}[ .-]\d{4,5}(?:[ .-]\d{1,2})?)\b"
         ),
         _card,
+        inside=True,
     ),
-    Kind("nir", "pii",
+    _shape("nir",
         r"\b(?:[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2})\b",
         _number(checksums.nir)),
-    Kind("codice_fiscale", "pii",
+    _shape("codice_fiscale",
         r"(?i)\b(?:[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z])\b",
         _number(checksums.codice_fiscale)),
-    Kind("ssn", "pii", r"\b(?:\d{3}[ -]?\d{2}[ -]?\d{4})\b",
+    _shape("ssn", r"\b(?:\d{3}[ -]?\d{2}[ -]?\d{4})\b",
         _number(checksums.ssn, near=r"(?i)\bssn\b|social security|\bsocial\b|tax ?payer",
                 loose=r"\d{3}-\d{2}-\d{4}")),
-    Kind("nino", "pii", r"\b(?:[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D])\b", _number(checksums.nino)),
-    Kind("nhs", "pii", r"\b(?:\d{3}[ -]?\d{3}[ -]?\d{4})\b",
+    _shape("nino", r"\b(?:[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D])\b", _number(checksums.nino)),
+    _shape("nhs", r"\b(?:\d{3}[ -]?\d{3}[ -]?\d{4})\b",
         _number(checksums.nhs, near=r"(?i)\bnhs\b|patient")),
-    Kind("steuer_id", "pii", r"\b(?:\d{2} ?\d{3} ?\d{3} ?\d{3})\b",
+    _shape("steuer_id", r"\b(?:\d{2} ?\d{3} ?\d{3} ?\d{3})\b",
         _number(checksums.steuer_id, near=_TAX_WORDS, loose=r"\d{2} \d{3} \d{3} \d{3}")),
-    Kind("bsn", "pii", r"\b(?:\d{9}|\d{4}[. ]\d{2}[. ]\d{3})\b",
+    _shape("bsn", r"\b(?:\d{9}|\d{4}[. ]\d{2}[. ]\d{3})\b",
         _number(checksums.bsn, near=r"(?i)\bbsn\b|burgerservice|\bsofi|persoonsnummer")),
-    Kind("cpf", "pii", r"\b(?:\d{3}\.?\d{3}\.?\d{3}-?\d{2})\b",
+    _shape("cpf", r"\b(?:\d{3}\.?\d{3}\.?\d{3}-?\d{2})\b",
         _number(checksums.cpf, near=r"(?i)\bcpf\b", loose=r"\d{3}\.\d{3}\.\d{3}-\d{2}")),
-    Kind("aadhaar", "pii", r"\b(?:[2-9]\d{3}[ -]?\d{4}[ -]?\d{4})\b",
+    _shape("aadhaar", r"\b(?:[2-9]\d{3}[ -]?\d{4}[ -]?\d{4})\b",
         _number(checksums.aadhaar, near=r"(?i)aadha?ar|\buidai?\b|आधार")),
-    Kind("dni", "pii", r"\b(?:\d{8}[ -]?[A-Z]|[XYZ][ -]?\d{7}[ -]?[A-Z])\b",
+    _shape("dni", r"\b(?:\d{8}[ -]?[A-Z]|[XYZ][ -]?\d{7}[ -]?[A-Z])\b",
         _number(checksums.dni)),
-    Kind("pesel", "pii", r"\b(?:\d{11})\b", _number(checksums.pesel, near=r"(?i)pesel")),
-    Kind("sin", "pii", r"\b(?:\d{3}[ -]?\d{3}[ -]?\d{3})\b",
+    _shape("pesel", r"\b(?:\d{11})\b", _number(checksums.pesel, near=r"(?i)pesel")),
+    _shape("sin", r"\b(?:\d{3}[ -]?\d{3}[ -]?\d{3})\b",
         _number(checksums.sin, near=r"\bSIN\b|(?i:social insurance)|\bNAS\b")),
     Kind(
         "passport",
@@ -230,14 +239,14 @@ PERSONAL: Final = (
         head=r"(?i)(?:passport|reisepass|passeport|pasaporte|passaporto|paspoort|passaporte)",
     ),
     Kind("birth_date", "pii", rf"{_BORN}(?: is| ist| was)?[ :=(]{{1,4}}({_DATE})", head=_BORN),
-    Kind("phone", "pii", r"\+[1-9](?:[ ./()-]{0,3}\d){6,14}\b", _phone_abroad,
-        hint=r"\+[1-9](?:[ ./()-]{0,3}\d){6}"),
-    Kind("phone", "pii", r"\b(?:00[1-9]\d{0,2}[ /-](?:[ /()-]{0,2}\d){6,12})\b", _phone_abroad),
-    Kind("phone", "pii", r"(?:\(|\b)[2-9]\d{2}\)?[ .-]{1,2}[2-9]\d{2}-\d{4}\b", _phone_alone),
-    Kind("phone", "pii", r"\(0?[1-9]\d{1,3}\) ?\d{3,5}[ -]\d{4}\b", _phone_alone),
-    Kind("phone", "pii", r"\b0[1-9]\d{0,3}(?:[ /-]{1,3}\d{2,8}){1,4}\b",
+    _shape("phone", r"\+[1-9](?:[ ./()-]{0,3}\d){6,14}\b", _phone_abroad,
+        r"\+[1-9](?:[ ./()-]{0,3}\d){6}"),
+    _shape("phone", r"\b(?:00[1-9]\d{0,2}[ /-](?:[ /()-]{0,2}\d){6,12})\b", _phone_abroad),
+    _shape("phone", r"(?:\(|\b)[2-9]\d{2}\)?[ .-]{1,2}[2-9]\d{2}-\d{4}\b", _phone_alone),
+    _shape("phone", r"\(0?[1-9]\d{1,3}\) ?\d{3,5}[ -]\d{4}\b", _phone_alone),
+    _shape("phone", r"\b0[1-9]\d{0,3}(?:[ /-]{1,3}\d{2,8}){1,4}\b",
         _phone_at_home),
-    Kind("phone", "pii", r"(?:\(|\b)\d(?:[ ./()-]{0,2}\d){6,13}\b", _phone_named),
+    _shape("phone", r"(?:\(|\b)\d(?:[ ./()-]{0,2}\d){6,13}\b", _phone_named),
     Kind(
         "ip",
         "pii",
