@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final, NamedTuple, cast
 
 LARGEST: Final = 1_000_000
 """Letters of one record; what is larger becomes a tombstone."""
 _LONGEST: Final = 400
 """Letters of a field of the head."""
-HEAD: Final = ("kind", "time", "run", "agent", "rule", "tenant", "subject")
+_OPTIONAL: Final = ("run", "agent", "rule", "tenant", "subject")
+HEAD: Final = ("kind", "time", *_OPTIONAL)
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ class Entry:
         said = {**head.named(), **self.data}
         if sealed:
             said["content"] = sealed
-        body = json.dumps(said, separators=(",", ":"), allow_nan=False)
+        body = _JSON.encode(said)
         if len(body) > LARGEST:
             raise ValueError(f"it has {len(body):,} letters, and {LARGEST:,} is the most")
         return Written(head, body)
@@ -84,8 +87,16 @@ class Head(NamedTuple):
         return {name: value for name, value in zip(HEAD, self, strict=True) if value is not None}
 
     def begins(self) -> str:
-        """Give how the body of a record with this head begins."""
-        return json.dumps(self.named(), separators=(",", ":"))[:-1]
+        """Give how the body of a record with this head begins.
+
+        >>> Head("call", 1.5, "7f", agent='a"b').begins()
+        '{"kind":"call","time":1.5,"run":"7f","agent":"a\\\\"b"'
+        """
+        said = [f'{{"kind":{quoted(self.kind)},"time":{self.time!r}']
+        for name, value in zip(_OPTIONAL, self[2:], strict=True):
+            if value is not None:
+                said.append(f',"{name}":{quoted(value)}')  # noqa: PERF401 - every record goes by here
+        return "".join(said)
 
 
 class Written(NamedTuple):
@@ -95,8 +106,7 @@ class Written(NamedTuple):
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A record as it stands in the log.
 
     Attributes:

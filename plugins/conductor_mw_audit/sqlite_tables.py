@@ -61,10 +61,15 @@ class SqliteTables(Tables):
 
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         """Carry out a statement and give its rows."""
+        connected = self._connection()
         try:
-            return self._connection().execute(sql, tuple(values)).fetchall()
+            return connected.execute(sql, tuple(values)).fetchall()
         except sqlite3.Error as error:
-            raise self._refused(error) from error
+            if "decode" not in str(error) or connected.text_factory is _text:
+                raise self._refused(error) from error
+        # Whoever changed a record by hand left no text: that is to be shown, not an error.
+        connected.text_factory = _text
+        return self.ask(sql, values)
 
     @contextmanager
     def writing(self) -> Generator[None, None, None]:
@@ -121,7 +126,6 @@ class SqliteTables(Tables):
         return connected
 
     def _prepare(self, connected: sqlite3.Connection) -> None:
-        connected.text_factory = _text
         if not self._make:
             found = connected.execute(
                 "select count(*) from sqlite_master where name in ('audit_log', 'audit_records')"
@@ -173,7 +177,6 @@ class SqliteTables(Tables):
 
 
 def _text(found: bytes) -> str:
-    # Whoever changed a record by hand may have left no text: that is to be shown, not an error.
     return found.decode("utf-8", "surrogateescape")
 
 
