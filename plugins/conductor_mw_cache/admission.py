@@ -33,8 +33,11 @@ def question_of(prepared: Prepared, attempt: Attempted) -> Question | str:
     if prepared.personal and _is_personal(prepared, attempt.run):
         return "personal"
     try:
-        why = unsuitable(payload_of(attempt), warm=use.temperature)
-        return why or Question(key_of(attempt, partition), partition, use.ttl, use.tool_calls)
+        asked = payload_of(attempt)
+        why = unsuitable(asked, warm=use.temperature)
+        return why or Question(
+            key_of(attempt, partition, asked), partition, use.ttl, use.tool_calls
+        )
     except NotPlainError:
         return "not plain data"
 

@@ -68,19 +68,21 @@ def write(value: object, pieces: list[str], deeper: int = DEEPEST) -> None:
 def _write_mapping(value: Mapping[object, object], pieces: list[str], deeper: int) -> None:
     _check(pieces, deeper)
     pieces.append(f"d{len(value)}:")
-    try:
-        keys = sorted(cast("Mapping[str, object]", value))
-    except TypeError as error:
-        raise NotPlainError("it holds keys of several types") from error
-    for key in keys:
-        if type(key) is not str:
-            raise NotPlainError(f"it holds a key of type {type(key).__name__}")
+    for key in names_of(value):
         item = value[key]
         if type(item) is str:  # most of what a payload holds, without a call for each
             pieces.append(f"s{len(key)}:{key}s{len(item)}:{item}")
         else:
             pieces.append(f"s{len(key)}:{key}")
             write(item, pieces, deeper - 1)
+
+
+def names_of(value: Mapping[Any, object]) -> list[str]:
+    """Give a mapping's keys, sorted. Raises `NotPlainError` where one is no text."""
+    for key in value:
+        if type(key) is not str:
+            raise NotPlainError(f"it holds a key of type {type(key).__name__}")
+    return sorted(value)
 
 
 def _check(pieces: list[str], deeper: int) -> None:

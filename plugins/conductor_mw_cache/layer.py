@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from conductor_mw import (
     Attempted,
     Clock,
+    ConductorError,
     Failure,
     Instant,
     Money,
@@ -26,6 +27,9 @@ from .kept import Kept
 from .options import MEMORY, Prepared
 from .question import Question
 from .shelves import Memory, Shared, Shelf
+
+if TYPE_CHECKING:
+    from .semantic.finder import Semantic, Wording
 
 NAME: Final = "cache"
 PROVIDERS: Final = frozenset(("timeout", "connection", "rate_limit", "server_error"))
@@ -48,6 +52,9 @@ class Visit:
         first: whether its run asks this for the first time, so that it may get a kept answer.
         flight: the call that it makes for others as well, or None.
         landing: how it ended, for those who wait.
+        wording: what similar questions are compared with, on routes that ask for it.
+        vector: the wording as a vector, where it was needed.
+        similarity: of the question that was answered; 1 where it was this one.
     """
 
     attempt: Attempted
@@ -56,6 +63,9 @@ class Visit:
     first: bool
     flight: Flight | None = None
     landing: Landing = Ending.GONE
+    wording: Wording | None = None
+    vector: Sequence[float] | None = None
+    similarity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +77,14 @@ class Cache:
         clock: what time it is.
         shelf: where answers lie.
         flights: what is being asked at this moment.
+        semantic: looks for similar questions, or None where no route asks for it.
     """
 
     prepared: Prepared
     clock: Clock
     shelf: Shelf
     flights: Flights
+    semantic: Semantic | None = None
 
     @classmethod
     def of(cls, prepared: Prepared, setting: Setting) -> Self:
@@ -88,7 +100,27 @@ class Cache:
             shelf = setting.shared(
                 (NAME, options.store), lambda: Shared(lambda: setting.store(options.store))
             )
-        return cls(prepared, setting.clock, shelf, setting.shared((NAME, "flights"), Flights))
+        flights = setting.shared((NAME, "flights"), Flights)
+        if options.semantic is None:
+            return cls(prepared, setting.clock, shelf, flights)
+        from .semantic.finder import Semantic
+
+        semantic = Semantic.of(options.semantic, setting, shelf)
+        return cls(prepared, setting.clock, shelf, flights, semantic)
+
+    def embed_with(self, embedder: object) -> None:
+        """Bind the app's embedder, where the policy says `embedder: app`.
+
+        Args:
+            embedder: a function of a text that gives its vector, sync or async; or an object with
+                `embed_query` and perhaps `aembed_query`, as LangChain's embeddings are.
+
+        Raises:
+            ConductorError: the policy does not say so.
+        """
+        if self.semantic is None:
+            raise ConductorError("no route asks for the semantic cache")
+        self.semantic.embed_with(embedder)
 
     async def around_attempt(
         self, attempt: Attempted, proceed: Callable[[Attempted], Parts]
@@ -106,6 +138,7 @@ class Cache:
         try:
             kept = await self._find(visit) if first else None
             if kept is not None:
+                visit.landing = kept
                 for part in await self._hit(visit, kept):
                     yield part
             else:
@@ -114,7 +147,7 @@ class Cache:
                     parts.append(part)
                     yield part
                 kept = await self._keep(visit, parts)
-            visit.landing = Ending.UNKEPT if kept is None else kept
+                visit.landing = Ending.UNKEPT if kept is None else kept
         except Failure as failure:
             visit.landing = failure
             raise
@@ -141,8 +174,10 @@ class Cache:
                 visit.flight = flight
                 # Somebody may have landed between the first look and the joining.
                 if self.shelf.at_hand:
-                    return self.shelf.glance(visit.question, visit.began)
-                return await self._look(visit)
+                    kept = self.shelf.glance(visit.question, visit.began)
+                else:
+                    kept = await self._look(visit)
+                return kept or await self._similar(visit)
             landing = await landing_of(
                 flight, visit.attempt, self.clock, visit.began.monotonic, self.prepared.options.wait
             )
@@ -181,7 +216,37 @@ class Cache:
                 await self.shelf.put(visit.question, kept, now)
             except StoreError as error:
                 await self._down(visit, error)
+        self._remember(visit, kept)
         return kept
+
+    async def _similar(self, visit: Visit) -> Kept | None:
+        """Give the answer to a similar question, on routes that want to be served so."""
+        semantic, attempt = self.semantic, visit.attempt
+        if semantic is None:
+            return None
+        visit.wording = semantic.wording(attempt, visit.question)
+        if visit.wording is None or not semantic.serves:
+            return None
+        visit.vector, similar = await semantic.find(attempt, visit.question, visit.wording)
+        if similar is None:
+            return None
+        if similar.differs:
+            await semantic.tell(attempt, similar)
+            return None
+        visit.similarity = similar.similarity
+        return similar.kept
+
+    def _remember(self, visit: Visit, kept: Kept) -> None:
+        """Let similar questions find this one; in shadow mode when the caller has its answer."""
+        semantic, wording = self.semantic, visit.wording
+        if semantic is None or wording is None:
+            return
+        if visit.vector is not None:
+            semantic.remember(visit.question, wording, visit.vector)
+        elif not semantic.serves:
+            visit.attempt.run.leave(
+                lambda: semantic.compare(visit.attempt, visit.question, wording, kept)
+            )
 
     async def _down(self, visit: Visit, error: StoreError) -> None:
         attempt = visit.attempt
@@ -208,8 +273,9 @@ class Cache:
         )
         age = max(0.0, now.utc - kept.made)
         await attempt.run.tell(
-            "cache.hit", attempt.path, attempt.number, agent=attempt.agent.id, age=age
-        )
+            "cache.hit", attempt.path, attempt.number,
+            agent=attempt.agent.id, age=age, similarity=round(visit.similarity, 4),
+        )  # fmt: skip
         return kept.parts(stream=attempt.request.stream)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from conductor_mw import Agent, Duration, Expression, LayerSite, Setting
 
 from .partition import Partitions
+from .semantic.options import SemanticOptions
 
 if TYPE_CHECKING:
     from .layer import Cache
@@ -78,8 +79,14 @@ class CacheOptions(BaseModel):
         description="How long a call waits for an equal one that is under way; 0s: not at all.",
     )
 
+    semantic: SemanticOptions | None = Field(
+        default=None, description="Routes that may be answered by the answer to a similar question."
+    )
+
     def prepare(self, site: LayerSite) -> Prepared:
         """Give the cache with its expressions compiled and its agents looked up."""
+        if self.semantic is not None:
+            self.semantic.check(site)
         tenant = self._expression(site, "tenant", needed=self.scope == "tenant")
         user = self._expression(site, "user", needed=self.scope == "user")
         uses = {name: Use.of(self, site.own_of_agents.get(name)) for name in self._agents(site)}

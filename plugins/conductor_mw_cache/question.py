@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from conductor_mw import Attempted
 
-from .canonical import NotPlainError, joined, write
+from .canonical import NotPlainError, joined, names_of, write
 
 NOT_IN_KEY: Final = frozenset(
     (
@@ -70,17 +70,21 @@ def payload_of(attempt: Attempted) -> Mapping[str, object]:
     raise NotPlainError(f"the payload is a {type(payload).__name__}")
 
 
-def key_of(attempt: Attempted, partition: str) -> bytes:
+def key_of(attempt: Attempted, partition: str, asked: Mapping[str, object]) -> bytes:
     """Give the key of what an attempt asks.
+
+    Args:
+        attempt: its agent and terms shape the answer too.
+        partition: who may have the answer.
+        asked: the payload.
 
     Raises:
         NotPlainError: the payload holds something whose meaning nobody can tell.
     """
-    asked = payload_of(attempt)
     fingerprint = attempt.agent.fingerprint
     pieces = [f"{partition}.{len(fingerprint)}:{fingerprint}"]
     write(dict(attempt.terms) if attempt.terms else None, pieces)
-    for name in sorted(asked):
+    for name in names_of(asked):
         value = asked[name]
         if value is None or name in NOT_IN_KEY:
             continue

@@ -8,6 +8,8 @@ of words and knows English ones; it is there to say no.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
 
 from .words import (
     ASKING,
@@ -34,21 +36,46 @@ def disagreement(one: str, other: str) -> str:
     ''
     """
     a, b = words_of(one), words_of(other)
-    if _numbers(a) != _numbers(b):
-        return "numbers"
+    return next((name for name, differ in _CHECKS if differ(a, b)), "") or _subject(a, b)
+
+
+def _differ_in_numbers(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    return _numbers(a) != _numbers(b)
+
+
+def _differ_in_names(a: Sequence[Word], b: Sequence[Word]) -> bool:
     names = _names(a) | _names(b)
-    if _in_order(a, names) != _in_order(b, names):
-        return "names"
-    if _negated(a) != _negated(b) or _negated_words(a, b):
-        return "negation"
-    if _asks(a) and _asks(b) and _asks(a) != _asks(b):
-        return "question word"
-    if _tense(a) * _tense(b) < 0:
-        return "tense"
-    if _opposed(a, b):
-        return "opposites"
-    directed = any(word.plain in DIRECTIONS for word in (*a, *b))
-    return _subject(_content(a), _content(b), directed=directed)
+    return _in_order(a, names) != _in_order(b, names)
+
+
+def _differ_in_negation(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    return _negated(a) != _negated(b) or _negated_words(a, b)
+
+
+def _differ_in_asking(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    ones, others = _asks(a), _asks(b)
+    return bool(ones and others) and ones != others
+
+
+def _differ_in_tense(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    return _tense(a) * _tense(b) < 0
+
+
+def _are_opposed(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    """Whether one says `before` where the other says `after`."""
+    ones, others = {stem(word.plain) for word in a}, {stem(word.plain) for word in b}
+    right = others - ones
+    return any(RIVALS.get(word, frozenset()) & right for word in ones - others)
+
+
+_CHECKS: Final = (
+    ("numbers", _differ_in_numbers),
+    ("names", _differ_in_names),
+    ("negation", _differ_in_negation),
+    ("question word", _differ_in_asking),
+    ("tense", _differ_in_tense),
+    ("opposites", _are_opposed),
+)
 
 
 def _numbers(words: Sequence[Word]) -> list[str]:
@@ -96,7 +123,7 @@ def _negated_words(a: Sequence[Word], b: Sequence[Word]) -> bool:
 
 def _asks(words: Sequence[Word]) -> set[str]:
     found = {ASKING[word.plain] for word in words if word.plain in ASKING}
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         if before.plain == "how" and word.plain in HOW:
             found.add(f"how {word.plain}")
     return found
@@ -107,22 +134,16 @@ def _tense(words: Sequence[Word]) -> int:
     return bool(plain & PRESENT) - bool(plain & PAST)
 
 
-def _opposed(a: Sequence[Word], b: Sequence[Word]) -> bool:
-    """Whether one says `before` where the other says `after`."""
-    ones, others = {stem(word.plain) for word in a}, {stem(word.plain) for word in b}
-    right = others - ones
-    return any(RIVALS.get(word, frozenset()) & right for word in ones - others)
-
-
 def _content(words: Sequence[Word]) -> list[str]:
     return [stem(word.plain) for word in words if word.plain not in EMPTY]
 
 
-def _subject(a: Sequence[str], b: Sequence[str], *, directed: bool) -> str:
-    left, right = set(a) - set(b), set(b) - set(a)
+def _subject(a: Sequence[Word], b: Sequence[Word]) -> str:
+    ones, others = _content(a), _content(b)
+    left, right = set(ones) - set(others), set(others) - set(ones)
     if not left and not right:
+        directed = any(word.plain in DIRECTIONS for word in (*a, *b))
         # The same words in another order: who does what to whom is another question.
-        return "order" if directed and [*dict.fromkeys(a)] != [*dict.fromkeys(b)] else ""
-    if len(left) <= 1 and len(right) <= 1:
-        return "one word"  # as `cats` for `dogs`; a synonym is lost with it
-    return ""
+        return "order" if directed and [*dict.fromkeys(ones)] != [*dict.fromkeys(others)] else ""
+    # One word in the place of another, as `cats` for `dogs`; a synonym is lost with it.
+    return "one word" if len(left) <= 1 and len(right) <= 1 else ""

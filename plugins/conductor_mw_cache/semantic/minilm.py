@@ -70,7 +70,9 @@ class MiniLM:
         x = self._norm(x, "embeddings.LayerNorm")
         for layer in range(self._layers):
             at = f"encoder.layer.{layer}"
-            x = self._norm(x + self._attend(x, f"{at}.attention"), f"{at}.attention.output.LayerNorm")
+            x = self._norm(
+                x + self._attend(x, f"{at}.attention"), f"{at}.attention.output.LayerNorm"
+            )
             inner = _gelu(self._dense(x, f"{at}.intermediate.dense"))
             x = self._norm(x + self._dense(inner, f"{at}.output.dense"), f"{at}.output.LayerNorm")
         mean = x.mean(axis=0)
@@ -151,8 +153,7 @@ def _gelu(x: Array) -> Array:
     z = np.abs(x) / np.float32(2**0.5)
     t = 1 / (1 + np.float32(0.3275911) * z)
     series = t * (
-        0.254829592
-        + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))
+        0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))
     )
     error = np.sign(x) * (1 - series * np.exp(-z * z))
     found: Array = (x * (1 + error) / 2).astype(np.float32)
