@@ -42,7 +42,7 @@ _agent: Final = click.argument("agent", metavar="ID")
   conductor-mw agents drain big --store sqlite:conductor.db --for 1h --because maintenance""",
 )
 def agents() -> None:
-    """Look at which agents rest, and let one rest or work again by hand.
+    """Show which agents rest; drain or resume one by hand.
 
     The circuits of a policy with a `breaker` are kept in its store. Running processes see what is
     done here within about a second.
