@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +14,13 @@ from conductor_mw_metrics.reading import Recorded, Span
 from conductor_mw_metrics.tally import Series, Tally
 
 from conductor_mw import Conductor, Plugins
-from conductor_mw.testing import VirtualClock
+from conductor_mw.testing import Scripted, VirtualClock
 
 NOON: Final = 1_780_000_000.0 // 60 * 60
 MINUTE: Final = int(NOON // 60)
+
+FOR_EVER: Final = "flush: 365d"
+"""So that only `flush` and `close` write."""
 
 TWO: Final = """
 agents:
@@ -49,6 +52,16 @@ def conductor(
         clock=clock or VirtualClock(utc=NOON),
         seed=7,
         app=agents.pop("app", None),
+    )
+
+
+def counting(address: str, clock: VirtualClock | None = None) -> Conductor:
+    """Give a conductor that writes where it is told to when it is told to."""
+    return conductor(
+        options=f"path: '{address}', {FOR_EVER}, labels: [metadata.tenant]",
+        clock=clock,
+        a=Scripted(0.25, "hello"),
+        b=Scripted("hi"),
     )
 
 
@@ -108,7 +121,7 @@ def plain(found: Mapping[Series, Tally]) -> dict[Series, object]:
 
 
 @contextmanager
-def closed(counting: Conductor) -> Iterator[Conductor]:
+def closed(counting: Conductor) -> Generator[Conductor]:
     """Close it afterwards, so that everything is written."""
     with closing(counting):
         yield counting

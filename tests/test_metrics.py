@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from typing import Any, ClassVar
 
+import conductor_mw_cache
 import pytest
 from conductor_mw_metrics.histogram import bucket_of
 from conductor_mw_metrics.tally import Where
@@ -183,6 +184,24 @@ def test_what_a_condition_found_is_counted(way: Way) -> None:
     assert request(counting)["accepted"] == 1
     assert request(counting)["not_accepted"] == 0
     assert request(counting)["calls"] == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_from_the_cache_is_a_hit_that_took_no_tokens(way: Way) -> None:
+    counting = conductor(
+        a=Scripted(SLOW, "hello"), b=Scripted("hi"), plugins={"cache": conductor_mw_cache},
+        more="  cache: {scope: shared}\n",
+    )  # fmt: skip
+    for _ in range(3):
+        ask(counting, "good morning", way=way)
+
+    found = calls(counting, "a")
+    assert amounts(found) == {"calls": 3, "cache_hits": 2}
+    assert amounts(request(counting)) == {"calls": 3, "cache_hits": 2}
+    assert (found["input_tokens"], found["output_tokens"]) == (10, 5)
+    assert found["cost_nano"] == request(counting)["cost_nano"] == 20_000
+    assert found.latency == {bucket_of(SECOND // 4): 1}
+    assert sum(request(counting).latency.values()) == 3
 
 
 class Stand:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from contextlib import closing
@@ -30,12 +26,18 @@ from hypothesis import strategies as st
 from conductor_mw import ConductorError, Usage
 from conductor_mw.testing import Scripted, VirtualClock
 
-from .metrics_kit import MINUTE, NOON, closed, conductor, layer, plain, recorded, request
-
-FOR_EVER = "flush: 365d"
-"""So that only `flush` and `close` write."""
-
-HERE = Path(__file__).parent
+from .metrics_kit import (
+    FOR_EVER,
+    MINUTE,
+    NOON,
+    closed,
+    conductor,
+    counting,
+    layer,
+    plain,
+    recorded,
+    request,
+)  # fmt: skip
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -45,15 +47,6 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "conductor.db")
     found: str = request.getfixturevalue("postgres_address")
     return found
-
-
-def counting(address: str, clock: VirtualClock | None = None, **more: Any) -> Any:
-    return conductor(
-        options=f"path: '{address}', {FOR_EVER}, labels: [metadata.tenant]",
-        clock=clock,
-        a=more.pop("a", None) or Scripted(0.25, "hello"),
-        b=Scripted("hi"),
-    )
 
 
 def test_what_stands_in_the_tables_is_what_was_counted(address: str) -> None:
@@ -122,80 +115,6 @@ def test_several_conductors_add_up(address: str) -> None:
     found = Recorded(recorded(address), Span(0, 1))
     assert found.all().calls == 3
     assert len(found.tallies) == 2  # one series of the agent, one of requests
-
-
-WORK = """
-import sys
-from tests.test_metrics_tables import counting
-one = counting(sys.argv[1])
-for _ in range(50):
-    one.call("good morning", metadata={"tenant": "acme"})
-    one.layer("metrics").flush()
-END
-"""
-
-
-def begin(address: str, end: str = "one.close()") -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WORK.replace("END", end), address], cwd=HERE.parent, text=True,
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def test_processes_that_write_at_once_add_up(address: str) -> None:
-    processes = [begin(address) for _ in range(2)]
-
-    assert [process.wait(100) for process in processes] == [0, 0]
-    assert Recorded(recorded(address), Span(0, 1)).all().calls == 100
-    for process in processes:
-        process.communicate()
-
-
-def test_a_killed_process_loses_what_was_not_written_and_nothing_else(tmp_path: Path) -> None:
-    path = str(tmp_path / "conductor.db")
-    end = "one.call('hi'); print('now', flush=True); sys.stdin.read(); import time; time.sleep(99)"
-    process = begin(path, end)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "now\n"
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-
-    assert Recorded(recorded(path), Span(0, 1)).all().calls == 50
-
-
-def test_a_process_that_just_ends_writes_the_rest(tmp_path: Path) -> None:
-    path = str(tmp_path / "conductor.db")
-    process = begin(path, "one.call('hi')")
-
-    assert process.wait(100) == 0
-    process.communicate()
-    assert Recorded(recorded(path), Span(0, 1)).all().calls == 51
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_child_counts_what_is_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "conductor.db"
-    one = counting(str(path))
-    one.call("good morning")
-    child = os.fork()
-    if not child:  # pragma: no cover - in another process
-        code = 1
-        try:
-            before = layer(one).ledger.totals()
-            for _ in range(2):
-                one.call("good morning")
-            one.close()
-            code = 1 if before else 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    one.call("good morning")
-    one.close()
-
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert Recorded(recorded(path), Span(0, 1)).all().calls == 4
-    assert request(one)["calls"] == 2
 
 
 def test_what_cannot_be_written_is_kept_and_written_later(
