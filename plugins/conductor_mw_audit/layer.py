@@ -27,7 +27,9 @@ OF_THE_HOUSE: Final = frozenset({"feedback", "policy_loaded", "policy_refused", 
 OF_PLUGINS: Final = frozenset(
     {
         "breaker.opened", "breaker.half_open", "breaker.closed", "breaker.drained",
-        "breaker.resumed", "budget.alert", "quality.alert",
+        "breaker.resumed", "budget.alert", "budget.exhausted", "budget.overdraft",
+        "budget.charged_in_full", "guard.redacted", "limits.refused", "quality.alert",
+        "quality.scored",
     }
 )  # fmt: skip
 """What other plugins tell."""
