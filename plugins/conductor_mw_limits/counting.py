@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONGEST_VALUE: Final = 200
 """A longer value of `per:` is counted under its hash: what users send must not fill the memory."""
 MOST_KNOWN: Final = 4_096
-FEW: Final = 50
+FEW: Final = 200
 """A rate whose burst has no room for so many requests is counted in the store one by one."""
 Answer: TypeAlias = int | Literal["ceiling"]
 

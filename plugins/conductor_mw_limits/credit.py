@@ -19,7 +19,7 @@ from .rate import SECOND
 _SWEEP_FROM: Final = 1024
 _MOST_AHEAD: Final = 64
 _SHARE: Final = 16
-_SOON: Final = SECOND
+_YOUNG: Final = 10 * SECOND
 
 
 @dataclass(slots=True)
@@ -74,13 +74,13 @@ class Credit:
             lots.append((expires, amount))
 
     def to_take_ahead(self, use: Use, now: int) -> int:
-        """Give how much to take ahead: about what the key needs in a second, a 16th at most."""
+        """Give how much to take ahead: what the key needs in half its life, a 16th at most."""
         terms = use.terms
         if not terms.life:
             return 0
         self._sweep(now)
         pool = self._pools.setdefault(use.key, _Pool())
-        soon = now - pool.drawn < _SOON
+        soon = now - pool.drawn < terms.life // 2
         pool.ahead = min(2 * pool.ahead + 1, _MOST_AHEAD) if soon else pool.ahead // 2
         pool.drawn = now
         return min(pool.ahead * use.cost, (terms.burst - terms.life) // _SHARE)
@@ -97,6 +97,6 @@ class Credit:
         self._pools = {
             key: pool
             for key, pool in self._pools.items()
-            if now - pool.drawn < _SOON or (pool.lots and pool.lots[-1][0] > now)
+            if now - pool.drawn < _YOUNG or (pool.lots and pool.lots[-1][0] > now)
         }
         self._sweep_at = max(_SWEEP_FROM, 2 * len(self._pools))
