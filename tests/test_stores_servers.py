@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from threading import Barrier, Event
 from typing import Any
 
@@ -18,9 +20,11 @@ from redis.crc import key_slot
 
 from conductor_mw import ConductorError, Move, StoreError
 from conductor_mw.plugins import Plugins
+from conductor_mw.policy import load_text
 from tests.services import PATIENT, POSTGRES, REDIS, opened
 
 SECRET = "s3cret"
+NAMES = ("redis", "postgres")
 servers = pytest.mark.parametrize(
     "store_address", ["redis", "postgres"], indirect=True, ids=["redis", "postgres"]
 )
@@ -136,6 +140,22 @@ def test_all_stores_are_offered_where_the_package_is_installed() -> None:
     offered = Plugins.installed().stores.names
 
     assert set(offered) >= {"memory", "sqlite", "redis", "rediss", "postgresql", "postgres"}
+
+
+POLICY = "agents: [{id: a, simulated: b}]\nrouting: {default: a}\n"
+PAGES = ["docs/stores.md", *(f"plugins/conductor_mw_{name}/README.md" for name in NAMES)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_address_of_a_page_can_be_used(page: str, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
+    addresses = re.findall(r"^ *store: (\S+)$", text, re.MULTILINE)
+
+    for address in addresses:
+        policy = load_text(f"store: {address}\n{POLICY}", env={})
+        assert policy.store == address
+        opened(address.replace("sqlite:", f"sqlite:{tmp_path}/")).close()
+    assert addresses
 
 
 _FORK = """

@@ -193,8 +193,9 @@ class PostgresStore:
         except errors.NumericValueOutOfRange as error:
             raise _too_far("further") from error
         except psycopg.Error as error:
+            first = next(iter(str(error).splitlines()), type(error).__name__)
             raise StoreError(
-                f"PostgreSQL does not answer as it should: {str(error).strip()}",
+                f"PostgreSQL does not answer as it should: {first}",
                 where=self._address.shown,
                 mend="Look whether PostgreSQL runs there and lets this user make and change"
                 " the table conductor_state; what happens until then says `store_down`.",
