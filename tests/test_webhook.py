@@ -237,6 +237,22 @@ def test_an_open_circuit_is_posted_as_it_comes(way: Way) -> None:
     assert b"secret" not in got.body
 
 
+def test_where_a_policy_only_observes_its_events_are_posted_all_the_same() -> None:
+    with receiver() as to:
+        conductor = Conductor.from_text(
+            "mode: observe\nagents: [{id: a}]\nrouting: {default: a}\n"
+            f"plugins: {{webhook: {{url: '{to.url}', events: [observed]}}}}\n",
+            agents={"a": Scripted("never asked")},
+            app=Scripted("the app's own"),
+            clock=VirtualClock(),
+        )
+        assert conductor.call("hello").text == "the app's own"
+        [got] = to.wait(1)
+        conductor.close()
+
+    assert got.content["type"] == "observed"
+
+
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
 @pytest.mark.usefixtures("soon")
 def test_what_was_not_taken_is_tried_again_under_the_same_name(status: int) -> None:

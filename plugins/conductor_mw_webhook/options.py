@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -124,6 +124,9 @@ class Webhook:
         receivers: who is sent an event, by its name.
         outbox: what waits.
     """
+
+    observes: ClassVar[bool] = True
+    """It changes no answer, so it also stands where the policy only observes."""
 
     receivers: Mapping[str, Sequence[Receiver]]
     outbox: Outbox
