@@ -11,6 +11,8 @@ from conductor_mw import ConductorError
 LONGEST: Final = 8_000
 """Characters that a pattern may match at most; a private key has some 3,500."""
 _BLANKS: Final = " \t\n\r\f\v"
+_LETTERS: Final = ord("!")
+"""The first character that is no blank; those before it are blanks or control characters."""
 
 
 class Bound(NamedTuple):
@@ -152,10 +154,10 @@ class _Reader:
         # Where it is not certain, a blank is possible: a stream then waits a little longer.
         if negated:
             return Bound(1, "\\s" not in inside)
-        odd = any(
-            mark in inside for mark in ("\\s", "\\W", "\\D", "\\P", "\\x", "\\t", "\\n", "[:")
-        )
-        return Bound(1, odd or "\\r" in inside or any(blank in inside for blank in _BLANKS))
+        coded = [int(code, 16) for code in re.findall(r"\\x\{?([0-9A-Fa-f]{1,6})", inside)]
+        escapes = ("\\s", "\\W", "\\D", "\\P", "\\t", "\\n", "\\r", "[:", *_BLANKS)
+        odd = any(mark in inside for mark in escapes) or min(coded, default=_LETTERS) < _LETTERS
+        return Bound(1, odd)
 
 
 def _endless(sign: str) -> ConductorError:

@@ -165,6 +165,7 @@ SECRETS: Final = (
         "secrets",
         r"(?i)\b(?:basic|bearer) ([A-Za-z0-9+/_.=~-]{16,400})",
         _assigned,
+        head=r"(?i)\b(?:basic|bearer) ",
     ),
     Kind(
         "generic_secret",

@@ -52,9 +52,18 @@ class Plan:
     metadata: Fits | None = None
     text: Fits | None = None
 
-    def layer(self) -> Guard:
+    def layer(self) -> Guard | Quiet:
         """Give the layer; one that looks at no answer costs nothing while parts stream by."""
-        return Attending(self) if self.redact or self.output else Guard(self)
+        if self.redact or self.output:
+            return Attending(self)
+        looks = self.limits or self.metadata or self.text or any(self.refuse.values())
+        return Guard(self) if looks else Quiet()
+
+
+class Quiet:
+    """A guard that only gives signals: it stands in nobody's way, and costs nothing."""
+
+    hears: frozenset[str] = frozenset()
 
 
 class Guard:
@@ -74,6 +83,8 @@ class Guard:
         if plan.limits is not None:
             plan.limits.hold(run)
         fit(run, plan.metadata, plan.text)
+        if not any(plan.refuse.values()) or not run.facts[SHARED]:
+            return
         for family, refused in plan.refuse.items():
             if refused and (found := run.facts[f"input.{family}"]):
                 names = ", ".join(cast("list[str]", found))

@@ -14,7 +14,7 @@ from .analyzers import Analysts, AnalyzerOptions, Bound
 from .bounds import bound
 from .finder import BUILT_IN, Finder, standard
 from .kinds import Family, Kind, compiled
-from .layer import Asking, Guard, Plan
+from .layer import Asking, Guard, Plan, Quiet
 from .request_limits import Fits, RequestLimits, Schemas
 from .signals import guard_signals, usual
 
@@ -248,7 +248,7 @@ class Prepared:
         self.plan = plan
         self.analyzers = analyzers
 
-    def build(self, setting: Setting) -> Guard:
+    def build(self, setting: Setting) -> Guard | Quiet:
         """Give the layer."""
         if not self.analyzers:
             return self.plan.layer()

@@ -23,11 +23,13 @@ class Reach:
     Attributes:
         short: characters of the longest match that has blanks and no certain beginning.
         solid: characters of the longest match without a blank.
-        heads: what long matches begin with, and how long they may become.
+        any_head: finds whatever a long match begins with.
+        heads: each beginning, and how long such a match may become.
     """
 
     short: int
     solid: int
+    any_head: Compiled | None
     heads: Sequence[tuple[Compiled, int]]
 
     @classmethod
@@ -47,6 +49,7 @@ class Reach:
         return cls(
             short + AFTER,
             solid + AFTER,
+            compiled("|".join(f"(?:{head})" for head in heads), capture=False) if heads else None,
             tuple((compiled(head, capture=False), longest) for head, longest in heads.items()),
         )
 
@@ -66,6 +69,8 @@ class Reach:
         if cut <= 0:
             return 0
         data = text.encode("utf-8", "replace")
+        if self.any_head is None or self.any_head.search(data) is None:
+            return cut
         for head, longest in self.heads:
             begin = 0
             while found := head.search(data, begin):
