@@ -132,6 +132,16 @@ def test_the_wait_is_that_of_the_slowest_clock(store: Store) -> None:
     assert store.advance("limits", moves, now=5) == 0.0
 
 
+def test_a_key_that_is_named_twice_is_moved_twice(store: Store) -> None:
+    twice = [Move("a", 0, 10), Move("b", 2, 10), Move("a", 3, 10), Move("a", 4, 10)]
+
+    assert store.advance("limits", twice, now=0) == 0.0
+    assert store.advance("limits", twice, now=0) == 1e-6
+
+    assert store.get("limits", "a", now=0) == b"7"
+    assert store.get("limits", "b", now=0) == b"2"
+
+
 def test_a_cost_above_its_burst_never_fits(store: Store) -> None:
     assert store.advance("limits", [Move("a", 11, 10), Move("b", 1, 10)], now=0) == inf
 

@@ -108,7 +108,12 @@ class Plain:
 
 
 KEYS = st.sampled_from(["a", "b", "b*", "ключ"])
-AMOUNTS = st.integers(-20, 20) | st.integers(-9 * 10**15, 9 * 10**15)
+LARGE = 9 * 10**15
+AMOUNTS = (
+    st.integers(-20, 20)
+    | st.integers(-LARGE, LARGE)
+    | st.sampled_from([LARGE, LARGE - 1, -LARGE, 1 - LARGE])
+)
 VALUES = st.sampled_from([b"", b"5", b"-3", b"text", b";", b"\x00\xff"])
 SPANS = st.sampled_from([None, 0.0, 0.5, 1.0, 3.25, 1e6])
 COSTS = (
@@ -118,7 +123,9 @@ COSTS = (
     | st.sampled_from([10**18, -(10**18), SECOND, SECOND - 1, -SECOND - 1])
 )
 BURSTS = st.integers(0, 5) | st.integers(0, 9 * SECOND) | st.integers(0, 10**18)
-MOVES = st.lists(st.builds(Move, KEYS, COSTS, BURSTS), min_size=1, max_size=4)
+FITTING = st.builds(Move, KEYS, st.integers(-5, 5), st.integers(5, 50))
+MOVE = FITTING | st.builds(Move, KEYS, COSTS, BURSTS)
+MOVES = st.lists(FITTING, min_size=1, max_size=4) | st.lists(MOVE, min_size=1, max_size=4)
 STEP = st.one_of(
     st.tuples(st.just("get"), KEYS),
     st.tuples(st.just("put"), KEYS, VALUES),
