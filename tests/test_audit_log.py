@@ -231,7 +231,7 @@ def path(tmp_path: Path) -> Path:
 
 
 CHANGED = "it was changed, or stands in the wrong place: its seal does not fit"
-OTHER = "has another root: one of them was changed, and its seal as well"
+OTHER = "has another root: one of them was changed"
 HEAD = "what it is looked up by was changed: its body says something else"
 AGAIN = "update audit_records set {} where number = 7"
 

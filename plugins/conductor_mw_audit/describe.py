@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from conductor_mw import (
     Attempted,
@@ -41,6 +41,14 @@ class Whose:
     subject: Expression | None = None
 
 
+class Named(NamedTuple):
+    """For whom one request is: the tenant, the person, and the person's pseudonym."""
+
+    tenant: str | None = None
+    person: str | None = None
+    subject: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Describer:
     """Makes the records of one policy's runs.
@@ -71,7 +79,7 @@ class Describer:
         prompt = run.request.lens.text(passage.native)
         data: dict[str, object] = {
             "ended": passage.utc,
-            **self._decided(run, facts),
+            **self._decided(run, facts, whose),
             "prompt": self.commitments.stand_for(prompt),
             "answer": self.commitments.stand_for(answer),
             **self._agents(run),
@@ -79,7 +87,7 @@ class Describer:
             "seconds": round(passage.utc - run.started.utc, 6),
             "finish": _finish(passage),
             **_failed(passage.error),
-            **self._actor(facts),
+            **self._actor(facts, whose),
         }
         trace = trace_of(passage)
         if trace is not None:
@@ -146,7 +154,7 @@ class Describer:
         self,
         kind: str,
         run: Run,
-        whose: tuple[str | None, str | None],
+        whose: Named,
         data: Mapping[str, object],
         *,
         agent: str | None,
@@ -159,22 +167,24 @@ class Describer:
             run=run.id,
             agent=agent,
             rule=None if run.decision is None else run.decision.rule,
-            tenant=whose[0],
-            subject=whose[1],
+            tenant=whose.tenant,
+            subject=whose.subject,
             data=data,
             content=content,
         )
 
-    def _whose(self, facts: Facts) -> tuple[str | None, str | None]:
+    def _whose(self, facts: Facts) -> Named:
         tenant = _value(self.whose.tenant, facts)
-        subject = _value(self.whose.subject, facts)
-        return tenant, None if subject is None else self.keys.pseudonym(subject)
+        person = _value(self.whose.subject, facts)
+        return Named(tenant, person, None if person is None else self.keys.pseudonym(person))
 
-    def _actor(self, facts: Facts) -> dict[str, object]:
+    def _actor(self, facts: Facts, whose: Named) -> dict[str, object]:
         actor = _value(self.whose.actor, facts)
-        return {} if actor is None else {"actor": actor}
+        if actor is None:
+            return {}
+        return {"actor": whose.subject if actor == whose.person else actor}
 
-    def _decided(self, run: Run, facts: Facts) -> dict[str, object]:
+    def _decided(self, run: Run, facts: Facts, whose: Named) -> dict[str, object]:
         """Say where the request went and why."""
         decision, policy = run.decision, run.policy
         found: dict[str, object] = {"policy": policy.fingerprint}
@@ -197,7 +207,7 @@ class Describer:
                 found["passed_over"] = position
             if decision.asked:
                 found["asked"] = [one.to_dict() for one in decision.asked]
-        found["signals"] = self.kept.signals(facts, told)
+        found["signals"] = self.kept.signals(facts, told, whose.person)
         later = self.kept.later(facts)
         if later:
             found["later"] = later
@@ -254,7 +264,7 @@ class Describer:
                 found.append([never.id, held])
         return found
 
-    def _refusals(self, passage: Passage, whose: tuple[str | None, str | None]) -> Iterator[Entry]:
+    def _refusals(self, passage: Passage, whose: Named) -> Iterator[Entry]:
         """Give a record for whatever was refused before anybody was called."""
         run = passage.run
         for outcome in run.outcomes:
@@ -273,7 +283,7 @@ class Describer:
             data = {**_failed(error), **_because(error)}
             yield self._entry("refusal", run, whose, data, agent=None, time=passage.utc)
 
-    def _gate(self, attempt: Attempted, whose: tuple[str | None, str | None]) -> Iterator[Entry]:
+    def _gate(self, attempt: Attempted, whose: Named) -> Iterator[Entry]:
         """Give the record of what people decided."""
         now = self.setting.clock.now().utc
         found = Gates(self.setting.store()).get(f"{attempt.run.id}:{attempt.path}", now)

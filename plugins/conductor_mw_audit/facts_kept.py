@@ -52,8 +52,16 @@ class Kept:
             tuple(metadata),
         )
 
-    def signals(self, facts: Facts, decision: Decision | None) -> dict[str, object]:
-        """Give the signals by name; those without a value are left out."""
+    def signals(
+        self, facts: Facts, decision: Decision | None, person: str | None
+    ) -> dict[str, object]:
+        """Give the signals by name; those without a value are left out.
+
+        Args:
+            facts: the request's facts.
+            decision: what says which of them were read, or None.
+            person: whose data it is; records hold a pseudonym, so no signal may hold the name.
+        """
         found = {name: plain_value(facts[name]) for name in self.names if _has(facts, name)}
         if decision is not None:
             found.update(decision.signals)
@@ -62,7 +70,7 @@ class Kept:
         if named:
             known = found.get("metadata")
             found["metadata"] = {**known, **named} if isinstance(known, dict) else named
-        return found
+        return found if person is None else _without(found, person)
 
     def later(self, facts: Facts) -> dict[str, object]:
         """Give the live signals that nobody read, as they are now, where they are not quiet."""
@@ -77,6 +85,16 @@ class Kept:
             if isinstance(value, (Mapping, list, tuple)):
                 found.update(str(one) for one in cast("Iterable[object]", value))
         return sorted(found)
+
+
+def _without(found: dict[str, object], person: str) -> dict[str, object]:
+    kept: dict[str, object] = {}
+    for name, value in found.items():
+        if isinstance(value, dict):
+            kept[name] = _without(cast("dict[str, object]", value), person)
+        elif str(value) != person:
+            kept[name] = value
+    return kept
 
 
 def _has(facts: Facts, name: str) -> bool:

@@ -28,7 +28,7 @@ OF_PLUGINS: Final = frozenset(
     {
         "breaker.opened", "breaker.half_open", "breaker.closed", "breaker.drained",
         "breaker.resumed", "budget.alert", "budget.exhausted", "budget.overdraft",
-        "budget.charged_in_full", "guard.redacted", "limits.refused", "quality.alert",
+        "budget.charged_in_full", "guard.redacted", "limits.refused", "quality.dropped",
         "quality.scored",
     }
 )  # fmt: skip

@@ -152,9 +152,9 @@ class PostgresTables(Tables):
         return connected
 
     def _prepare(self, connected: psycopg.Connection[Any]) -> None:
-        connected.execute(_marked(f'set search_path to "{self._schema}"'))
+        connected.execute(_literal(f'set search_path to "{self._schema}"'))
         if self._make:  # a command may take as long as it needs
-            connected.execute(_marked(f"set statement_timeout = {round(self._seconds * 1000)}"))
+            connected.execute(_literal(f"set statement_timeout = {round(self._seconds * 1000)}"))
         found = connected.execute("select to_regclass('audit_log')").fetchone()
         if found is not None and found[0] is not None:
             return
@@ -163,7 +163,7 @@ class PostgresTables(Tables):
         tables = TABLES.format(bytes="bytea", real="double precision")
         with connected.transaction():
             connected.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-            connected.execute(_marked(f'create schema if not exists "{self._schema}"'))
+            connected.execute(_literal(f'create schema if not exists "{self._schema}"'))
             connected.execute(tables)
             connected.execute(_GUARDS)
             connected.execute(
@@ -191,5 +191,9 @@ def _seconds(text: str) -> float:
     return found
 
 
+def _literal(sql: str) -> LiteralString:
+    return cast("LiteralString", sql)
+
+
 def _marked(sql: str) -> LiteralString:
-    return cast("LiteralString", sql.replace("?", "%s"))
+    return cast("LiteralString", sql.replace("%", "%%").replace("?", "%s"))
