@@ -17,7 +17,8 @@ _OVERHEAD: Final = 600
 """Bytes of an entry in memory beside its texts, measured with `tracemalloc` on CPython 3.11."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes one: a frozen one takes three times as long to make.
+@dataclass(slots=True)
 class Kept:
     """A whole answer.
 

@@ -254,8 +254,7 @@ class Cache:
 
     async def _hit(self, visit: Visit, kept: Kept) -> list[Part]:
         attempt, began = visit.attempt, visit.began.monotonic
-        now = self.clock.now()
-        seconds = now.monotonic - began
+        seconds = self.clock.monotonic() - began
         attempt.settle(
             Outcome(
                 path=attempt.path,
@@ -271,7 +270,7 @@ class Cache:
                 by=NAME,
             )
         )
-        age = max(0.0, now.utc - kept.made)
+        age = max(0.0, visit.began.utc + seconds - kept.made)
         await attempt.run.tell(
             "cache.hit", attempt.path, attempt.number,
             agent=attempt.agent.id, age=age, similarity=round(visit.similarity, 4),

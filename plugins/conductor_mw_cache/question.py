@@ -32,6 +32,7 @@ NOT_IN_KEY: Final = frozenset(
 
 # Their answers hold what no part carries, so that it could not be given again.
 _NOT_REPLAYED: Final = ("logprobs", "top_logprobs", "audio", "web_search_options")
+_TELLING: Final = frozenset((*_NOT_REPLAYED, "temperature", "n", "modalities", "tools"))
 _FUNCTIONS: Final = frozenset((None, "function", "custom"))
 
 
@@ -119,6 +120,8 @@ def unsuitable(request: Mapping[str, object], *, warm: bool) -> str:
         request: its parameters and tools.
         warm: whether a temperature above 0 is allowed.
     """
+    if _TELLING.isdisjoint(request):
+        return ""  # most requests say nothing of the kind
     temperature = request.get("temperature")
     if temperature is not None and not warm and temperature != 0:
         return "temperature"
