@@ -219,6 +219,38 @@ def test_old_minutes_are_dropped_and_with_them_what_nothing_belongs_to(address: 
         assert cursor.fetchall()[0][0] == 2
 
 
+def test_after_two_days_minutes_become_hours_that_come_to_the_same(address: str) -> None:
+    clock = VirtualClock(utc=NOON // 3600 * 3600)
+    one = counting(address, clock)
+    for _ in range(3):
+        for minutes in (0, 1, 59):
+            clock.advance(minutes * 60)
+            one.call("good morning")
+            layer(one).flush()
+    before = plain(recorded(address))
+    hours = {minute for minute in minutes_of(address) if minute % 60 == 0}
+    assert minutes_of(address) != hours
+    clock.advance(2 * 86400 + 4 * 3600)
+    for _ in range(2):  # summing up what is summed up already changes nothing
+        one.call("hi")
+        layer(one).flush()
+        clock.advance(3600)
+    one.close()
+
+    found = recorded(address)
+    assert {s: t for s, t in plain(found).items() if s.where.rule == "(default)"} == before
+    recent = max(minutes_of(address)) - 60
+    assert {minute % 60 for minute in minutes_of(address) if minute < recent} == {0}
+
+
+def minutes_of(address: str) -> set[int]:
+    with database(address).reading() as cursor:
+        cursor.execute(
+            "select minute from metrics_amounts union select minute from metrics_buckets"
+        )
+        return {int(minute) for (minute,) in cursor.fetchall()}
+
+
 def test_the_file_is_its_owners(tmp_path: Path) -> None:
     path = tmp_path / "conductor.db"
     one = counting(str(path))
@@ -311,7 +343,7 @@ def test_threads_that_count_at_once_lose_nothing() -> None:
 def test_the_ids_of_series_do_not_change() -> None:
     where = Where("vip", "a", "f" * 64, (("tenant", "acme"),))
 
-    assert tables.series_id(Series("a", where)) == 4718771332251371560
+    assert tables.series_id(Series("a", where)) == 72002736392995
 
 
 def test_every_figure_of_nothing_is_nothing() -> None:

@@ -173,13 +173,17 @@ class _Asking:
         self._cursor = cursor
 
     def execute(self, query: str, values: Sequence[object] = (), /) -> Any:
-        return self._cursor.execute(query.replace("?", "%s"), values or None)
+        return self._cursor.execute(_translated(query) if values else query, values or None)
 
     def executemany(self, query: str, rows: Iterable[Sequence[object]], /) -> Any:
-        return self._cursor.executemany(query.replace("?", "%s"), rows)
+        return self._cursor.executemany(_translated(query), rows)
 
     def fetchall(self) -> list[Any]:
         return cast("list[Any]", self._cursor.fetchall())
+
+
+def _translated(query: str) -> str:
+    return query.replace("%", "%%").replace("?", "%s")
 
 
 def _make(cursor: Cursor, rows: str, view: str) -> None:

@@ -73,7 +73,7 @@ histogram of that name counts. `cost_nano` is in nano-dollars.
 ) = range(len(COUNTS))  # fmt: skip
 
 MEASURES: Final = ("latency_us", "first_part_us", "cost_nano", "quality_micro")
-"""The histograms of a series."""
+"""The histograms of a series, by their number in the tables: new ones go to the end."""
 
 ERROR: Final = "error."
 """What the counter of a kind of error begins with in the tables, for example `error.timeout`."""

@@ -23,6 +23,9 @@ _PRUNE_EVERY: Final = 3600.0
 MOST_WAITING: Final = 1440
 """The most minutes that wait to be written: a day. Older ones are dropped and counted."""
 
+MINUTES_FOR: Final = 2 * 86400.0
+"""Seconds for which minutes are kept apart; afterwards they are summed up into hours."""
+
 _LAST_WAIT: Final = 10.0
 """Seconds for which closing waits until the rest is written."""
 
@@ -177,6 +180,7 @@ class _Work:
                     )
                 if self._pruned is None or now - self._pruned >= _PRUNE_EVERY:
                     tables.prune(cursor, before=int((now - self._keep) // 60), utc=now)
+                    tables.sum_up(cursor, before=int((now - MINUTES_FOR) // 60))
                     self._pruned = now
         except ConductorError:
             self.failures += 1
