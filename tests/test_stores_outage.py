@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from time import monotonic
+from threading import Event
+from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import pytest
@@ -105,3 +107,42 @@ def test_a_call_costs_one_trip(store: Store, outage: Outage, call: str) -> None:
     CALLS[call](store)
 
     assert outage.trips == 1
+
+
+def test_what_is_taken_while_the_wire_is_cut_again_and_again_is_counted_in_the_store(
+    store: Store, outage: Outage
+) -> None:
+    over = Event()
+    taken, errors = [0] * 6, [0] * 6
+
+    def take(thread: int) -> None:
+        while not over.is_set():
+            try:
+                taken[thread] += store.take("lease", "key", 3, 10**6, now=0)
+            except StoreError:
+                errors[thread] += 1
+
+    with ThreadPoolExecutor(6) as pool:
+        threads = [pool.submit(take, n) for n in range(6)]
+        try:
+            for _ in range(5):
+                _grows(taken)
+                outage.cut()
+                _grows(errors)
+                outage.restore()
+            _grows(taken)
+        finally:
+            over.set()
+        for thread in threads:
+            thread.result(timeout=60)
+
+    kept = int(store.get("lease", "key", now=0) or b"0")
+    # What was taken without its taker hearing of it is lost to all; nothing is had twice.
+    assert sum(taken) <= kept <= sum(taken) + 3 * sum(errors)
+
+
+def _grows(counts: list[int]) -> None:
+    before, until = sum(counts), monotonic() + 60
+    while sum(counts) <= before:
+        assert monotonic() < until
+        sleep(0.01)
