@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -289,7 +289,7 @@ def test_who_waits_for_a_slot_gets_it_in_turn() -> None:
 
 def in_line(c: Conductor, number: int) -> None:
     """Wait until so many stand in line."""
-    book: Any = c.layer("limits")._books.local  # type: ignore[attr-defined]  # a look inside
+    book = cast("Any", c.layer("limits"))._books.local
     for _ in range(2000):
         sorts = book._slots._sorts
         if sum(sort.used + len(sort.line) for sort in sorts.values()) == number + 1:
@@ -322,7 +322,7 @@ def test_a_cancelled_waiter_leaves_nothing_charged(limit: str) -> None:
     if limit.startswith("conc"):
         assert c.call("hello").text == "one two "
     else:
-        book: Any = c.layer("limits")._books.local  # type: ignore[attr-defined]  # a look inside
+        book = cast("Any", c.layer("limits"))._books.local
         ((clock_of_key, _given),) = book._clocks._rows.values()
         assert clock_of_key / 1e9 - book._now() == pytest.approx(60, abs=5)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -24,7 +24,7 @@ plugins: {limits: {%s}}
 @contextmanager
 def opened(
     address: str, options: str, *, agent: Any = None, clock: Any = None
-) -> Iterator[Conductor]:
+) -> Generator[Conductor]:
     c = Conductor.from_text(
         POLICY % (address, options),
         agents={"a": agent or Scripted("hi")},
@@ -139,7 +139,7 @@ def test_a_killed_process_s_slots_are_free_after_a_while(store_address: str) -> 
     clock = VirtualClock()
     options = "concurrent: 1, slot_lease: 30s"
     with opened(store_address, options, clock=clock, agent=Scripted("one ", "two ")) as killed:
-        killed_slots(killed)._over.set()  # as if it were gone: nothing renews its lease
+        slots_of(killed)._over.set()  # as if it were gone: nothing renews its lease
         stream = killed.stream("hello")
         next(stream)
         with opened(store_address, options, clock=clock) as other:
@@ -162,16 +162,16 @@ def test_a_living_process_s_slots_are_renewed(store_address: str) -> None:
         next(stream)
         for _ in range(4):
             clock.advance(20.0)
-            killed_slots(one).tick()
+            slots_of(one).tick()
             refused(other)
         stream.close()
-        killed_slots(one).tick()
-        killed_slots(one).tick()
+        slots_of(one).tick()
+        slots_of(one).tick()
         ask(other, "hello", way="call")
 
 
-def killed_slots(c: Conductor) -> Any:
-    return c.layer("limits")._books.shared._slots  # type: ignore[attr-defined]  # a look inside
+def slots_of(c: Conductor) -> Any:
+    return cast("Any", c.layer("limits"))._books.shared._slots
 
 
 def test_threads_never_get_more_than_there_is(store_address: str) -> None:
