@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from conductor_mw_cache.kept import FORM, Kept, read_kept
 from conductor_mw_cache.shelves import TABLE, Memory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conductor_mw import Conductor, ConductorError, Store, ToolCall, Usage
+from conductor_mw.cli import main
 from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
 from tests.cache_kit import T1, T2, Echo, Told, conductor, policy
 from tests.outage import Outage
@@ -218,3 +220,58 @@ def test_an_answer_larger_than_everything_may_be_is_not_kept() -> None:
         c.call("hello", metadata=T1)
 
     assert len(agent.asked) == 2
+
+
+# The command.
+
+
+@pytest.mark.parametrize("store_address", ["sqlite", "redis", "postgres"], indirect=True)
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        (["--tenant", "t1"], ["t2"]),
+        (["--tenant", "t3"], ["t1", "t2"]),
+        (["--all"], []),
+    ],
+)
+def test_purge_forgets_the_answers_of_one_tenant(
+    store_address: str, options: list[str], left: list[str]
+) -> None:
+    agent = Echo()
+    # The command uses the clock of this machine.
+    with closing(conductor(stored(store_address), a=agent, real_clock=True)) as c:
+        for tenant in ("t1", "t2"):
+            c.call("hello", metadata={"tenant": tenant})
+        told = purge("--store", store_address, *options, "--format", "json")
+        answers = [c.call("hello", metadata={"tenant": tenant}) for tenant in ("t1", "t2")]
+
+    assert json.loads(told.output) == {"forgotten": 2 - len(left)}
+    kept = [answer.text[1:3] for answer in answers if answer.attempts[0].by == "cache"]
+    assert kept == left
+
+
+def test_purge_forgets_a_users_answers(tmp_path: Path) -> None:
+    address = f"sqlite:{tmp_path / 'state.db'}"
+    agent = Echo()
+    text = policy(f"ttl: 1h, scope: user, user: metadata.user, store: '{address}'")
+    with closing(conductor(text, a=agent, real_clock=True)) as c:
+        for user in ("ann", "bob"):
+            c.call("hello", metadata={**T1, "user": user})
+
+        told = purge("--store", address, "--tenant", "t1", "--user", "ann")
+
+        assert told.output == "1 answer forgotten\n"
+        c.call("hello", metadata={**T1, "user": "bob"})
+        assert agent.calls == 2
+
+
+@pytest.mark.parametrize("options", [[], ["--all", "--tenant", "t1"]])
+def test_purge_wants_to_know_whose_answers(tmp_path: Path, options: list[str]) -> None:
+    told = purge("--store", f"sqlite:{tmp_path / 'state.db'}", *options)
+
+    assert told.exit_code == 1
+    assert "whose answers?" in told.output
+
+
+def purge(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["cache", "purge", *arguments], prog_name="conductor-mw")

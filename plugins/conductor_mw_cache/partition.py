@@ -48,13 +48,15 @@ class Partitions:
             if type(tenant) is str and user is None:
                 known = self._known.get(tenant)
                 if known is None:
-                    known = self._known[tenant] = self._digest(tenant, None)
+                    known = self._known[tenant] = digest_of(self.scope, tenant, None)
                     if len(self._known) > _MOST:
                         self._known.clear()
                 return known
-            return self._digest(tenant, user)
+            return digest_of(self.scope, tenant, user)
         except (EvaluationError, NotPlainError):
             return ""
 
-    def _digest(self, tenant: object, user: object) -> str:
-        return sha256(canonical([FORM, self.scope, tenant, user])).hexdigest()
+
+def digest_of(scope: str, tenant: object, user: object) -> str:
+    """Give what stands for a partition. Raises `NotPlainError` where a name is no plain data."""
+    return sha256(canonical([FORM, scope, tenant, user])).hexdigest()

@@ -127,10 +127,8 @@ def unsuitable(request: Mapping[str, object], *, warm: bool) -> str:
         return "temperature"
     if request.get("n", 1) not in (1, None):
         return "several answers"
-    for name in _NOT_REPLAYED:
-        if request.get(name):
-            return "not replayable"
-    if request.get("modalities") not in (None, ["text"]):
+    said = request.get("modalities") in (None, ["text"])
+    if not said or any(request.get(name) for name in _NOT_REPLAYED):
         return "not replayable"
     tools = request.get("tools")
     if tools and _searches(tools):
