@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -40,8 +40,11 @@ class SqliteStore:
         self._writes = 0
         self._path = path
         try:
-            # Created here, because SQLite itself would make it readable to everybody.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            # Created here, because SQLite itself would make it readable to everybody; and only where
+            # it is not there: closing a file that another connection of this process has open drops
+            # that connection's locks, and another process would write over it.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             self._connected = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=busy
             )
