@@ -159,6 +159,16 @@ def test_a_reload_keeps_what_was_spent_and_takes_the_new_cap(tmp_path: Path) -> 
     c.close()
 
 
+def test_two_conductors_over_one_compiled_policy_do_not_share_a_budget() -> None:
+    agents = {"a": Scripted("hi", usage=DEAREST)}
+    one = Conductor.from_text(policy({"dollars": worst(2), "every": "day"}), agents=agents)
+    other = Conductor(one.policy, agents=agents)
+
+    assert [admitted(c, 3) for c in (one, other, one)] == [2, 2, 0]
+    one.close()
+    other.close()
+
+
 def test_both_versions_of_a_rollout_spend_the_same_budget(tmp_path: Path) -> None:
     new, path = tmp_path / "next.yaml", tmp_path / "conductor.yaml"
     written(new, worst(10))

@@ -31,6 +31,8 @@ _QUIET: Final = 1.0
 """Seconds for which a store that failed, or an account that is empty, is not asked again."""
 RECALL: Final = 0.4
 _LOOK: Final = 0.02
+_REPORT: Final = 5.0
+"""Seconds after which what is spent is reported, where nothing is taken or given back before."""
 _QUICK: Final = 0.5
 """Seconds between two refills below which twice as much is taken."""
 
@@ -175,7 +177,8 @@ class Book:
                 idle = everything or moment.monotonic - lease.used >= _QUIET
                 keep = 0 if idle or name in wanted or moment.utc >= account.end else lease.chunk
                 spare = account.free - keep
-                due = idle or moment.monotonic - lease.told >= _QUIET
+                silent = moment.monotonic - lease.told
+                due = idle or silent >= _REPORT or lease.near(account)
                 if (
                     spare > lease.chunk
                     or (keep == 0 and spare > 0)
@@ -225,6 +228,8 @@ class Book:
         except StoreError:
             self._failed()
             raise
+        finally:
+            self._use(account)  # the keeper may have let go of it meanwhile
 
     def _use(self, account: Account) -> None:
         self.active[account.name] = account

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from conductor_mw import ConductorError, Io, Latch, StoreError, Wait
@@ -99,15 +99,15 @@ class BudgetLayer:
 
         self._book = setting.shared(("budget", address), make)
         self._ledger = self._book.ledger
-        self._teller = Teller(setting, {one.name: one.id for one in prepared.budgets})
+        # Copies: one compiled policy may serve several conductors, each with its own book.
+        self._budgets = tuple(
+            replace(one, book=self._book, stand_in=setting.commitments.stand_for)
+            for one in prepared.budgets
+        )
+        self._teller = Teller(setting, {one.name: one.id for one in self._budgets})
         self._book.tell = self._teller.notice
-        for one in prepared.budgets:
-            one.book, one.stand_in = self._book, setting.commitments.stand_for
-        self._of_agent = {
-            agent: _counting(prepared.budgets, agent) for agent in setting.policy.agents
-        }
-        self._budgets = prepared.budgets
-        self._foreseen = [one for one in prepared.budgets if one.foreseen]
+        self._of_agent = {agent: _counting(self._budgets, agent) for agent in setting.policy.agents}
+        self._foreseen = [one for one in self._budgets if one.foreseen]
         if self._foreseen:
             setting.board.watch_budget(self.remaining)
 

@@ -174,6 +174,10 @@ class Lease:
         """Whether the store knows everything, and this process has nothing in hand."""
         return not (self._open or self._mine.granted or self.debt)
 
+    def near(self, account: Account) -> bool:
+        """Whether an alert is due by what this process knows."""
+        return bool(self.cap.crossed(self._row.told, self._row.spent + account.spent))
+
     def others(self, now: float) -> tuple[int, int]:
         """Give how many other processes are at work, and what they have in hand together."""
         return self._row.held_by_others(self._process, now)
@@ -191,7 +195,8 @@ class Lease:
         """
         looked = False
         for turn in range(_TURNS):
-            if self._open or turn:
+            # Alone, what was written last is what is there; others have changed it meanwhile.
+            if self._open or turn or not self._row.number or self._row.shared(self._process):
                 self._look(account, now)
                 looked = True
             change = self._change(account, now, wish)

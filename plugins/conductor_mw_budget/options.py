@@ -135,7 +135,9 @@ class BudgetOptions(BaseModel):
                     mend = nearest(agent, site.agents)
                     site.refuse(f"no agent {agent!r}", *where, "agents", mend=mend)
             parts = tuple(_part(site, word, *where) for word in entry.per)
-            alert_at = self.alert_at if entry.alert_at is None else entry.alert_at
+            # Every request that comes near its own end is no news, unless somebody asks for it.
+            common = () if entry.every == "request" else self.alert_at
+            alert_at = common if entry.alert_at is None else entry.alert_at
             counted = Counted.of(
                 entry.id,
                 parts,

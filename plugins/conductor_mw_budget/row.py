@@ -49,6 +49,10 @@ class Row:
         """What is spent or in somebody's hands: the rest of the budget is to be had."""
         return self.spent + sum(entry.granted for entry in self.entries.values())
 
+    def shared(self, process: str) -> bool:
+        """Whether anybody else stands in the row."""
+        return len(self.entries) > (process in self.entries)
+
     def held_by_others(self, process: str, now: float) -> tuple[int, int]:
         """Give how many other processes are at work, and what they have in hand together."""
         others = [
