@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -63,8 +63,11 @@ class Sqlite:
     def changing(self) -> Generator[Cursor]:
         """Give a cursor inside a transaction."""
         with self._errors("written"):
-            # Created here, because SQLite itself would make it readable to everybody.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            # Created here, because SQLite itself would make it readable to everybody; and only where
+            # it is not there: closing a file that another connection of this process has open drops
+            # that connection's locks, and another process would write over it.
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             connection = sqlite3.connect(self.path, isolation_level=None, timeout=_BUSY)
             try:
                 connection.execute("pragma journal_mode = wal")
