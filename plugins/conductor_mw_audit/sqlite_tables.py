@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -110,8 +110,7 @@ class SqliteTables(Tables):
         try:
             if not self._make and not self._path.exists():
                 raise FileNotFoundError("there is no such file")
-            # Made here, because SQLite itself would make it readable to everybody.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            _make_file(self._path)
             connected = sqlite3.connect(
                 self._path, isolation_level=None, check_same_thread=False, timeout=_BUSY
             )
@@ -174,6 +173,14 @@ class SqliteTables(Tables):
             where=self._path,
             mend="Look at the disk's room and the file's rights.",
         )
+
+
+def _make_file(path: Path) -> None:
+    # Made here, because SQLite itself would make it readable to everybody. Only where it is not
+    # there: to close a file that a connection of this process has open would drop its locks, and
+    # another process would write over it (POSIX; "How To Corrupt An SQLite Database File", 2.2).
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _text(found: bytes) -> str:
