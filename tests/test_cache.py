@@ -8,6 +8,8 @@ import pytest
 
 from conductor_mw import (
     STRING,
+    EvaluationError,
+    Facts,
     Failure,
     Part,
     PolicyError,
@@ -326,13 +328,49 @@ PII = Signal(
 @pytest.mark.parametrize("way", WAYS)
 def test_personal_data_is_not_kept(way: Way) -> None:
     agent, told = Scripted("x"), Told()
-    c = conductor(a=agent, told=told, signal=PII)
+    routing = "routing: {rules: [{condition: size(input.pii) > 9, target: a}], default: a}\n"
+    c = conductor(policy(routing=routing), a=agent, told=told, signal=PII)
 
     for text in ("write to ann@example.org", "write to ann@example.org", "write", "write"):
         ask(c, text, way=way, metadata=T1)
 
     assert len(agent.asked) == 3
     assert [one["why"] for one in told.of("cache.skipped")] == ["personal", "personal"]
+
+
+def _unreadable(facts: Facts) -> object:
+    raise EvaluationError(f"nobody knows of {facts.request.text!r}")
+
+
+def test_where_nobody_knows_whether_it_is_personal_nothing_is_kept() -> None:
+    agent = Scripted("x")
+    routing = """
+routing:
+  rules: [{condition: size(input.secrets) > 9, target: a, on_error: skip}]
+  default: a
+"""
+    unreadable = Signal("input.secrets", list_of(STRING), _unreadable)
+    c = conductor(policy(routing=routing), a=agent, signal=unreadable)
+
+    for _ in range(2):
+        c.call("hello", metadata=T1)
+
+    assert len(agent.asked) == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("named", "calls"), [("", 2), (", agents: [a]", 1)])
+def test_a_worker_may_act_and_is_cached_only_where_it_is_named(
+    named: str, calls: int, way: Way
+) -> None:
+    agent = Scripted("done")
+    agents = "agents: [{id: a, worker: 'http://127.0.0.1:9/act'}]\n"
+    c = conductor(policy(f"ttl: 1h{named}", agents=agents), a=agent)
+
+    for _ in range(2):
+        ask(c, "hello", way=way, metadata=T1)
+
+    assert len(agent.asked) == calls
 
 
 # Whose answers.

@@ -301,8 +301,9 @@ def test_what_one_caller_is_refused_is_not_refused_to_others() -> None:
 
 
 def test_a_fault_of_the_agent_is_raised_to_each_as_its_own() -> None:
-    door = Latch()
-    agent = Stage((door, LookupError("a fault")))
+    door, second = Latch(), Latch()
+    fault = LookupError("a fault")
+    agent = Stage((door, fault), (opened(), fault), (second, fault))
     c = conductor(a=agent)
 
     async def work() -> None:
@@ -311,6 +312,8 @@ def test_a_fault_of_the_agent_is_raised_to_each_as_its_own() -> None:
         followers = [asyncio.ensure_future(c.acall("hello", metadata=T1)) for _ in range(5)]
         await until(lambda: flights(c).awaited == 1)
         door.open()
+        await until(lambda: agent.calls == 6)  # two in vain, then all who are left at once
+        second.open()
         ends = await asyncio.gather(leader, *followers, return_exceptions=True)
         assert [type(end) for end in ends] == [LookupError] * 6
 
@@ -389,6 +392,33 @@ def test_how_long_anybody_waits_is_bounded(wait: str) -> None:
         answer = await c.acall("hello", metadata=T1)
         assert answer.text == "first word"
         assert answer.attempts[0].by == ""
+        leader.cancel()
+        await asyncio.wait([leader])
+
+    in_loop(work)
+
+
+def test_whoever_reads_a_stream_half_may_ask_the_same_again() -> None:
+    agent = Stage((opened(), "word"))
+    c = conductor(a=agent)
+    half = c.stream("hello", metadata=T1)
+    next(half)
+
+    again = c.call("hello", metadata=T1, deadline=5)  # without waiting for itself
+
+    assert again.text == "first word"
+    assert "".join(part.text for part in half) == "word"
+    assert agent.calls == 2
+
+
+def test_a_sync_call_inside_a_loop_does_not_wait_for_that_loop() -> None:
+    agent = Stage((Latch(), "never"), (opened(), "word"))
+    c = conductor(a=agent)
+
+    async def work() -> None:
+        leader = asyncio.ensure_future(c.acall("hello", metadata=T1))
+        await until(lambda: agent.calls == 1)
+        assert c.call("hello", metadata=T1, deadline=5).text == "first word"
         leader.cancel()
         await asyncio.wait([leader])
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
 
-from conductor_mw import Attempted, Clock, Failure, Latch, Wait
+from conductor_mw import Attempted, Clock, Failure, Io, Latch, Wait
 
 from .kept import Kept
 
@@ -38,11 +38,13 @@ class Flight:
         landing: how it ended, or None while it goes on.
         latch: opens when it ends; None as long as nobody waits.
         successor: the call that was made for those who had waited in vain.
+        thread: the thread that makes it.
     """
 
     landing: Landing | None = None
     latch: Latch | None = None
     successor: Flight | None = None
+    thread: int = field(default_factory=threading.get_ident)
 
 
 class Flights:
@@ -110,6 +112,14 @@ class Flights:
             flight.latch.open()
 
 
+async def _lets_others_go_on() -> bool:
+    return False
+
+
+_BLOCKS: Final = Io(lambda: True, aio=_lets_others_go_on)
+"""Whether the caller's thread stands still while it waits: that of a sync caller does."""
+
+
 async def landing_of(
     flight: Flight, attempt: Attempted, clock: Clock, began: float, patience: float
 ) -> Landing | None:
@@ -125,6 +135,8 @@ async def landing_of(
     Raises:
         Failure: of kind `timeout`: the attempt's time is over.
     """
+    if flight.thread == threading.get_ident() and await _BLOCKS:
+        return None  # it cannot go on before this one does: a stream that is read half, or a loop
     limit, whole = attempt.deadline, attempt.agent.timeouts.whole
     if whole is not None and (limit is None or began + whole < limit):
         limit = began + whole
