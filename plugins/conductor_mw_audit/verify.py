@@ -39,7 +39,9 @@ def verify(
         for one in kept:
             wanted.add(one, "the log's own checkpoint")
         if outside is not None:
-            _add_outside(verdict, wanted, state, kept, outside)
+            waiting = {one.size for one in tables.checkpoints(state.id, untold=True)}
+            told = [one.size for one in kept if one.size not in waiting]
+            _add_outside(verdict, wanted, state, told, outside)
         tree = _start(verdict, tables, state, wanted)
         _Walk(verdict, keys, state, tree, wanted).over(tables)
         if keys.master is not None or not verdict.signed:
@@ -71,7 +73,7 @@ def _add_outside(
     verdict: Verdict,
     wanted: _Wanted,
     state: State,
-    kept: Sequence[Checkpoint],
+    told: Sequence[int],
     outside: Sequence[Checkpoint],
 ) -> None:
     """Ask for the roots of checkpoints kept elsewhere, and for those that are missing there."""
@@ -88,13 +90,10 @@ def _add_outside(
             )
     if not sizes:
         verdict.find(0, 0, "no checkpoint of this log is kept elsewhere")
-    for one in kept:
-        if sizes and one.size > min(sizes) and one.size not in sizes:
-            verdict.find(
-                0,
-                0,
-                f"the checkpoint of {one.size:,} records is missing among those kept elsewhere",
-            )
+    for size in told:
+        if sizes and size > min(sizes) and size not in sizes:
+            where = "is missing among those kept elsewhere"
+            verdict.find(0, 0, f"the checkpoint of {size:,} records {where}")
 
 
 def _start(verdict: Verdict, tables: Tables, state: State, wanted: _Wanted) -> Tree:
