@@ -77,7 +77,8 @@ if TYPE_CHECKING:
         hookimpl,
     )
     from .layer_site import LayerSite
-    from .lenses.chat import ChatLens, to_request
+    from .lenses.chat import ChatLens
+    from .lenses.prompt import to_request
     from .live import Board
     from .money import Money, Price
     from .parts import (
@@ -129,7 +130,8 @@ _HOMES: Final = {
         "hookimpl"
     ),
     "live": "Board",
-    "lenses.chat": "ChatLens to_request",
+    "lenses.chat": "ChatLens",
+    "lenses.prompt": "to_request",
     "money": "Money Price",
     "parts": ("Finish Outcome Part Parts Purpose Rating ToolCall Usage joined_tool_calls"),
     "plugins": "Plugins",

@@ -68,12 +68,13 @@ def output_ceiling(agent: Agent, request: Request) -> int | None:
 
 
 def _ceiling(agent: Agent, given: Mapping[str, object]) -> int | None:
-    ceilings = [] if agent.max_output_tokens is None else [agent.max_output_tokens]
+    least = agent.max_output_tokens
     for name in _CEILINGS:
-        value = _whole(given.get(name))
-        if value is not None:
-            ceilings.append(value)
-    return min(ceilings, default=None)
+        if name in given:
+            value = _whole(given[name])
+            if value is not None and (least is None or value < least):
+                least = value
+    return least
 
 
 def bounded(agent: Agent, request: Request) -> Request:
@@ -85,15 +86,20 @@ def bounded(agent: Agent, request: Request) -> Request:
     ceiling = _ceiling(agent, given)
     if ceiling is None:
         return request
-    named = [name for name in _CEILINGS if given.get(name) is not None] or ["max_tokens"]
-    lowered = {name: ceiling for name in named if _whole(given.get(name)) != ceiling}
-    if not lowered:
-        return request
+    named = [name for name in _CEILINGS if name in given and given[name] is not None]
+    if named:
+        lowered = {name: ceiling for name in named if _whole(given[name]) != ceiling}
+        if not lowered:
+            return request
+    else:
+        lowered = {"max_tokens": ceiling}
     return request.with_native(request.lens.with_parameters(request.native, lowered))
 
 
 def _answers(given: Mapping[str, object]) -> int | None:
     """Give how many answers the request asks for; a provider makes `best_of` to choose `n`."""
+    if "n" not in given and "best_of" not in given:
+        return 1
     most = 1
     for name in ("n", "best_of"):
         value = given.get(name)

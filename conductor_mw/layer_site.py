@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from .flows.base import Site
@@ -34,6 +34,16 @@ class LayerSite(Site, Protocol):
     @property
     def rules(self) -> Sequence[str]:
         """The ids of the rules, in their order."""
+        ...
+
+    @property
+    def reads(self) -> Collection[str]:
+        """The signals that rules, flows, guarantees and layers compiled so far read."""
+        ...
+
+    @property
+    def layers(self) -> Collection[str]:
+        """The names of all layers below `plugins:`."""
         ...
 
     @property

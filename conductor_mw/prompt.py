@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .errors import RequestError
-from .lenses.chat import to_request
+from .lenses.prompt import to_request
 from .request import Request
 
 Prompt = str | Sequence[Mapping[str, Any]] | Request

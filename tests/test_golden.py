@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conductor_mw import Conductor, Instant
-from conductor_mw.lenses.chat import to_request
+from conductor_mw.lenses.prompt import to_request
 from conductor_mw.signals import Facts
 from tests.golden import POLICY, vectors, written
 

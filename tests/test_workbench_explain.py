@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conductor_mw import Conductor
 from conductor_mw.effects import Instant
-from conductor_mw.lenses.chat import to_request
+from conductor_mw.lenses.prompt import to_request
 from conductor_mw.policy import load_text
 from conductor_mw.workbench.explain import Branch, explain
 

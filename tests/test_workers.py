@@ -15,7 +15,7 @@ from conductor_mw.agents.worker import Worker, WorkerOptions
 from conductor_mw.drivers import Host, stream
 from conductor_mw.effects import Attempt
 from conductor_mw.errors import ConductorError, FailureKind
-from conductor_mw.lenses.chat import to_request
+from conductor_mw.lenses.prompt import to_request
 from conductor_mw.parts import Usage
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy import load_text

@@ -65,7 +65,7 @@ def explain(
 
     Nothing is sent. TEXT is what a user would write. The JSON is exactly `Decision.to_dict()`.
     """
-    from conductor_mw.lenses.chat import to_request
+    from conductor_mw.lenses.prompt import to_request
     from conductor_mw.workbench import explain as workbench
     from conductor_mw.workbench.load import load
 

@@ -11,7 +11,7 @@ from typing import Final, TextIO
 import click
 
 from conductor_mw.gates import Gate
-from conductor_mw.lenses.chat import to_request
+from conductor_mw.lenses.prompt import to_request
 from conductor_mw.parts import Part
 from conductor_mw.policy import Policy
 from conductor_mw.provenance import Contribution, Provenance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .chat import CHAT, ChatLens, to_request
+from .chat import CHAT, ChatLens
+from .prompt import to_request
 
 __all__ = ["CHAT", "ChatLens", "to_request"]

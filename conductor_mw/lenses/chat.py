@@ -10,7 +10,7 @@ from typing import Final, NoReturn, cast
 
 from conductor_mw.errors import RequestError
 from conductor_mw.parts import Part, Usage
-from conductor_mw.request import Message, Request, Weight
+from conductor_mw.request import Message, Weight
 
 from .answer import join_parts, read_answer, show_part
 from .walk import byte_size, flat_text, masked, utf8_length
@@ -53,6 +53,10 @@ _MEDIA_KINDS: Final[Mapping[str, str]] = {
     "video_url": "video",
     "video": "video",
 }
+_PLAIN: Final = 2
+"""Fields of a message that is a role and a text."""
+_MARKS: Final = len("role" + "content") + 2 * 4 + 2 * 2
+"""What its two keys, and the marks around keys and values, count; see `byte_size`."""
 _ROLES: Final[Mapping[str, str]] = {"developer": "system", "function": "tool"}
 
 
@@ -72,7 +76,7 @@ class ChatLens:
 
     def text(self, native: object) -> str:
         """Give the text of the last user message, or '' where there is none."""
-        messages = _messages(native)
+        messages = messages_of(native)
         for position in range(len(messages) - 1, -1, -1):
             message = messages[position]
             if _role(message, position) == "user":
@@ -82,7 +86,7 @@ class ChatLens:
 
     def messages(self, native: object) -> Sequence[Message]:
         """Give all messages, oldest first."""
-        return [_message(message, at) for at, message in enumerate(_messages(native))]
+        return [_message(message, at) for at, message in enumerate(messages_of(native))]
 
     def tools(self, native: object) -> Sequence[str]:
         """Give the names of the tools and legacy functions that the request offers."""
@@ -95,11 +99,27 @@ class ChatLens:
 
     def size(self, native: object) -> int:
         """Give the number of UTF-8 bytes of everything that would be sent, about as JSON."""
-        return byte_size(_payload(native), "request")
+        payload = _payload(native)
+        messages = payload.get("messages")
+        if type(messages) is not list:
+            return byte_size(payload, "request")
+        # Most messages are a role and a text; every call under a budget is weighed here.
+        total = 0
+        others: list[object] = []
+        for message in cast("list[object]", messages):
+            if type(message) is dict and len(cast("dict[str, object]", message)) == _PLAIN:
+                fields = cast("dict[str, object]", message)
+                role, text = fields.get("role"), fields.get("content")
+                if type(role) is str and type(text) is str and role.isascii():
+                    total += len(role) + _MARKS
+                    total += len(text) if text.isascii() else utf8_length(text)
+                    continue
+            others.append(cast("object", message))
+        return total + byte_size({**payload, "messages": others}, "request")
 
     def pieces(self, native: object) -> Iterator[str]:
         """Give every text that would be sent: messages, tool calls, tools; no data of media."""
-        for at, message in enumerate(_messages(native)):
+        for at, message in enumerate(messages_of(native)):
             text, _ = _read(_field(message, "content"), at)
             yield text
             for where, call in _calls(message, at):
@@ -109,7 +129,7 @@ class ChatLens:
 
     def weight(self, native: object) -> Weight:
         """Give the request's weight, in one walk over the messages."""
-        messages = _messages(native)
+        messages = messages_of(native)
         size = media = turns = 0
         for at, message in enumerate(messages):
             turns += _role(message, at) == "user"
@@ -134,7 +154,7 @@ class ChatLens:
         """Give a payload that this prompt leads; the app's own system message stays after it."""
         if not prompt:
             return native
-        led = [{"role": "system", "content": prompt}, *_messages(native)]
+        led = [{"role": "system", "content": prompt}, *messages_of(native)]
         return {**_payload(native), "messages": led}
 
     def with_parameters(self, native: object, parameters: Mapping[str, object]) -> object:
@@ -148,7 +168,8 @@ class ChatLens:
         """
         payload = _payload(native)
         changed = [
-            masked(message, mask, f"messages.{at}") for at, message in enumerate(_messages(native))
+            masked(message, mask, f"messages.{at}")
+            for at, message in enumerate(messages_of(native))
         ]
         result = {**payload, "messages": changed}
         for key in ("tools", "functions"):
@@ -163,7 +184,7 @@ class ChatLens:
 
     def shortened(self, native: object, dropped: Collection[int], note: str = "") -> object:
         """Give a payload without the messages at these positions; a note may stand for them."""
-        kept = [one for at, one in enumerate(_messages(native)) if at not in dropped]
+        kept = [one for at, one in enumerate(messages_of(native)) if at not in dropped]
         if note:
             kept.insert(min(dropped), {"role": "user", "content": note})
         return {**_payload(native), "messages": kept}
@@ -195,76 +216,23 @@ CHAT: Final = ChatLens()
 """The one chat lens; it holds no state."""
 
 
-def to_request(
-    prompt: str | Sequence[object],
-    *,
-    metadata: Mapping[str, object] | None = None,
-    tools: Sequence[object] | None = None,
-    stream: bool = False,
-    parameters: Mapping[str, object] | None = None,
-) -> Request:
-    """Return a request for a prompt or for OpenAI-style messages.
-
-    Args:
-        prompt: the user's text, or the messages; a list is passed on as it is, never copied.
-        metadata: what the app says about the request, for example tenant and tier.
-        tools: tools in OpenAI's form.
-        stream: whether the caller reads the answer part by part.
-        parameters: other parameters of the call, for example `temperature`.
-
-    Raises:
-        RequestError: there are no messages, or an argument has the wrong type.
-
-    >>> to_request("Hello", metadata={"tier": "pro"}).text
-    'Hello'
-    """
-    native: dict[str, object] = {}
-    if parameters:
-        if "messages" in parameters or "tools" in parameters:
-            raise RequestError(
-                "messages and tools are no parameters",
-                where="parameters",
-                mend="pass messages as the prompt, and tools as tools=[...]",
-            )
-        native.update(parameters)
-    if isinstance(prompt, str):
-        native["messages"] = [{"role": "user", "content": prompt}]
-    else:
-        native["messages"] = prompt
-        if not _messages(native):
-            raise RequestError(
-                "there is no message", where="messages", mend="pass a text or at least one message"
-            )
-    if tools:
-        native["tools"] = tools
-    if metadata is None:
-        return Request(native, CHAT, stream=stream)
-    if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - the caller may not have type-checked
-        raise RequestError(f"must be a mapping, not {_kind(metadata)}", where="metadata")
-    for key in metadata:
-        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
-            raise RequestError(
-                f"its keys must be strings, and one is of type {_kind(key)}", where="metadata"
-            )
-    return Request(native, CHAT, metadata, stream)
-
-
 def _payload(native: object) -> Mapping[str, object]:
     # Asking a dict whether it is a Mapping goes through the ABC, at a fifth of a decision's time.
     if type(native) is dict or isinstance(native, Mapping):
         return cast("Mapping[str, object]", native)
     raise RequestError(
-        f"a chat payload must be a mapping with messages, not {_kind(native)}", where="request"
+        f"a chat payload must be a mapping with messages, not {kind_of(native)}", where="request"
     )
 
 
-def _messages(native: object) -> Sequence[object]:
+def messages_of(native: object) -> Sequence[object]:
+    """Give the messages of a payload as they stand there. Raises `RequestError`."""
     messages = _payload(native).get("messages")
     if isinstance(messages, (list, tuple)):
         return cast("Sequence[object]", messages)
     if messages is None:
         raise RequestError("is missing", where="messages", mend="pass a list of messages")
-    raise RequestError(f"must be a list of messages, not {_kind(messages)}", where="messages")
+    raise RequestError(f"must be a list of messages, not {kind_of(messages)}", where="messages")
 
 
 def _field(message: object, name: str) -> object:
@@ -283,14 +251,14 @@ def _role(message: object, position: int) -> str:
     if isinstance(role, str):
         return role
     if isinstance(message, Mapping) or role is not None:
-        problem = "is missing" if role is None else f"must be a string, not {_kind(role)}"
+        problem = "is missing" if role is None else f"must be a string, not {kind_of(role)}"
         raise RequestError(
             problem,
             where=f"messages.{position}.role",
             mend="write system, user, assistant or tool",
         )
     raise RequestError(
-        f"a message must be a mapping with role and content, not {_kind(message)}",
+        f"a message must be a mapping with role and content, not {kind_of(message)}",
         where=f"messages.{position}",
     )
 
@@ -327,7 +295,7 @@ def _read(content: object, position: int) -> tuple[str, tuple[str, ...]]:
         if kind in _TEXT_KINDS or kind == "refusal":
             text = _field(piece, "refusal" if kind == "refusal" else "text")
             if not isinstance(text, str):
-                raise RequestError(f"must be a string, not {_kind(text)}", where=f"{where}.text")
+                raise RequestError(f"must be a string, not {kind_of(text)}", where=f"{where}.text")
             texts.append(text)
         else:
             media.append(_MEDIA_KINDS.get(kind, "other"))
@@ -336,7 +304,7 @@ def _read(content: object, position: int) -> tuple[str, tuple[str, ...]]:
 
 def _refuse(content: object, where: str) -> NoReturn:
     raise RequestError(
-        f"must be a string, a list of pieces or null, not {_kind(content)}", where=where
+        f"must be a string, a list of pieces or null, not {kind_of(content)}", where=where
     )
 
 
@@ -345,7 +313,7 @@ def _calls(message: object, position: int) -> Iterator[tuple[str, object]]:
     if calls is not None:
         where = f"messages.{position}.tool_calls"
         if not isinstance(calls, list | tuple):
-            raise RequestError(f"must be a list, not {_kind(calls)}", where=where)
+            raise RequestError(f"must be a list, not {kind_of(calls)}", where=where)
         for at, call in enumerate(cast("Sequence[object]", calls)):
             yield f"{where}.{at}", call
     legacy = _field(message, "function_call")
@@ -372,7 +340,7 @@ def _tools(native: object) -> Iterator[tuple[str, object]]:
         if offered is None:
             continue
         if not isinstance(offered, list | tuple):
-            raise RequestError(f"must be a list, not {_kind(offered)}", where=key)
+            raise RequestError(f"must be a list, not {kind_of(offered)}", where=key)
         for at, tool in enumerate(cast("Sequence[object]", offered)):
             yield f"{key}.{at}", tool
 
@@ -393,5 +361,6 @@ def _tool_name(tool: object, where: str) -> str:
     )
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """Give what a value is called in a message."""
     return "null" if value is None else type(value).__name__

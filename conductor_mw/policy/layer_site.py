@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
@@ -38,6 +38,16 @@ class OptionsSite(FlowSite):
     def time_zone(self) -> str:
         """The name of the policy's time zone."""
         return self.flows.draft.file.time_zone
+
+    @property
+    def reads(self) -> Collection[str]:
+        """The signals that rules, flows, guarantees and layers compiled so far read."""
+        return frozenset(self.flows.draft.reads)
+
+    @property
+    def layers(self) -> Collection[str]:
+        """The names of all layers below `plugins:`."""
+        return self.flows.draft.layers.keys()
 
     def condition(self, text: str, *where: str | int) -> Expression:
         """Compile a boolean condition."""

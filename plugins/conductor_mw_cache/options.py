@@ -90,7 +90,10 @@ class CacheOptions(BaseModel):
         tenant = self._expression(site, "tenant", needed=self.scope == "tenant")
         user = self._expression(site, "user", needed=self.scope == "user")
         uses = {name: Use.of(self, site.own_of_agents.get(name)) for name in self._agents(site)}
-        personal = tuple(_flags(site, name) for name in PERSONAL if _countable(site, name))
+        # Looked for only where the policy looks for such data itself: it takes its time.
+        looks = "guard" in site.layers or any(name in site.reads for name in PERSONAL)
+        flags = [name for name in PERSONAL if _countable(site, name)] if looks else []
+        personal = tuple(_flags(site, name) for name in flags)
         return Prepared(
             self,
             Partitions(

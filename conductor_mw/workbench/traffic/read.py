@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
 from conductor_mw.errors import ConductorError, Place, RequestError, nearest
-from conductor_mw.lenses.chat import to_request
+from conductor_mw.lenses.prompt import to_request
 from conductor_mw.request import Request
 
 KEYS: Final = ("id", "messages", "text", "metadata", "tools", "parameters")
