@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from typing import Any, ClassVar
 
@@ -11,7 +12,17 @@ import pytest
 from conductor_mw_metrics.histogram import bucket_of
 from conductor_mw_metrics.tally import Where
 
-from conductor_mw import Conductor, Event, Failure, Money, PolicyError, Usage, hookimpl
+from conductor_mw import (
+    Conductor,
+    Event,
+    Failure,
+    Io,
+    Money,
+    PolicyError,
+    StoreError,
+    Usage,
+    hookimpl,
+)
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask, read_one
 from conductor_mw.testing.conformance import LayerConformance
 
@@ -202,6 +213,37 @@ def test_an_answer_from_the_cache_is_a_hit_that_took_no_tokens(way: Way) -> None
     assert found["cost_nano"] == request(counting)["cost_nano"] == 20_000
     assert found.latency == {bucket_of(SECOND // 4): 1}
     assert sum(request(counting).latency.values()) == 3
+
+
+class Settling:
+    """A layer whose last words fail, and that goes on all the same."""
+
+    @hookimpl
+    def conductor_layers(self, register: Any) -> None:
+        async def end(_attempt: object, _token: object) -> None:
+            with contextlib.suppress(StoreError):
+                await Io(sync=_unreachable)
+
+        class Options:
+            begin_attempt = staticmethod(lambda _attempt: None)
+            end_attempt = staticmethod(end)
+
+        register("settling", dataclasses.dataclass(Options), rank=40)
+
+
+def _unreachable() -> None:
+    raise StoreError("gone")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_layer_got_over_is_no_failure_of_the_request(way: Way) -> None:
+    counting = conductor(
+        a=Scripted("hello"), b=Scripted("hi"), plugins={"settling": Settling()},
+        more="  settling: {}\n",
+    )  # fmt: skip
+    ask(counting, "good morning", way=way)
+
+    assert amounts(request(counting)) == {"calls": 1}
 
 
 class Stand:

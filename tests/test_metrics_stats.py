@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from conductor_mw_metrics.printing import duration, money, share, short, sparkline
 
 from conductor_mw.cli import main
-from conductor_mw.testing import Scripted
+from conductor_mw.testing import Scripted, VirtualClock
 
-from .metrics_kit import TWO, conductor
+from .metrics_kit import TWO, conductor, counting
 from .metrics_traffic import write_traffic
 
 DOCS = Path(__file__).parents[1] / "docs" / "metrics.md"
@@ -224,6 +224,22 @@ def test_a_policy_is_counted_and_shown_from_end_to_end(tmp_path: Path) -> None:
     ]
     assert found["rows"][0]["p50_ms"] == pytest.approx(250, rel=0.008)
     assert found["rows"][0]["cost_dollars"] == 0.00004
+
+
+def test_postgresql_shows_the_same(tmp_path: Path, postgres_address: str) -> None:
+    clock = VirtualClock(utc=time.time() - 600)
+    for address in (str(tmp_path / "conductor.db"), postgres_address):
+        one = counting(address, clock)
+        for tenant in ("acme", "bolt"):
+            one.call("good morning", metadata={"tenant": tenant})
+        one.close()
+
+    for arguments in ((), ("--by", "metadata_tenant")):
+        expected = run(tmp_path / "conductor.db", *arguments, width=140).stdout
+        where = ("stats", "--path", postgres_address, *arguments)
+        other = CliRunner().invoke(main, where, env={"COLUMNS": "140", "NO_COLOR": "1"})
+        assert other.exit_code == 0, other.stderr
+        assert other.stdout == expected
 
 
 def test_figures_are_short_enough_to_read() -> None:

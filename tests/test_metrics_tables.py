@@ -82,6 +82,7 @@ def test_nothing_is_written_twice(address: str) -> None:
     one.close()
 
     assert plain(recorded(address)) == plain(layer(one).ledger.totals())
+    assert layer(one).writer.flushes == 2
 
 
 def test_closing_writes_the_rest(address: str) -> None:

@@ -63,9 +63,9 @@ class Sqlite:
     def changing(self) -> Generator[Cursor]:
         """Give a cursor inside a transaction."""
         with self._errors("written"):
-            # Created here, because SQLite itself would make it readable to everybody; and only where
-            # it is not there: closing a file that another connection of this process has open drops
-            # that connection's locks, and another process would write over it.
+            # Created here, because SQLite itself would make it readable to everybody; and only
+            # where it is not there: closing a file that another connection of this process has open
+            # drops that connection's locks, and another process would write over it.
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             connection = sqlite3.connect(self.path, isolation_level=None, timeout=_BUSY)

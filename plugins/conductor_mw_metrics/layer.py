@@ -29,6 +29,9 @@ from .tally import (
 )  # fmt: skip
 from .writer import Writer
 
+_LAYERS: Final = "conductor_mw.onion"
+"""The module through whose layers a request's error is raised."""
+
 FAULT: Final = "fault"
 """The kind of an error that is no failure of an agent: a bug, a policy that cannot decide."""
 
@@ -36,21 +39,17 @@ FAULT: Final = "fault"
 class Under:
     """A request on its way: what its attempts came to so far."""
 
-    __slots__ = (
-        "accepted", "before", "cache_hits", "cost", "ended", "fallbacks", "first", "place",
-        "retries", "run", "span",
-    )  # fmt: skip
+    # Defaults stand on the class, so that to make one costs one assignment.
+    place: Place | None = None
+    span: OpenSpan | None = None
+    first: float | None = None
+    cost: int | None = 0
+    cache_hits = retries = fallbacks = 0
+    accepted: bool | None = None
+    ended = False
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.place: Place | None = None
-        self.span: OpenSpan | None = None
-        self.before = sys.exception()
-        self.first: float | None = None
-        self.cost: int | None = 0
-        self.cache_hits = self.retries = self.fallbacks = 0
-        self.accepted: bool | None = None
-        self.ended = False
 
 
 class Metrics:
@@ -119,7 +118,9 @@ class Metrics:
         """Count the request."""
         assert isinstance(token, Under)  # noqa: S101 - `begin_request` gave it
         now = self._monotonic()
-        error = _in_flight(token.before)
+        error = sys.exception()
+        if error is not None:
+            error = _in_flight(error)
         place = self._place(token)
         with self._ledger.lock:
             minute = int((now + self._behind) // 60)
@@ -180,27 +181,26 @@ class Metrics:
                 self._ledger.tally(place, below[-1].agent, minute).counts[FALLBACKS] += 1
 
     def _count(self, outcome: Outcome, under: Under, place: Place, *, streamed: bool) -> None:
-        started, seconds, first = outcome.started, outcome.seconds, outcome.first_part
-        minute = int((started + seconds + self._behind) // 60)
+        seconds, first, error = outcome.seconds, outcome.first_part, outcome.error
+        minute = int((outcome.started + seconds + self._behind) // 60)
         tally = self._ledger.tally(place, outcome.agent, minute)
         nano = None if outcome.cost is None else outcome.cost.nano
+        cut = outcome.finish == "cut"
         if outcome.by:
             _count_stand_in(tally, outcome, nano, under)
+        elif cut or (error is not None and outcome.kind != "timeout"):
+            # How soon it was stopped, or failed, does not say how fast the agent is.
+            tally.ended(None, first if streamed else None, outcome.usage, nano)
         else:
-            tally.ended(
-                seconds if _tells(outcome) else None,
-                first if streamed else None,
-                outcome.usage,
-                nano,
-            )
+            tally.ended(seconds, first if streamed else None, outcome.usage, nano)
         if first is not None and under.first is None and outcome.visible:
-            under.first = started + first
+            under.first = outcome.started + first
         under.cost = None if nano is None or under.cost is None else under.cost + nano
         if outcome.number > 1:
             tally.counts[RETRIES] += 1
-        if outcome.finish == "cut":
+        if cut:
             tally.counts[CUT] += 1
-        if under.ended and outcome.error is not None:  # else the request counts how it failed
+        if under.ended and error is not None:  # else the request counts how it failed
             tally.fell(_kind(outcome))
 
     def _scored(self, event: Event) -> None:
@@ -222,7 +222,8 @@ class Metrics:
     def _place(self, under: Under) -> Place:
         if under.place is not None:
             return under.place
-        decision, labels = under.run.decision, self.labelling.of(under.run.facts)
+        run = under.run
+        decision, labels = run.decision, self.labelling.of(run.facts)
         if decision is None:
             return self._known(UNDECIDED, "", labels)
         under.place = self._known(decision.rule or DEFAULT_RULE, decision.target, labels)
@@ -260,13 +261,6 @@ def _count_request(tally: Tally, under: Under, error: BaseException | None, now:
         counts[ACCEPTED if under.accepted else NOT_ACCEPTED] += 1
 
 
-def _tells(outcome: Outcome) -> bool:
-    """Whether how long it took says how fast the agent is; how soon it failed does not."""
-    if outcome.error is None:
-        return outcome.finish != "cut"
-    return outcome.kind == "timeout"
-
-
 def _count_stand_in(tally: Tally, outcome: Outcome, nano: int | None, under: Under) -> None:
     """Count what a layer answered: it says nothing of the agent's speed, and used no tokens."""
     tally.ended(None, None, None, nano)
@@ -279,15 +273,13 @@ def _kind(outcome: Outcome) -> str:
     return outcome.kind or FAULT
 
 
-def _in_flight(before: BaseException | None) -> BaseException | None:
-    """Give what ends the request just now, or None where it was answered whole.
+def _in_flight(error: BaseException) -> BaseException | None:
+    """Give what ends the request just now, or None where that is over, or is the app's own.
 
-    A layer is told that a request ends, not how: that is what is being raised through it. An app
-    may well be handling an error of its own meanwhile; that one was raised elsewhere.
+    A layer is told that a request ends, not how: that is what is being raised through the core's
+    layers. Meanwhile an app, a driver or another layer may be handling an error that was raised
+    elsewhere, and that Python shows here as well.
     """
-    error = sys.exception()
-    if error is None or error is before:
-        return None
     trace = error.__traceback__
-    name = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
-    return error if str(name).startswith("conductor_mw.") else None
+    name = None if trace is None else trace.tb_frame.f_globals.get("__name__")
+    return error if name == _LAYERS else None
