@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -199,6 +200,26 @@ def test_a_leader_that_goes_away_fails_nobody(how: str) -> None:
     in_loop(work)
     assert agent.calls == 2  # one of those who waited asked for all of them
     assert flights(c).awaited == 0
+
+
+def test_however_many_leaders_go_away_one_call_at_a_time_is_made() -> None:
+    agent = Stage(*[(Latch(), "never")] * 4, (opened(), "word"))
+    c = conductor(a=agent)
+
+    def came(calls: int) -> bool:
+        return agent.calls == calls
+
+    async def work() -> None:
+        tasks = [asyncio.ensure_future(c.acall("hello", metadata=T1)) for _ in range(20)]
+        for gone in range(4):
+            await until(partial(came, gone + 1))
+            await until(lambda: flights(c).awaited == 1)
+            tasks[gone].cancel()  # those who wait are woken in their order
+        answers = await asyncio.gather(*tasks[4:])
+        assert {answer.text for answer in answers} == {"first word"}
+
+    in_loop(work)
+    assert agent.calls == 5
 
 
 def test_a_sync_leader_that_stops_reading_fails_nobody() -> None:
