@@ -49,7 +49,7 @@ _FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 def export(
     path: str, form: str, out: Path | None, purpose: str, content: bool, **asked: Any
 ) -> None:
-    """Write the records that are asked for, one a line, the oldest first.
+    """Write records, one a line, the oldest first.
 
     A line of jsonl is a record exactly as the tree's leaf was made of it, with its number and seal
     beside it. A row of csv and parquet holds what records are looked up by, and the whole record.

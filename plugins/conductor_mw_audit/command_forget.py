@@ -24,7 +24,7 @@ from .entry import Entry
 @format_option("pretty", "json")
 @click.pass_context
 def forget(ctx: click.Context, path: str, person: str, by: str | None, form: str) -> None:
-    """Delete the key with which a person's content was encrypted, and record that it was done.
+    """Delete the key of what a person said, and record it.
 
     The records themselves stay, so that the log still verifies: they hold a pseudonym, lengths and
     commitments. What was encrypted can be read by nobody any more, whatever copies of it there are.

@@ -26,7 +26,7 @@ from .asked import login, moment_of, where_option, written_moment
 @click.option("--by", metavar="NAME", help="Who wants it; your login name by default.")
 @format_option("pretty", "json")
 def prune(path: str, before: str, by: str | None, form: str) -> None:
-    """Drop old records in whole sealed segments, and record that it was done.
+    """Drop old records in whole sealed segments, and record it.
 
     A segment ends at a checkpoint, and goes when all its records are old. Its checkpoint stays, so
     that `audit verify` still vouches for what is left.

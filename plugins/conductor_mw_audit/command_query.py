@@ -28,7 +28,7 @@ from .entry import Stored
 )  # fmt: skip
 @format_option("pretty", "json")
 def query(path: str, limit: int, form: str, **asked: Any) -> None:
-    """Give the newest records that are asked for, the oldest of them first."""
+    """Give the newest records that are asked for, the oldest first."""
     from .records import opened
 
     wanted = wanted_of(**asked)

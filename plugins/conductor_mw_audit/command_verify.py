@@ -37,7 +37,7 @@ from .verdict import Verdict
 def verify(
     ctx: click.Context, path: str, kept: Path | None, public_key: str | None, form: str
 ) -> None:
-    """Compare every record with its seal, with the tree over all, and with every checkpoint.
+    """Compare every record with its seal, the tree and the checkpoints.
 
     What nobody can see without checkpoints that were kept elsewhere: whether the newest records
     were cut off together with the log's own checkpoints of them.

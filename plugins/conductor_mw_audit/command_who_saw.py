@@ -85,7 +85,7 @@ class Sight:
 def who_saw(
     path: str, subject: str | None, label: str | None, tenant: str, since: str, form: str
 ) -> None:
-    """Give the agents that saw somebody's data or data of a class, and why they were allowed to.
+    """Say which agents saw whose data, and why they were allowed to.
 
     Classes of data are recorded where the policy has signals for them, such as `input.pii` of the
     layer guard. A person is found by the pseudonym that is made with the log's key, AUDIT_KEY.

@@ -27,7 +27,7 @@ COMMANDS: Final = (query, who_saw, verify, export, prune, forget)
   conductor-mw audit verify --checkpoints checkpoints.jsonl""",
 )
 def audit() -> None:
-    """Look up what was recorded, and find out whether anybody changed it.
+    """Look up what was recorded, and whether anybody changed it.
 
     The log's key is read from the environment variable AUDIT_KEY. Without it records can be read;
     that nobody changed them is shown as far as that is possible without a secret.

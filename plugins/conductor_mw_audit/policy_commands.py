@@ -37,7 +37,9 @@ _SHORT = 12
   conductor-mw policies rollback 3edc4dbf --policy conductor.yaml""",
 )
 def policies() -> None:
-    """Look at the policies that ran, as the audit archived them, and take one back.
+    """Look at the policies that ran, and take one back.
+
+    The audit archives every policy that answers a request, with the text of all its files.
 
     Exit codes: 0 fine, 1 could not run, 2 an archived text is not the one that ran.
     """
@@ -77,7 +79,10 @@ def list_policies(ctx: click.Context, path: str, form: str) -> None:
 @click.option("--file", "file", metavar="NAME", help="Only this one of its files, as it was.")
 @format_option("pretty", "json")
 def show(path: str, fingerprint: str, file: str | None, form: str) -> None:
-    """Give the text of a policy that ran; the beginning of its fingerprint is enough."""
+    """Give the text of a policy that ran.
+
+    The beginning of its fingerprint is enough.
+    """
     with opened(path) as records:
         found = archived_policy(records, fingerprint)
     if form == "json":
@@ -106,7 +111,7 @@ def show(path: str, fingerprint: str, file: str | None, form: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--by", metavar="NAME", help="Who wants it; your login name by default.")
 def rollback(path: str, fingerprint: str, policy: Path, yes: bool, by: str | None) -> None:
-    """Write a policy that ran into its files again, and record that it was done.
+    """Write a policy that ran into its files again, and record it.
 
     Apps that reload their policy take it within seconds. What stands in the files now is not kept,
     unless it ran: then it is in the archive too.

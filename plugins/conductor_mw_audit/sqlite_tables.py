@@ -171,7 +171,11 @@ class SqliteTables(Tables):
         return ConductorError(
             f"the audit log cannot be used: {error}",
             where=self._path,
-            mend="Look at the disk's room and the file's rights.",
+            mend=(
+                "Name the log that the policy's `audit: {path: ...}` names, with --path."
+                if isinstance(error, FileNotFoundError)
+                else "Look at the disk's room and the file's rights."
+            ),
         )
 
 
