@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
+
+_WHOLE: Final = 1_000
+"""Letters of a summary: more than any has, because a narrow terminal breaks and never cuts it."""
 
 
 class Command(click.Command):
@@ -19,3 +24,16 @@ def write_examples(examples: str, formatter: click.HelpFormatter) -> None:
     formatter.write("\nExamples:\n")
     for line in examples.strip().splitlines():
         formatter.write(f"  {line.strip()}\n")
+
+
+def write_commands(group: click.Group, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """Write what stands below a group, each with the whole sentence that sums it up."""
+    found = ((name, group.get_command(ctx, name)) for name in group.list_commands(ctx))
+    rows = [
+        (name, command.get_short_help_str(limit=_WHOLE))
+        for name, command in found
+        if command is not None and not command.hidden
+    ]
+    if rows:
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conductor_mw.errors import ConductorError, nearest
+
 from .arguments import format_option, out_option, policy_file, write_text
-from .command import Command, write_examples
+from .command import Command, write_commands, write_examples
 from .console import (
     Column,
     Style,
@@ -51,6 +53,25 @@ class Group(click.Group):
         """Give the names in the order in which they were added."""
         del ctx
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for.
+
+        Raises:
+            ConductorError: there is none; the mend names the one that was probably meant.
+        """
+        if self.get_command(ctx, args[0]) is None:
+            raise ConductorError(
+                f"no command {args[0][:80]!r} below {ctx.command_path!r}",
+                mend=nearest(args[0], self.commands),
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, none cut."""
+        write_commands(self, ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, one a line, as they stand in `epilog`."""

@@ -14,12 +14,16 @@ import click
 from conductor_mw.errors import ConductorError, PluginError, PolicyError, nearest
 
 from . import console
-from .command import write_examples
+from .command import write_commands, write_examples
 
 COMMANDS: Final = (
     "init", "check", "explain", "graph", "schema", "run", "review", "worker", "plugins",
 )  # fmt: skip
 """Our commands in the order in which people meet them; one file each."""
+
+LATER: Final = ("stats", "audit", "policies", "agents", "cache")
+"""Commands of the plugins we ship, in the order in which people meet them: after all of ours but
+the last."""
 
 COULD_NOT_RUN: Final = 1
 INTERRUPTED: Final = 130
@@ -37,9 +41,11 @@ class Commands(click.Group):
     _asked_plugins = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the names: ours in their order, then those of plugins."""
+        """Give the names in the order in which people meet them; those of strangers before last."""
         self._ask_plugins()
-        return [*COMMANDS, *sorted(set(super().list_commands(ctx)) - set(COMMANDS))]
+        others = sorted(set(super().list_commands(ctx)) - {*COMMANDS, *LATER})
+        shipped = (name for name in LATER if name in self.commands)
+        return [*COMMANDS[:-1], *shipped, *others, COMMANDS[-1]]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Give the command of that name, or None."""
@@ -91,6 +97,10 @@ class Commands(click.Group):
             sys.exit(_told(error))
         sys.exit(result if isinstance(result, int) else 0)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, none cut."""
+        write_commands(self, ctx, formatter)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples."""
         del ctx
@@ -99,10 +109,16 @@ class Commands(click.Group):
     def _ask_plugins(self) -> None:
         if self._asked_plugins:
             return
-        self._asked_plugins = True
         from conductor_mw import plugins
 
-        plugins.installed().add_commands(self)
+        before = dict(self.commands)
+        try:
+            plugins.installed().add_commands(self)
+        except BaseException:
+            # Who asks again in this process meets the same error, and not half of the commands.
+            self.commands = before
+            raise
+        self._asked_plugins = True
 
 
 @click.group(cls=Commands, epilog=_EXAMPLES)

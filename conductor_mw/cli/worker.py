@@ -15,24 +15,15 @@ from conductor_mw.errors import ConductorError
 
 from . import console
 from .arguments import format_option
-from .command import Command, write_examples
-from .door import FOUND
+from .command import Command
+from .door import FOUND, Group
 
 if TYPE_CHECKING:
     from conductor_mw.workers.conformance import Verdict
 
 
-class _Group(click.Group):
-    """A command with commands below it, whose help ends in examples."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples."""
-        del ctx
-        write_examples(self.epilog or "", formatter)
-
-
 @click.group(
-    cls=_Group,
+    cls=Group,
     epilog="""
   conductor-mw worker test --list
   conductor-mw worker test --list --format json""",
