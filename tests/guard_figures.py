@@ -99,12 +99,8 @@ def of_kinds(half: Half) -> str:
     lines += [added(counts[name] for name in names).row(title) for title, names in groups]
     decoys = [one for one in samples() if one.half == half and not one.labels]
     wrong = [one for one in decoys if any(standard().labels(one.text)[:2])]
-    lines += [
-        "",
-        f"Of {len(decoys)} sentences with nothing in them, {len(wrong)} were said to hold something: "
-        f"{share(len(wrong), len(decoys))}.",
-    ]
-    return "\n".join(lines)
+    told = f"Of {len(decoys)} sentences with nothing in them, {len(wrong)} were said to hold some"
+    return "\n".join([*lines, "", f"{told}: {share(len(wrong), len(decoys))}."])
 
 
 def of_injections(half: Half) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from .credentials import SECRETS
 from .injections import INJECTIONS
-from .kinds import AFTER, BEFORE, Candidate, Compiled, Family, Kind, compiled, engine
+from .kinds import Candidate, Compiled, Family, Kind, compiled, engine
 from .personal import PERSONAL
 from .plain import ODD, Plain, plain
 
@@ -26,11 +26,13 @@ class Finding:
         kind: what it is.
         start: its first character.
         end: the character after its last.
+        begin: where the words begin that give it away, `password is` say; or `start`.
     """
 
     kind: Kind
     start: int
     end: int
+    begin: int = -1
 
 
 class Labels(NamedTuple):
@@ -51,6 +53,7 @@ class _Found(NamedTuple):
     shorter: int
     rank: int
     end: int
+    begin: int
 
 
 class Finder:
@@ -90,7 +93,7 @@ class Finder:
             return _NOTHING
         found: dict[Family, set[str]] = {"pii": set(), "secrets": set(), "injection": set()}
         self._orders(data, hits, found["injection"])
-        if hits and 1 in hits:
+        if not hits or 1 in hits:
             data = _encoded(plain(text).text)
             hits = self._match(data)
             self._orders(data, hits, found["injection"])
@@ -116,7 +119,7 @@ class Finder:
         if hits == [0]:
             return []
         view: Plain | None = None
-        if hits is None or 1 in hits:
+        if not hits or 1 in hits:
             view = plain(text)
             data = _encoded(view.text)
             hits = self._match(data)
@@ -126,15 +129,18 @@ class Finder:
             before = text[:begin] if view is None else plain(text[:begin]).text
             byte, place = len(_encoded(before)), len(before)
         for one in self._walk(data, self._active(hits), byte):
-            place += _characters(data[byte : one.start])
-            start = place
-            place += _characters(data[one.start : one.end])
-            byte = one.end
-            kind = self.kinds[one.rank]
-            if view is None:
-                found.append(Finding(kind, start, place))
-            else:
-                found.append(Finding(kind, view.original(start), view.original(place - 1) + 1))
+            marks: list[int] = []
+            for mark in (one.begin, one.start, one.end):
+                if mark > byte:
+                    place += _characters(data[byte:mark])
+                    byte = mark
+                marks.append(place)
+            first, start, end = marks
+            if view is not None:
+                first, start, end = (
+                    view.original(first), view.original(start), view.original(end - 1) + 1
+                )  # fmt: skip
+            found.append(Finding(self.kinds[one.rank], start, end, first))
         return found
 
     def _active(self, hits: list[int] | None) -> list[int]:
@@ -179,27 +185,22 @@ class Finder:
                 pattern = compiled(kind.pattern, capture=False)
             self._patterns[rank] = pattern
         group = 1 if pattern.groups else 0
-        while match := pattern.search(data, begin):
+        while begin <= len(data) and (match := pattern.search(data, begin)):
             start, end = match.span(group)
             kept = end - start
             if kind.check is not None:
                 kept = _kept(kind, data, start, end)
             if kept:
-                return _Found(start, -kept, rank, start + kept)
+                return _Found(start, -kept, rank, start + kept, match.span()[0])
             begin = start + 1 if kind.inside else max(end, start + 1)
         return None
 
 
 def _kept(kind: Kind, data: bytes, start: int, end: int) -> int:
     """Give how many bytes of a candidate are the thing itself."""
-    text = data[start:end].decode("utf-8", "replace")
-    candidate = Candidate(
-        text,
-        data[max(0, start - BEFORE) : start].decode("utf-8", "ignore"),
-        data[end : end + AFTER].decode("utf-8", "ignore"),
-    )
-    kept = kind.check(candidate) if kind.check else len(text)
-    return end - start if kept == len(text) else len(text[:kept].encode())
+    candidate = Candidate(data, start, end)
+    kept = kind.check(candidate) if kind.check else 0
+    return end - start if kept == len(candidate.text) else len(candidate.text[:kept].encode())
 
 
 def _encoded(text: str) -> bytes:

@@ -15,24 +15,35 @@ Family = Literal["pii", "secrets", "injection"]
 FAMILIES: Final[tuple[Family, ...]] = ("pii", "secrets", "injection")
 INSTALL: Final = "pip install 'conductor-mw[guard]'"
 BEFORE: Final = 48
-"""Characters before a candidate that its check may read."""
+"""Bytes before a candidate that its check may read."""
 AFTER: Final = 16
-"""Characters after it."""
+"""Bytes after it."""
 
 
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """What a pattern matched, before its check.
 
     Attributes:
         text: the match.
-        before: what stands before it, at most 48 characters or so.
-        after: what stands after it, at most 16.
     """
 
-    text: str
-    before: str = ""
-    after: str = ""
+    __slots__ = ("_data", "_end", "_start", "text")
+
+    def __init__(self, data: bytes, start: int, end: int) -> None:
+        self.text = data[start:end].decode("utf-8", "replace")
+        self._data = data
+        self._start = start
+        self._end = end
+
+    @property
+    def before(self) -> str:
+        """What stands before it, at most 48 bytes."""
+        return self._data[max(0, self._start - BEFORE) : self._start].decode("utf-8", "ignore")
+
+    @property
+    def after(self) -> str:
+        """What stands after it, at most 16 bytes."""
+        return self._data[self._end : self._end + AFTER].decode("utf-8", "ignore")
 
 
 Check = Callable[[Candidate], int]

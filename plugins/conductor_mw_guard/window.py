@@ -131,16 +131,18 @@ class Window:
         if cut <= 0:
             return ""
         before = len(self._before)
+        findings = self._finder.find(self._before + self._pending, before)
+        settled = 0
+        for place, one in enumerate(findings, 1):
+            if one.begin - before < cut:
+                cut = max(cut, one.end - before)
+                settled = place
         pieces: list[str] = []
         begin = 0
-        for one in self._finder.find(self._before + self._pending, before):
-            start, end = one.start - before, one.end - before
-            if start >= cut:
-                break
-            cut = max(cut, end)
+        for one in findings[:settled]:
             if one.kind.name in self._names:
-                shown = self._found(one, self._pending[start:end])
-                pieces += (self._pending[begin:start], shown)
+                start, end = one.start - before, one.end - before
+                pieces += (self._pending[begin:start], self._found(one, self._pending[start:end]))
                 begin = end
         pieces.append(self._pending[begin:cut])
         self._before = (self._before + self._pending[:cut])[-_CONTEXT:]
