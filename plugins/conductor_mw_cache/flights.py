@@ -48,9 +48,14 @@ class Flight:
 
 
 class Flights:
-    """What is being asked at this moment in this process, and who asked it lately."""
+    """What is being asked at this moment in this process, and who asked it lately.
+
+    Attributes:
+        landed: how many calls have ended; where it stands still, nothing new was kept.
+    """
 
     def __init__(self) -> None:
+        self.landed = 0
         self._open: dict[bytes, Flight] = {}
         self._askers: dict[tuple[str, bytes], None] = {}
         self._lock: Final = threading.Lock()
@@ -107,6 +112,7 @@ class Flights:
         with self._lock:
             del self._open[key]
             flight.landing = landing
+            self.landed += 1
         if flight.latch is not None:
             # Not `Notify`: a leader that is thrown away has no driver left to open the latch.
             flight.latch.open()

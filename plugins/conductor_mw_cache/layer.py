@@ -163,7 +163,8 @@ class Cache:
         Raises:
             Failure: of kind `timeout`, or as several equal calls failed.
         """
-        kept = self.shelf.glance(visit.question, visit.began)
+        landed = self.flights.landed
+        kept = self.shelf.glance(visit.question, visit.began.monotonic)
         if kept is not None:
             return kept
         failures = 0
@@ -172,12 +173,13 @@ class Cache:
             flight, leads = self.flights.join(visit.question.key, flight)
             if leads:
                 visit.flight = flight
-                # Somebody may have landed between the first look and the joining.
-                if self.shelf.at_hand:
-                    kept = self.shelf.glance(visit.question, visit.began)
-                else:
+                if not self.shelf.at_hand:
                     kept = await self._look(visit)
-                return kept or await self._similar(visit)
+                elif self.flights.landed != landed:  # between the first look and the joining
+                    kept = self.shelf.glance(visit.question, visit.began.monotonic)
+                if kept is None and self.semantic is not None:
+                    kept = await self._similar(visit, self.semantic)
+                return kept
             landing = await landing_of(
                 flight, visit.attempt, self.clock, visit.began.monotonic, self.prepared.options.wait
             )
@@ -205,25 +207,25 @@ class Cache:
             return None
 
     async def _keep(self, visit: Visit, parts: list[Part]) -> Kept | None:
-        now = self.clock.now()
-        kept = worth_keeping(visit.attempt, parts, visit.question, now.utc)
+        began, moment = visit.began, self.clock.monotonic()
+        utc = began.utc + moment - began.monotonic
+        kept = worth_keeping(visit.attempt, parts, visit.question, utc)
         if kept is None:
             return None
         if self.shelf.at_hand:
-            self.shelf.lay(visit.question, kept, now)
+            self.shelf.lay(visit.question, kept, moment)
         else:
             try:
-                await self.shelf.put(visit.question, kept, now)
+                await self.shelf.put(visit.question, kept, Instant(moment, utc))
             except StoreError as error:
                 await self._down(visit, error)
-        self._remember(visit, kept)
+        if visit.wording is not None:
+            self._remember(visit, visit.wording, kept)
         return kept
 
-    async def _similar(self, visit: Visit) -> Kept | None:
+    async def _similar(self, visit: Visit, semantic: Semantic) -> Kept | None:
         """Give the answer to a similar question, on routes that want to be served so."""
-        semantic, attempt = self.semantic, visit.attempt
-        if semantic is None:
-            return None
+        attempt = visit.attempt
         visit.wording = semantic.wording(attempt, visit.question)
         if visit.wording is None or not semantic.serves:
             return None
@@ -236,10 +238,10 @@ class Cache:
         visit.similarity = similar.similarity
         return similar.kept
 
-    def _remember(self, visit: Visit, kept: Kept) -> None:
+    def _remember(self, visit: Visit, wording: Wording, kept: Kept) -> None:
         """Let similar questions find this one; in shadow mode when the caller has its answer."""
-        semantic, wording = self.semantic, visit.wording
-        if semantic is None or wording is None:
+        semantic = self.semantic
+        if semantic is None:
             return
         if visit.vector is not None:
             semantic.remember(visit.question, wording, visit.vector)

@@ -31,11 +31,16 @@ class Shelf(Protocol):
 
     at_hand: bool
 
-    def glance(self, question: Question, now: Instant) -> Kept | None:
-        """Give an answer that is at hand, no older than the question says."""
+    def glance(self, question: Question, moment: float) -> Kept | None:
+        """Give an answer that is at hand, no older than the question says.
+
+        Args:
+            question: what is asked.
+            moment: the monotonic second.
+        """
         ...
 
-    def lay(self, question: Question, kept: Kept, now: Instant) -> None:
+    def lay(self, question: Question, kept: Kept, moment: float) -> None:
         """Keep an answer at hand for as long as the question says."""
         ...
 
@@ -76,9 +81,8 @@ class Memory:
                     self._put(key, row)
             self._trim()
 
-    def glance(self, question: Question, now: Instant) -> Kept | None:
+    def glance(self, question: Question, moment: float) -> Kept | None:
         """Give an answer that is no older than the question says."""
-        moment = now.monotonic
         with self._lock:
             row = self._shelf.get(question.key)
             if row is None:
@@ -89,20 +93,19 @@ class Memory:
                 return None
         return kept if moment < since + question.ttl else None
 
-    def lay(self, question: Question, kept: Kept, now: Instant) -> None:
+    def lay(self, question: Question, kept: Kept, moment: float) -> None:
         """Keep an answer for as long as the question says."""
-        since = now.monotonic
         with self._lock:
-            self._put(question.key, (kept, since, since + question.ttl))
+            self._put(question.key, (kept, moment, moment + question.ttl))
             self._trim()
 
     async def get(self, question: Question, now: Instant) -> Kept | None:
         """Give the same as `glance`."""
-        return self.glance(question, now)
+        return self.glance(question, now.monotonic)
 
     async def put(self, question: Question, kept: Kept, now: Instant) -> None:
         """Do the same as `lay`."""
-        self.lay(question, kept, now)
+        self.lay(question, kept, now.monotonic)
 
     def _put(self, key: bytes, row: tuple[Kept, float, float]) -> None:
         with suppress(ValueError):  # it alone is larger than everything may be
@@ -141,10 +144,10 @@ class Shared:
         self._open = open_store
         self._down_until = float("-inf")
 
-    def glance(self, question: Question, now: Instant) -> None:
+    def glance(self, question: Question, moment: float) -> None:
         """Give nothing: whoever asks the store waits for it."""
 
-    def lay(self, question: Question, kept: Kept, now: Instant) -> None:
+    def lay(self, question: Question, kept: Kept, moment: float) -> None:
         """Keep nothing: whoever tells the store waits for it."""
 
     async def get(self, question: Question, now: Instant) -> Kept | None:

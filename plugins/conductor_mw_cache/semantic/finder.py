@@ -170,7 +170,7 @@ class Semantic:
         other = Question(asked.key, question.partition, question.ttl, question.tool_calls)
         now = self.clock.now()
         try:
-            return self.shelf.glance(other, now) or await self.shelf.get(other, now)
+            return self.shelf.glance(other, now.monotonic) or await self.shelf.get(other, now)
         except StoreError:
             return None
 
