@@ -34,8 +34,8 @@ class Level(NamedTuple):
 def level(scores: Sequence[float]) -> Level:
     """Give the mean of some scores with its 95 % interval, by the normal approximation.
 
-    >>> level([0.5, 0.7, 0.9, 0.7])
-    Level(mean=0.7, low=0.54, high=0.86, scores=4)
+    >>> level([0.25, 0.75, 0.25, 0.75])
+    Level(mean=0.5, low=0.217098, high=0.782902, scores=4)
     """
     mean = fmean(scores)
     margin = 1.0
