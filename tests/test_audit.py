@@ -15,7 +15,17 @@ from conductor_mw import Conductor, Failure, Gate, Part, PolicyError, Request, U
 from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask, read_one
 from conductor_mw.testing.conformance import LayerConformance
 
-from .audit_kit import KEY, NOON, conductor, found, log_at, records_at, schema_in, writer_of
+from .audit_kit import (
+    KEY,
+    NOON,
+    conductor,
+    found,
+    log_at,
+    records_at,
+    schema_in,
+    ticking,
+    writer_of,
+)
 
 TWO = """
 signals:
@@ -336,6 +346,34 @@ def test_a_loser_that_ends_after_the_run_is_recorded_when_it_ends(file: str) -> 
 
     assert early == ["fast"]
     assert sorted(late) == ["fast", "slow"]
+
+
+CACHED = """
+agents: [{id: a, price: {input: 1, output: 2}}]
+routing: {default: a}
+plugins:
+  cache: {ttl: 1h}
+  audit: {path: PATH}
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_from_the_cache_is_a_record_and_nobody_saw_the_request(
+    file: str, way: Way
+) -> None:
+    text = CACHED.replace("PATH", file[7:])
+    c = Conductor.from_text(text, agents={"a": Scripted("An answer.")}, clock=ticking())
+
+    for _ in range(2):
+        ask(c, "hello", way=way, temperature=0)
+    c.close()
+
+    (hit,) = records_at(file, "cache_hit")
+    assert (hit["by"], hit["cost_nano"]) == ("cache", 0)
+    assert len(records_at(file, "call")) == 1
+    first, second = records_at(file, "decision")
+    assert (first["agents"], second["agents"]) == ({"a": "bound"}, {})
+    assert second["answer"] == {"length": 10}
 
 
 def test_feedback_is_a_record_of_the_answers_run(file: str) -> None:

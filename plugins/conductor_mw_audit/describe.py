@@ -221,7 +221,7 @@ class Describer:
         agents: dict[str, object] = {}
         failed: list[list[object]] = []
         for outcome in run.outcomes:
-            if _was_called(outcome):
+            if _was_called(outcome) and not outcome.by:
                 agents[outcome.agent] = _model(run, outcome.agent)
             if outcome.kind is not None:
                 failed.append([outcome.path, outcome.agent, outcome.number, outcome.kind])

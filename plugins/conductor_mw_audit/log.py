@@ -15,7 +15,7 @@ from conductor_mw import ConductorError
 from .checkpoint import Checkpoint, Signer
 from .entry import Entry, Stored, Written
 from .keys import Keys
-from .tables import Tables
+from .tables import State, Tables
 from .tree import Tree, leaf_hash
 from .vault import Vault
 
@@ -164,12 +164,8 @@ class Log:
         """
         with self.tables.writing():
             state = self.tables.state()
-            kept = self.tables.ask(
-                "select min(number) from audit_records where time >= ?", (before,)
-            )[0][0]
-            upto = state.size if kept is None else kept - 1
-            last = self.tables.last_checkpoint(state.id, upto)
-            if last is None or last.size <= state.pruned:
+            last = self._last_old(state, before)
+            if last is None:
                 return 0, state.pruned
             gone = self.tables.prune(last.size)
             told = {
@@ -185,6 +181,16 @@ class Log:
         self.export()
         self.tables.erase(compact=compact)
         return gone, last.size
+
+    def _last_old(self, state: State, before: float) -> Checkpoint | None:
+        """Give the checkpoint at the end of the last segment whose records are all old."""
+        found, done = None, state.pruned
+        for one in self.tables.checkpoints(state.id, after=state.pruned):
+            sql = "select 1 from audit_records where number > ? and number <= ? and time >= ?"
+            if self.tables.ask(f"{sql} limit 1", (done, one.size, before)):
+                break
+            found, done = one, one.size
+        return found
 
     def archive(self, fingerprint: str, documents: Mapping[str, str], now: float) -> str:
         """Keep a policy's text by its fingerprint; gives the hash of what is kept.

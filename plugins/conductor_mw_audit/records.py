@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from conductor_mw import ConductorError
 
-from .checkpoint import Method, Signer
+from .checkpoint import Signer
 from .entry import Entry, Stored
 from .keys import Keys
 from .log import Log
@@ -52,9 +52,9 @@ class Wanted:
         said: list[str] = []
         values: list[object] = []
         if self.run:
-            # A range, because an index serves it: ids are hexadecimal.
+            # A range, because an index serves it: ids are hexadecimal, and so before `g`.
             said.append("run >= ? and run < ?")
-            values += [self.run, self.run + "\U0010ffff"]
+            values += [self.run, f"{self.run}g"]
         for name in ("agent", "rule", "tenant", "subject"):
             value = getattr(self, name)
             if value:
@@ -151,22 +151,16 @@ def opened(
     keys = Keys.of(os.environ.get(KEY) if key is None else key)
     tables = open_tables(address, make=False)
     try:
-        yield Records(Log(tables, keys, Signer(keys, _method(tables, keys), public_key)))
+        # A log signs as its newest signed checkpoint does.
+        method = tables.method()
+        if method == "none" and keys.master is not None:
+            method = "hmac"
+        yield Records(Log(tables, keys, Signer(keys, method, public_key)))
     finally:
         tables.close()
 
 
 _SCHEMES: Final = frozenset(("sqlite", "postgresql", "postgres"))
-
-
-def _method(tables: Tables, keys: Keys) -> Method:
-    """Give how this log signs: as its newest signed checkpoint does."""
-    signed: list[Method] = [
-        one.method for one in tables.checkpoints(tables.state().id) if one.method != "none"
-    ]
-    if signed:
-        return signed[-1]
-    return "none" if keys.master is None else "hmac"
 
 
 def subject_of(records: Records, person: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
-from .checkpoint import Checkpoint, Method
+from .checkpoint import METHODS, Checkpoint, Method
 from .entry import Head, Stored
 
 TABLES: Final = """
@@ -147,10 +147,17 @@ class Tables(ABC):
         sql = "select number from audit_records where number < ? or number > ? order by number"
         return [row[0] for row in self.ask(f"{sql} limit 100", (first, last))]
 
-    def checkpoints(self, log: str, *, untold: bool = False) -> list[Checkpoint]:
-        """Give the checkpoints, the oldest first; with `untold` those not yet exported."""
-        where = " where told = 0" if untold else ""
-        rows = self.ask(f"select {_CHECKPOINT} from audit_checkpoints{where} order by size")  # noqa: S608 - only names of columns
+    def checkpoints(self, log: str, *, untold: bool = False, after: int = -1) -> list[Checkpoint]:
+        """Give the checkpoints, the oldest first.
+
+        Args:
+            log: the log's id.
+            untold: whether only those that were not yet exported are given.
+            after: only those that cover more records than this.
+        """
+        where = "size > ? and told = 0" if untold else "size > ?"
+        sql = f"select {_CHECKPOINT} from audit_checkpoints where {where} order by size"  # noqa: S608 - only names of columns
+        rows = self.ask(sql, (after,))
         return [_checkpoint(log, row) for row in rows]
 
     def last_checkpoint(self, log: str, upto: int | None = None) -> Checkpoint | None:
@@ -161,6 +168,13 @@ class Tables(ABC):
             () if upto is None else (upto,),
         )
         return _checkpoint(log, rows[0]) if rows else None
+
+    def method(self) -> Method:
+        """Give how the newest signed checkpoint is signed, or `none`."""
+        rows = self.ask(
+            "select method from audit_checkpoints where method <> 'none' order by size desc limit 1"
+        )
+        return _method(rows[0][0]) if rows else "none"
 
     def add_checkpoint(self, one: Checkpoint) -> None:
         """Keep a checkpoint."""
@@ -219,10 +233,14 @@ class Tables(ABC):
         )
 
 
+def _method(found: object) -> Method:
+    none: Method = "none"
+    return next((one for one in METHODS if one == found), none)
+
+
 def _checkpoint(log: str, row: Any) -> Checkpoint:
     size, time, root, method, signature, frontier = row
-    known: Method = method if method in ("hmac", "ed25519") else "none"
     return Checkpoint(
-        log=log, size=size, time=time, root=bytes(root), method=known,
+        log=log, size=size, time=time, root=bytes(root), method=_method(method),
         signature=bytes(signature), frontier=bytes(frontier),
     )  # fmt: skip
