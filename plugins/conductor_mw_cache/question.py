@@ -84,7 +84,8 @@ def key_of(attempt: Attempted, partition: str, asked: Mapping[str, object]) -> b
     """
     fingerprint = attempt.agent.fingerprint
     pieces = [f"{partition}.{len(fingerprint)}:{fingerprint}"]
-    write(dict(attempt.terms) if attempt.terms else None, pieces)
+    if attempt.terms:
+        write(dict(attempt.terms), pieces)
     for name in names_of(asked):
         value = asked[name]
         if value is None or name in NOT_IN_KEY:
