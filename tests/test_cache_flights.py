@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conductor_mw import Answer, Conductor, Failure, Latch, Part, Usage, Wait
+from conductor_mw import Answer, Conductor, Failure, Latch, Part, Request, Usage, Wait
 from conductor_mw.effects import Attempt
 from conductor_mw.testing import VirtualClock
 from tests.cache_kit import T1, T2, Told, conductor, policy
@@ -444,6 +444,45 @@ def test_a_sync_call_inside_a_loop_does_not_wait_for_that_loop() -> None:
         await asyncio.wait([leader])
 
     in_loop(work)
+
+
+def test_an_answer_that_came_between_looking_and_asking_is_found() -> None:
+    agent = Stage((opened(), "word"))
+    c = conductor(a=agent)
+    layer: Any = c.layer("cache")
+    shelf: Any = layer.shelf
+    look = shelf.glance
+
+    def interrupted(*question: Any) -> Any:
+        found = look(*question)
+        shelf.glance = look
+        c.call("hello", metadata=T1)  # somebody else, from beginning to end
+        return found
+
+    shelf.glance = interrupted
+    answer = c.call("hello", metadata=T1)
+
+    assert answer.attempts[0].by == "cache"
+    assert agent.calls == 1
+
+
+def test_a_retry_after_an_error_takes_what_was_answered_in_between() -> None:
+    calls: list[str] = []
+
+    def agent(request: Request) -> str:
+        calls.append(request.text)
+        if len(calls) == 1:
+            c.call("hello", metadata=T1)
+            raise ConnectionError("reset")
+        return "word"
+
+    agents = "agents: [{id: a, retry: {times: 1, wait: 1ms}}]\n"
+    c = conductor(policy(agents=agents), a=agent)
+
+    answer = c.call("hello", metadata=T1)
+
+    assert [one.by for one in answer.attempts] == ["", "cache"]
+    assert len(calls) == 2
 
 
 def test_samples_of_one_run_do_not_wait_for_each_other() -> None:
