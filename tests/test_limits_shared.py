@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -229,3 +230,40 @@ class Inside:
             with self.lock:
                 self.now -= 1
                 self.ended += 1
+
+
+@pytest.mark.parametrize("limit", ["requests: 2/m", "concurrent: 1"])
+def test_a_cancelled_waiter_leaves_nothing_charged(store_address: str, limit: str) -> None:
+    clock = Slow()
+    agent = Scripted("one ", "two ")
+    with opened(store_address, f"{limit}, wait: 30s", agent=agent, clock=clock) as c:
+
+        async def run() -> None:
+            streams = [c.astream("hello") for _ in range(1 if "conc" in limit else 2)]
+            for stream in streams:
+                await anext(stream)
+            waiting = [asyncio.ensure_future(c.acall("hello")) for _ in range(5)]
+            await asyncio.sleep(0.3)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            for stream in streams:
+                await stream.aclose()
+
+        asyncio.run(run())
+        assert len(agent.asked) <= 2
+        clock.advance(31.0)  # room for one request again, and for no more
+
+        assert c.call("hello").text == "one two "
+        if "requests" in limit:
+            with pytest.raises(Failure):
+                c.call("hello", deadline=1.0)
+
+
+class Slow(VirtualClock):
+    """A clock on which nobody who sleeps wakes by himself."""
+
+    async def asleep(self, seconds: float) -> None:
+        """Sleep until cancelled."""
+        self.slept.append(seconds)
+        await asyncio.sleep(3600)
