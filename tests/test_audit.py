@@ -352,7 +352,7 @@ CACHED = """
 agents: [{id: a, price: {input: 1, output: 2}}]
 routing: {default: a}
 plugins:
-  cache: {ttl: 1h}
+  cache: {ttl: 1h, scope: shared}
   audit: {path: PATH}
 """
 
