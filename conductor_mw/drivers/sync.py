@@ -93,7 +93,8 @@ class SyncDriver:
                     else:
                         effect = step.send(found)
         except StopIteration as stop:
-            return cast("T", stop.value)
+            found_last: T = stop.value
+            return found_last
 
     def abandon(self) -> None:
         """Stop at the next wait, and so the branches that are waited for; once, from any thread."""
@@ -128,7 +129,7 @@ class SyncDriver:
         return performer(self, effect)
 
     def _next(self, effect: Next) -> Part | Outcome:
-        running = cast("Running", effect.handle)
+        running: Running = effect.handle  # type: ignore[assignment]  # whoever begins an attempt gets one
         tally, clock = running.tally, self._host.clock
         if tally.outcome is not None:
             return tally.outcome
