@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +34,7 @@ _COLUMNS: Final = "number, kind, time, run, agent, rule, tenant, subject, body, 
 _CHECKPOINT: Final = "size, time, root, method, signature, frontier"
 _AT_ONCE: Final = 2000
 _ROWS: Final = 64
+_SIGNED: Final[Mapping[str, Method]] = {"hmac": "hmac", "ed25519": "ed25519"}
 
 
 class State(NamedTuple):
@@ -234,9 +235,7 @@ class Tables(ABC):
 
 
 def _method(found: str) -> Method:
-    if found == "hmac" or found == "ed25519":  # noqa: PLR1714 - narrows the type
-        return found
-    return "none"
+    return _SIGNED.get(found, "none")
 
 
 def _checkpoint(log: str, row: Any) -> Checkpoint:
