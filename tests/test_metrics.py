@@ -220,12 +220,15 @@ class Settling:
 
     @hookimpl
     def conductor_layers(self, register: Any) -> None:
+        def begin(_attempt: object) -> None:
+            return None
+
         async def end(_attempt: object, _token: object) -> None:
             with contextlib.suppress(StoreError):
                 await Io(sync=_unreachable)
 
         class Options:
-            begin_attempt = staticmethod(lambda _attempt: None)
+            begin_attempt = staticmethod(begin)
             end_attempt = staticmethod(end)
 
         register("settling", dataclasses.dataclass(Options), rank=40)

@@ -195,6 +195,13 @@ def test_a_word_may_mean_a_rule_a_target_or_a_tenant(path: Path) -> None:
     assert "rule=vip,since=30m" in said
 
 
+def test_a_policy_is_shown_by_the_beginning_of_its_fingerprint(path: Path) -> None:
+    lines = run(path, "--by", "policy").stdout.splitlines()
+
+    assert lines[0].startswith("policy        requests")
+    assert lines[1].startswith("3f2a3f2a3f2a     1,200")
+
+
 def test_names_from_outside_cannot_steer_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "conductor.db"
     counting = conductor(

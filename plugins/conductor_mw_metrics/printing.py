@@ -15,6 +15,7 @@ from .tally import COUNTS
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MOST_ROWS: Final = 60
 _GAP: Final = 2
+_FINGERPRINT: Final = 12
 
 Cell = Callable[[Counted], str]
 _Shown = tuple[str, Style, bool, Sequence[str], str]
@@ -63,11 +64,14 @@ def _columns(
     def part(counted: Counted) -> str:
         return share(counted.calls / total) if total else ""
 
+    def name(counted: Counted) -> str:
+        return (counted.name[:_FINGERPRINT] if by == "policy" else counted.name) or "(none)"
+
     def course(counted: Counted) -> str:
         return sparkline([percentile(one, 0.95) for one in courses.get(counted.name, ())])
 
     return (
-        (by, "name", False, lambda counted: counted.name or "(none)"),
+        (by, "name", False, name),
         ("calls" if by == "agent" else "requests", "", True, lambda counted: f"{counted.calls:,}"),
         ("share", "quiet", True, part),
         ("p50", "", True, _time("p50_ms")),
@@ -124,7 +128,8 @@ def _problems(everything: Counted) -> Iterator[str]:
         )
     unknown = everything.spent.counts[COUNTS.index("unknown_cost")]
     if unknown:
-        yield paint(f"the cost of {unknown:,} calls is not known, and not in these sums", "warn")
+        calls = f"{unknown:,} call{'' if unknown == 1 else 's'}"
+        yield paint(f"the cost of {calls} is not known, and not in these sums", "warn")
 
 
 def compare_lines(
