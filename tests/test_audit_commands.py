@@ -68,7 +68,7 @@ def test_query_shows_what_happened_in_its_order(path: Path) -> None:
 
     assert len(lines) == 10
     assert lines[0].split()[:3] == ["number", "time", "(UTC)"]
-    assert "2026-05-28 20:26:40.000" in lines[2]
+    assert "2026-05-28 20:26:40  " in lines[2]
     assert "10+5 tokens" in lines[4]
 
 

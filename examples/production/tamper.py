@@ -13,10 +13,8 @@ def main(number: int) -> None:
         found = log.execute("select name from sqlite_master where type = 'trigger'").fetchall()
         for (name,) in found:
             log.execute(f'drop trigger "{name}"')
-        log.execute(
-            "update audit_records set body = replace(body, '\"acme\"', '\"bolt\"') where number = ?",
-            (number,),
-        )
+        changed = "update audit_records set body = replace(body, 'acme', 'bolt') where number = ?"
+        log.execute(changed, (number,))
     print(f"record {number} now says bolt where it said acme")
 
 

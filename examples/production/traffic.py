@@ -1,4 +1,4 @@
-"""Play an hour of traffic through the policy in this folder, on a clock that needs a second for it."""
+"""Play an hour of traffic through the policy in this folder; on its clock that takes a second."""
 
 from __future__ import annotations
 

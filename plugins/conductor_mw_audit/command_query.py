@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -28,29 +28,42 @@ from .entry import Stored
 )  # fmt: skip
 @format_option("pretty", "json")
 def query(path: str, limit: int, form: str, **asked: Any) -> None:
-    """Give the newest records that are asked for, the oldest first."""
+    """Give the newest records that are asked for, the oldest first.
+
+    JSON gives them whole. There `number` is the record's; the number of a call is its `attempt`.
+    """
     from .records import opened
 
     wanted = wanted_of(**asked)
     with opened(path) as records:
         found = records.newest(limit, wanted) if limit else list(records.find(wanted))
     if form == "json":
-        say_json([{"number": one.number, **one.data} for one in found])
+        say_json([_plain(one) for one in found])
     elif found:
         say(table(_COLUMNS, [_row(one) for one in found]))
     else:
         note("there is no such record")
 
 
-_COLUMNS = (
+def _plain(record: Stored) -> dict[str, Any]:
+    data = dict(record.data)
+    if "number" in data:
+        data["attempt"] = data.pop("number")
+    return {"number": record.number, **data}
+
+
+_SHORT_RUN: Final = 8
+"""Letters of a run's id that are shown; `--run` takes them."""
+
+_COLUMNS: Final = (
     Column("number", right=True, style="quiet"),
     Column("time (UTC)"),
     Column("kind", style="name"),
-    Column("run", least=8),
+    Column("run"),
     Column("agent", least=8),
     Column("rule", least=6),
     Column("tenant", least=6),
-    Column("what", least=20),
+    Column("what", least=12),
 )
 
 
@@ -58,9 +71,9 @@ def _row(record: Stored) -> list[str]:
     head = record.head
     return [
         str(record.number),
-        written_moment(head.time),
+        written_moment(head.time)[:19],
         head.kind,
-        head.run or "",
+        (head.run or "")[:_SHORT_RUN],
         head.agent or "",
         head.rule or "",
         head.tenant or "",
@@ -71,13 +84,13 @@ def _row(record: Stored) -> list[str]:
 def _said(data: dict[str, Any]) -> str:
     """Give in a few words what a record says."""
     said: list[str] = []
+    failed = data.get("failed")
+    if isinstance(failed, list) and failed:
+        said.append(str(failed[0] or failed[-1]))  # pyright: ignore[reportUnknownArgumentType] - JSON of a record
     for name in ("target", "finish", "by", "verdict", "because", "of"):
         value = data.get(name)
         if isinstance(value, str) and value:
             said.append(value)
-    failed = data.get("failed")
-    if isinstance(failed, list) and failed:
-        said.append(str(failed[0] or failed[-1]))  # pyright: ignore[reportUnknownArgumentType] - JSON of a record
     tokens = data.get("tokens")
     if isinstance(tokens, list):
         said.append(f"{tokens[0]}+{tokens[1]} tokens")
@@ -86,5 +99,9 @@ def _said(data: dict[str, Any]) -> str:
         said.append(f"${cost / 1e9:.6f}".rstrip("0").rstrip("."))
     more = data.get("data")
     if isinstance(more, dict):
-        said += [f"{key}={value}" for key, value in more.items() if not isinstance(value, dict)]  # pyright: ignore[reportUnknownVariableType] - JSON of a record
+        said += [
+            f"{key}={value}"
+            for key, value in more.items()
+            if value not in ("", None) and not isinstance(value, dict)
+        ]  # pyright: ignore[reportUnknownVariableType] - JSON of a record
     return ", ".join(said)
