@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sqlite3
 import stat
 import threading
+import weakref
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -107,6 +109,24 @@ def test_a_thread_writes_by_itself(tmp_path: Path) -> None:
             waiting.wait(0.01)
 
         assert found == 1
+
+
+def test_a_conductor_that_nobody_holds_is_written_and_let_go_of(tmp_path: Path) -> None:
+    path = tmp_path / "conductor.db"
+    one = counting(str(path))
+    one.call("good morning")
+    thread = layer(one).writer.thread
+    assert thread is not None
+    work = weakref.ref(layer(one).ledger)
+    del one
+    gc.collect()
+    thread.join(30)
+
+    assert not thread.is_alive()
+    del thread
+    gc.collect()
+    assert work() is None
+    assert Recorded(recorded(path), Span(0, 1)).all().calls == 1
 
 
 def test_several_conductors_add_up(address: str) -> None:

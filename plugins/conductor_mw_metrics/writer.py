@@ -59,6 +59,11 @@ class Writer:
         atexit.register(self._work.close)
 
     @property
+    def thread(self) -> threading.Thread | None:
+        """The thread that writes, or None before the first call."""
+        return self._work.thread
+
+    @property
     def flushes(self) -> int:
         """How many batches were written."""
         return self._work.flushes
@@ -122,7 +127,7 @@ class _Work:
         self._name = secrets.token_hex(8)
         self._writing = threading.Lock()
         self.stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.thread: threading.Thread | None = None
         self._numbered = 0
         self._batch: _Batch | None = None
         self._waiting: list[Block] = []
@@ -132,14 +137,16 @@ class _Work:
         """Begin the thread where there is none: at the first call, and after a fork."""
         if self._process != os.getpid():
             self._be_new()
-        if self._thread is None and not self._closed:
-            self._thread = threading.Thread(None, self._run, "conductor-metrics", daemon=True)
-            self._thread.start()
+        if self.thread is None and not self._closed:
+            self.thread = threading.Thread(None, self._run, "conductor-metrics", daemon=True)
+            self.thread.start()
 
     def _run(self) -> None:
         while not self.stop.wait(self._every):
             self._try()
         self._try()
+        if not self._closed:  # nobody holds the writer any longer, and everything is written
+            atexit.unregister(self.close)
 
     def _try(self) -> None:
         try:
@@ -190,11 +197,13 @@ class _Work:
 
     def let_go(self) -> None:
         self.stop.set()
+        if self.thread is None:  # nothing was ever counted
+            atexit.unregister(self.close)
 
     def close(self) -> None:
         self._closed = True
         self.stop.set()
-        thread = self._thread
+        thread = self.thread
         if thread is not None and self._process == os.getpid():
             thread.join(_LAST_WAIT)
         else:
