@@ -232,6 +232,27 @@ class Inside:
                 self.ended += 1
 
 
+def test_a_fork_has_nothing_of_what_was_taken_before(
+    redis_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = "limits: [{id: x, requests: 600/m}, {id: y, concurrent: 1}]"
+    with opened(redis_address, options, agent=Scripted("one ", "two ")) as c:
+        for _ in range(5):
+            ask(c, "hello", way="call")
+        before = slots_of(c)
+        stream = c.stream("hello")
+        next(stream)
+        monkeypatch.setattr("os.getpid", lambda: -1)
+
+        refused(c)
+
+        assert slots_of(c) is not before
+        monkeypatch.undo()
+        cast("Any", c.layer("limits"))._books.shared._slots = before
+        stream.close()
+        before.close()
+
+
 @pytest.mark.parametrize("limit", ["requests: 2/m", "concurrent: 1"])
 def test_a_cancelled_waiter_leaves_nothing_charged(store_address: str, limit: str) -> None:
     clock = Slow()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from secrets import token_hex
 from typing import Final, cast
 
 from conductor_mw import Store, StoreError
@@ -21,15 +22,14 @@ class Leases:
 
     Args:
         store: keeps the rows.
-        process: names this process; no other has the same name.
         seconds: how long a lease holds unless it is renewed.
     """
 
     __slots__ = ("_process", "_rows", "_seconds", "_store")
 
-    def __init__(self, store: Store, process: str, seconds: float) -> None:
+    def __init__(self, store: Store, seconds: float) -> None:
         self._store = store
-        self._process = process
+        self._process = token_hex(8)
         self._seconds = seconds
         self._rows: dict[str, bytes | None] = {}  # as they were when last seen
 

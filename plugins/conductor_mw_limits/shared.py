@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -46,14 +47,13 @@ class SharedBook:
         self.poll: float | None = 0.2
         self._store = store
         self._clock = clock
-        self._slots = SharedSlots(store, lambda: clock.now().utc, lease)
-        self._credit = Credit()
-        self._carried = Carried()
+        self._lease = lease
         self._shut: OrderedDict[str, tuple[int, int]] = OrderedDict()  # key: until, for what cost
         self._alone = 0.0
         self._lock = threading.Lock()  # never held while the store is asked
         # One at a time asks for a key, so that the others find what he took ahead.
         self._trips = [threading.Lock() for _ in range(_STRIPES)]
+        self._begin()
 
     @property
     def down(self) -> bool:
@@ -62,6 +62,8 @@ class SharedBook:
 
     def taken(self, held: Held, uses: Sequence[Use], seats: Sequence[Seat]) -> bool:
         """Take everything from what this process has already; all or nothing."""
+        if self._process != os.getpid():
+            self._begin()  # a fork: what was taken ahead is the other's
         mine = Held(self)
         if seats and not self._slots.taken(mine, seats):
             return False
@@ -149,6 +151,12 @@ class SharedBook:
         except StoreError:
             return
         self._slots.close()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._slots = SharedSlots(self._store, lambda: self._clock.now().utc, self._lease)
+        self._credit = Credit()
+        self._carried = Carried()
 
     def _now(self) -> int:
         return int(self._clock.now().utc * SECOND)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from secrets import token_hex
 from typing import Final
 
 from conductor_mw import Store, StoreError
@@ -31,7 +30,7 @@ class SharedSlots:
     def __init__(self, store: Store, utc: Callable[[], float], lease: float) -> None:
         self._utc = utc
         self._lease = lease
-        self._leases = Leases(store, token_hex(8), lease)
+        self._leases = Leases(store, lease)
         self._lock = threading.Lock()  # never held while the store is asked
         self._trip = threading.Lock()  # held while it is
         self._slots = Slots()
