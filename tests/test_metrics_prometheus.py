@@ -19,9 +19,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from conductor_mw import Conductor, ConductorError
-from conductor_mw.testing import STREAMS, WAYS, Scripted, Way, ask
+from conductor_mw.testing import STREAMS, WAYS, Scripted, VirtualClock, Way, ask
 
-from .metrics_kit import BOTH, conductor, layer, recorded
+from .metrics_kit import BOTH, NOON, conductor, layer, recorded
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "metrics"
 DOCS = Path(__file__).parents[1] / "docs" / "metrics.md"
@@ -82,19 +82,23 @@ def test_what_prometheus_reads_is_well_formed() -> None:
 
 
 def test_counters_never_go_down_while_they_are_written(tmp_path: Path) -> None:
+    clock = VirtualClock(utc=NOON)
     counting = conductor(
-        options=f"path: {tmp_path}/conductor.db, flush: 365d", a=Scripted("hello"), b=Scripted("hi")
-    )
+        options=f"path: {tmp_path}/conductor.db, flush: 365d", clock=clock,
+        a=Scripted("hello"), b=Scripted("hi"),
+    )  # fmt: skip
     found = registry(counting)
     seen: list[float | None] = []
     for _ in range(3):
+        counting.call("good morning")
+        clock.advance(60)
         counting.call("good morning")
         seen.append(sample(found, "conductor_attempts_total", agent="a", rule="(default)"))
         layer(counting).flush()
         seen.append(sample(found, "conductor_attempts_total", agent="a", rule="(default)"))
     counting.close()
 
-    assert seen == [1, 1, 2, 2, 3, 3]
+    assert seen == [2, 2, 4, 4, 6, 6]
 
 
 def test_the_default_registry_holds_every_conductor_of_the_process_once() -> None:

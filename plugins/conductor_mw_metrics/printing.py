@@ -68,7 +68,8 @@ def _columns(
         return (counted.name[:_FINGERPRINT] if by == "policy" else counted.name) or "(none)"
 
     def course(counted: Counted) -> str:
-        return sparkline([percentile(one, 0.95) for one in courses.get(counted.name, ())])
+        found = [percentile(one, 0.95) for one in courses.get(counted.name, ())]
+        return sparkline(found) if sum(value is not None for value in found) > 1 else ""
 
     return (
         (by, "name", False, name),
