@@ -174,6 +174,15 @@ def test_a_stream_that_breaks_off_or_is_cut_is_charged_in_full(way: Way) -> None
         assert held(c) == Money()
 
 
+@pytest.mark.parametrize("way", STREAMS)
+def test_tokens_told_before_a_stream_was_cut_are_not_all_of_its_tokens(way: Way) -> None:
+    model = Scripted(Part("one ", usage=Usage(66, 1)), "two ", "three")
+    with opened(policy(dollars(1)), a=model) as c:
+        read_one(c, "hello", way=way)
+
+        assert spent(c) == WORST
+
+
 @pytest.mark.parametrize("usage", [None, Usage()], ids=["none", "zeros"])
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_that_does_not_tell_its_tokens_is_charged_in_full(

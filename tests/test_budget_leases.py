@@ -168,6 +168,30 @@ def test_a_report_of_which_nobody_knows_is_made_once(trouble: str) -> None:
     assert (row.spent, row.total) == (20, 25)
 
 
+def test_several_changes_that_never_arrive_are_taken_back_once() -> None:
+    store, clock = Unreliable(), VirtualClock()
+    process, other = Process(store, clock), Process(store, clock)
+    holds = [process.hold(20) for _ in range(3)]
+    store.trouble = "lost"
+    for hold in holds:
+        assert hold is not None
+        process.settle(hold, 10)
+        process.book.tick(everything=True)
+        clock.advance(1.1)
+    store.trouble = ""
+
+    for _ in range(3):  # each of them changes the row, so that the other has to look again
+        process.book.tick(everything=True)
+        assert process.hold(5) is not None
+        assert other.hold(5) is not None
+
+    (row,) = rows(store, clock)
+    assert row.spent == 30
+    in_row = sorted(entry.granted for entry in row.entries.values())
+    assert in_row == sorted([held_in(process), held_in(other)])
+    assert row.total <= CAP
+
+
 # Who is gone, and what comes back.
 
 

@@ -13,7 +13,7 @@ import pytest
 from conductor_mw_budget.lease import TABLE
 from conductor_mw_budget.row import Row
 
-from tests.budget_kit import WORST, worst
+from tests.budget_kit import WORST, Heard, admitted, opened, policy, worst
 from tests.budget_worker import Callers, Forks
 from tests.services import opened as opened_store
 
@@ -76,6 +76,20 @@ def test_six_processes_spend_all_and_not_a_nano_dollar_more(
     assert sum(one["admitted"] for one in results) == len(callers.billed)
     row = row_of(shared_address)
     assert (row.spent, row.total) == (sum(callers.billed), sum(callers.billed))
+
+
+def test_processes_tell_an_alert_and_an_empty_budget_once_between_them(shared_address: str) -> None:
+    heard = Heard()
+    budget = {"dollars": worst(6), "every": "total", "alert_at": [0.5]}
+    text = policy(budget, store=shared_address)
+    with ExitStack() as stack:
+        both = [stack.enter_context(opened(text, heard=heard, real_clock=True)) for _ in range(2)]
+        for _ in range(5):
+            for c in both:
+                admitted(c, 1)
+
+    assert [one["threshold"] for one in heard.of("alert")] == [0.5]
+    assert len(heard.of("exhausted")) == 1
 
 
 def test_calls_that_cost_less_than_was_held_leave_room_for_others(

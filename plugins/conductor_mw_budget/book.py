@@ -158,14 +158,13 @@ class Book:
             lease.debt += missing
         self._use(account)
 
-    def tick(self, *, everything: bool = False, leave: bool = False) -> None:
+    def tick(self, *, everything: bool = False) -> None:
         """Report what was spent, and give back what nobody uses or somebody else wants.
 
         Args:
             everything: gives back whatever is free, at once.
-            leave: says that this process is done.
         """
-        if self._store is None or not self.active or (self.away and not leave):
+        if self._store is None or not self.active or (self.away and not everything):
             return
         moment = self.clock.now()
         try:
@@ -184,7 +183,7 @@ class Book:
                     or (keep == 0 and spare > 0)
                     or (due and self._owes(account, lease))
                 ):
-                    self._report(account, lease, Wish(keep=keep, leave=leave))
+                    self._report(account, lease, Wish(keep=keep))
                 if idle and lease.settled and not account.held and not account.spent:
                     with self._lock:
                         if not account.held and lease.settled:
@@ -196,7 +195,7 @@ class Book:
         """Give back what is in hand, and stop."""
         if self._keeper is not None:
             self._keeper.stop()
-        self.tick(everything=True, leave=True)
+        self.tick(everything=True)
 
     def forked(self) -> None:
         """Begin anew in a child process: what the parent has in hand is not the child's."""
@@ -262,7 +261,7 @@ class Book:
             self.tell(account, lease.notices.popleft())
 
     def _report(self, account: Account, lease: Lease, wish: Wish) -> None:
-        if lease.lock.acquire(timeout=0.0 if not wish.leave else _QUIET):
+        if lease.lock.acquire(timeout=0.01):
             try:
                 self._exchange(account, lease, wish)
             finally:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TABLE: Final = "budget"
 LAPSE: Final = 3600.0
 """Seconds after which a process that said nothing counts as gone, and what it had as spent."""
+_EMPTY: Final = 60.0
+"""The same where it has nothing in hand: then it only makes the row longer."""
 KEPT: Final = 2 * 86400.0
 """Seconds for which a row is kept when its period is over: calls may still be under way."""
 _SHARE: Final = 8
@@ -76,14 +78,12 @@ class Wish(NamedTuple):
         demand: what all calls that wait want to hold.
         keep: gives back what is free beyond this; None takes instead.
         exhausted: marks that nothing is left.
-        leave: takes this process out of the row, once it has nothing in hand.
     """
 
     least: int = 0
     demand: int = 0
     keep: int | None = None
     exhausted: bool = False
-    leave: bool = False
 
 
 class Change(NamedTuple):
@@ -257,17 +257,15 @@ class Lease:
             crossed = self.cap.crossed(row.told, charged)
             emptied = wish.exhausted and not row.exhausted
             old = granted > 0 and self._mine.until < now + LAPSE / 2
-            gone = wish.leave and mine is not None and not granted
             # What is unsure is made sure by another change: after it, the older cannot arrive.
-            news = crossed or emptied or old or gone or self._open
+            news = crossed or emptied or old or self._open
             if not (moved or spent or debt or stray or news):
                 return None
             if moved < 0:  # nobody may hold it while it is on its way
                 account.granted += moved
         self._changes += 1
-        entry = Entry(granted, self._changes, now + LAPSE)
-        if not gone:
-            entries[self._process] = entry
+        entry = Entry(granted, self._changes, now + (LAPSE if granted else _EMPTY))
+        entries[self._process] = entry
         notices = [Notice("alert", share, charged, self.cap.nano) for share in crossed]
         if emptied:
             notices.append(Notice("exhausted", 1.0, charged, self.cap.nano))
