@@ -387,19 +387,33 @@ def test_whoever_waits_keeps_its_own_deadline(colour: str) -> None:
     assert agent.calls == 1
 
 
-def test_an_agents_timeout_holds_for_whoever_waits_for_it() -> None:
-    door = Latch()
-    agent = Stage((door, "word"))
-    agents = "agents: [{id: a, timeout: 50ms}]\n"
+def test_a_provider_that_is_too_slow_is_not_asked_by_everybody() -> None:
+    agent = Stage((Latch(), "never"))
+    agents = "agents: [{id: a, timeout: 300ms}]\n"
     c = conductor(policy(agents=agents), a=agent, real_clock=True)
 
     async def work() -> None:
-        asks = [c.acall("hello", metadata=T1) for _ in range(3)]
+        asks = [c.acall("hello", metadata=T1) for _ in range(20)]
         ends = await asyncio.gather(*asks, return_exceptions=True)
         assert all(isinstance(end, TimeoutError | Failure) for end in ends)
 
     in_loop(work)
-    assert agent.calls <= 2
+    assert agent.calls == 2
+
+
+def test_nobody_waits_for_a_caller_that_does_not_read_on() -> None:
+    agent = Stage((opened(), "word"))
+    agents = "agents: [{id: a, timeout: 50ms}]\n"
+    c = conductor(policy(agents=agents), a=agent, real_clock=True)
+    half = c.stream("hello", metadata=T1)
+    next(half)
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(lambda: c.call("hello", metadata=T1)).result(PATIENCE)
+    half.close()
+
+    assert answer.text == "first word"
+    assert answer.attempts[0].by == ""
 
 
 @pytest.mark.parametrize("wait", ["0s", "20ms"])

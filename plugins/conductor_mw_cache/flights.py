@@ -27,6 +27,9 @@ MOST_ASKERS: Final = 8192
 """Questions of runs that are remembered. Should more be open at once, the worst is that a retry
 gets the answer which it was not content with."""
 
+GRACE: Final = 0.5
+"""Seconds after its agent's `timeout` at which nobody believes in a call any more."""
+
 Landing: TypeAlias = Kept | Failure | Ending
 
 
@@ -35,12 +38,14 @@ class Flight:
     """One call, and those who wait for it.
 
     Attributes:
+        began: the monotonic second at which it began.
         landing: how it ended, or None while it goes on.
         latch: opens when it ends; None as long as nobody waits.
         successor: the call that was made for those who had waited in vain.
         thread: the thread that makes it.
     """
 
+    began: float = 0.0
     landing: Landing | None = None
     latch: Latch | None = None
     successor: Flight | None = None
@@ -86,11 +91,12 @@ class Flights:
         with self._lock:
             self._askers.pop((run, key), None)
 
-    def join(self, key: bytes, vain: Flight | None = None) -> tuple[Flight, bool]:
+    def join(self, key: bytes, moment: float, vain: Flight | None = None) -> tuple[Flight, bool]:
         """Give the call of a key, and whether whoever joins makes it; it must then `land` it.
 
         Args:
             key: what is asked.
+            moment: the monotonic second.
             vain: a call that was waited for in vain. One call is made for all who did, and they
                 learn how it ended even where they wake up after its end.
         """
@@ -100,7 +106,7 @@ class Flights:
                 flight = self._open.get(key)
             leads = flight is None
             if flight is None:
-                flight = self._open[key] = Flight()
+                flight = self._open[key] = Flight(moment)
             elif flight.latch is None and flight.landing is None:
                 flight.latch = Latch()  # hardly any call is ever waited for
             if vain is not None:
@@ -127,26 +133,26 @@ _BLOCKS: Final = Io(lambda: True, aio=_lets_others_go_on)
 
 
 async def landing_of(
-    flight: Flight, attempt: Attempted, clock: Clock, began: float, patience: float
+    flight: Flight, attempt: Attempted, clock: Clock, patience: float
 ) -> Landing | None:
-    """Wait for how an equal call ends; None where it takes longer than this one waits.
+    """Wait for how an equal call ends; None where this one should ask by itself.
 
     Args:
         flight: the call.
-        attempt: the one that waits; its deadline and its agent's `timeout` hold.
+        attempt: the one that waits; its deadline holds.
         clock: what time it is.
-        began: the monotonic second at which it began.
-        patience: the most seconds that it waits.
+        patience: the monotonic second until which it waits at most.
 
     Raises:
-        Failure: of kind `timeout`: the attempt's time is over.
+        Failure: of kind `timeout`: the attempt's deadline passed.
     """
     if flight.thread == threading.get_ident() and await _BLOCKS:
         return None  # it cannot go on before this one does: a stream that is read half, or a loop
-    limit, whole = attempt.deadline, attempt.agent.timeouts.whole
-    if whole is not None and (limit is None or began + whole < limit):
-        limit = began + whole
-    until = began + patience
+    until, whole = patience, attempt.agent.timeouts.whole
+    if whole is not None:
+        # By then it has an answer or has failed, unless its caller reads on slowly or not at all.
+        until = min(until, flight.began + whole + GRACE)
+    limit = attempt.deadline
     if limit is not None:
         until = min(until, limit)
     left = until - clock.monotonic()

@@ -168,9 +168,11 @@ class Cache:
         if kept is not None:
             return kept
         failures = 0
+        patience = visit.began.monotonic + self.prepared.options.wait
         flight: Flight | None = None
         while True:
-            flight, leads = self.flights.join(visit.question.key, flight)
+            moment = self.clock.monotonic()
+            flight, leads = self.flights.join(visit.question.key, moment, flight)
             if leads:
                 visit.flight = flight
                 if not self.shelf.at_hand:
@@ -180,9 +182,7 @@ class Cache:
                 if kept is None and self.semantic is not None:
                     kept = await self._similar(visit, self.semantic)
                 return kept
-            landing = await landing_of(
-                flight, visit.attempt, self.clock, visit.began.monotonic, self.prepared.options.wait
-            )
+            landing = await landing_of(flight, visit.attempt, self.clock, patience)
             if isinstance(landing, Kept):
                 return landing
             if landing is None or landing is Ending.UNKEPT:
