@@ -65,6 +65,20 @@ def test_nobody_gets_the_answer_of_another(scope: str, requests: list[Any]) -> N
     assert agent.calls == calls  # and everybody who may have a kept answer gets it
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("1", 1), (1, True), ("True", True), ("t", "t "), ("t", "T"), ("t", "t1"), ("1.5", 1.5)],
+)
+def test_tenants_that_look_alike_are_two(one: object, other: object) -> None:
+    agent = Spaceless()
+    c = conductor(policy(signals=ANY), a=agent)
+
+    for tenant in (one, other):
+        c.call("hello", metadata={"tenant": tenant, "user": ""})
+
+    assert agent.calls == 2
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_tenant_may_be_any_expression(way: Way) -> None:
     agent = Echo()
