@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,7 +84,7 @@ def opened(
     real_clock: bool = False,
     speakers: Mapping[str, object] | None = None,
     **agents: object,
-) -> Iterator[Conductor]:
+) -> Generator[Conductor, None, None]:
     """Give a conductor, and close it afterwards."""
     conductor = Conductor.from_text(
         text,

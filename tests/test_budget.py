@@ -34,6 +34,7 @@ from tests.budget_kit import (
     CHEAP,
     COST,
     DEAREST,
+    PRICE,
     WORST,
     Heard,
     admitted,
@@ -108,7 +109,7 @@ def test_sixteen_threads_spend_all_and_not_a_nano_dollar_more() -> None:
     model = Scripted("hi", usage=DEAREST)
     with opened(policy(dollars(worst(400))), a=model) as c:
         with ThreadPoolExecutor(16) as threads:
-            counted = list(threads.map(lambda _: admitted(c, 50), range(16)))
+            counted = list(threads.map(admitted, [c] * 16, [50] * 16))
 
         assert sum(counted) == len(model.asked) == 400
         assert spent(c) == Money.of(worst(400))
@@ -679,11 +680,12 @@ class TestBudgetConformsWhereItHolds(LayerConformance):
     layer = "budget"
     options: ClassVar[dict[str, Any]] = {"dollars": 1, "every": "request"}
 
-    def conductor(self, agent_: object) -> Conductor:
+    def conductor(self, agent: object) -> Conductor:
         """Give a conductor with the layer around one agent of a known price."""
+        priced = {"id": "agent", "price": PRICE, "max_output_tokens": 10}
         return Conductor.from_text(
-            policy(self.options, agents=[agent("agent")], routing={"default": "agent"}),
-            agents={"agent": agent_},
+            policy(self.options, agents=[priced], routing={"default": "agent"}),
+            agents={"agent": agent},
             clock=VirtualClock(),
             seed=1,
         )

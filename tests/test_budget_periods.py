@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from conductor_mw_budget.periods import CALENDAR, Every, period_of
+from conductor_mw_budget.periods import CALENDAR, Every, Period, period_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,7 +69,8 @@ def test_every_moment_belongs_to_one_period(every: Every, zone: str, utc: float)
 
 def test_days_follow_each_other_without_gap_for_ten_years_of_every_zone() -> None:
     for zone in ZONES:
-        utc, days = at("2009-12-25", zone), []
+        utc = at("2009-12-25", zone)
+        days: list[Period] = []
         for _ in range(3_700):
             days.append(period_of("day", utc, ZoneInfo(zone)))
             utc = days[-1].end
