@@ -142,18 +142,23 @@ class Writer:
     def close(self, seconds: float = 10.0) -> None:
         """Write what is left, seal it, and let go of the log; a later item begins anew.
 
+        Args:
+            seconds: how long nothing at all may be written before it gives up.
+
         Raises:
-            ConductorError: not everything could be written in time; what is lost is counted.
+            ConductorError: not everything could be written; what is lost is counted.
         """
         if self._thread is None and not self._queue:
             return
-        whole = self.flush(seconds)
+        written = self.health.written
+        while not self.flush(seconds) and written != self.health.written:
+            written = self.health.written  # a long queue takes its time
         thread, self._closing = self._thread, True
         self._ring()
         if thread is not None:
             thread.join(seconds)
         self._closing = False
-        if not whole:
+        if self._queue or self.scribe.batch:
             self._give_up()
 
     def _give_up(self) -> None:
