@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +13,26 @@ from click.testing import CliRunner
 
 from conductor_mw.cli import main
 
+ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 def blocks(text: str) -> Iterator[re.Match[str]]:
     """Give the fenced blocks of a document in their order."""
     return BLOCK.finditer(text)
+
+
+def _printed(command: list[str]) -> str:
+    """Give what a command prints: one of ours in this process, an example's script in another."""
+    program, *arguments = command
+    if program == "python":
+        script = ROOT / arguments[0]
+        done = subprocess.run(
+            [sys.executable, script, *arguments[1:]], check=True, capture_output=True, text=True
+        )
+        return done.stdout
+    assert program == "conductor-mw"
+    return CliRunner().invoke(main, arguments, prog_name="conductor-mw").output
 
 
 def replayed(block: re.Match[str]) -> str:
@@ -29,9 +45,7 @@ def replayed(block: re.Match[str]) -> str:
     lines = ["```console"]
     for line in body.splitlines():
         if line.startswith("$ "):
-            command = shlex.split(line[2:])
-            assert command[0] == "conductor-mw"
-            result = CliRunner().invoke(main, command[1:], prog_name="conductor-mw")
+            printed = _printed(shlex.split(line[2:]))
             gap = [""] if len(lines) > 1 and not lines[-1].startswith("$ ") else []
-            lines += [*gap, line, *result.output.rstrip("\n").splitlines()]
+            lines += [*gap, line, *printed.rstrip("\n").splitlines()]
     return "\n".join([*lines, "```"])

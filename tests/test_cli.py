@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -16,19 +18,41 @@ from click.testing import CliRunner, Result
 
 from conductor_mw import PluginError
 from conductor_mw.cli import main
-from conductor_mw.cli.group import COMMANDS, Commands
+from conductor_mw.cli.group import COMMANDS, LATER, Commands
 from tests.cli_documents import BLOCK, replayed
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "support-desk"
-HELP = {
-    name: getattr(__import__(f"conductor_mw.cli.{name}", fromlist=[name]), name)
-    for name in COMMANDS
-}
-EXAMPLES = [
+SHIPPED = (*COMMANDS[:-1], *LATER, COMMANDS[-1])
+"""Every command that an installation of ours has, in the order in which people meet them."""
+
+
+def below(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Give a group and whatever stands below it, with the words that lead there."""
+    yield path, group
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        here = f"{path} {name}"
+        if isinstance(command, click.Group):
+            yield from below(command, here)
+        else:
+            yield here, command
+
+
+EVERY = dict(below(main, "conductor-mw"))
+GROUPS = [path for path, command in EVERY.items() if isinstance(command, click.Group)]
+LINES = [
+    pytest.param(line.strip(), id=line.strip())
+    for line in dict.fromkeys(
+        line for one in EVERY.values() for line in (one.epilog or "").strip().splitlines()
+    )
+]
+OURS = [
     pytest.param(line, id=line)
-    for command in (main, *HELP.values())
-    for line in (command.epilog or "").strip().splitlines()
+    for name in COMMANDS
+    for line in (EVERY[f"conductor-mw {name}"].epilog or "").strip().splitlines()
 ]
 
 
@@ -44,19 +68,38 @@ def invoke(*arguments: str, **options: Any) -> Result:
     return CliRunner().invoke(main, arguments, prog_name="conductor-mw", **options)
 
 
-@pytest.mark.parametrize("name", ["", *COMMANDS])
-def test_every_help_text_ends_in_examples(name: str) -> None:
-    result = invoke(*filter(None, [name]), "--help")
+@pytest.mark.parametrize("path", EVERY)
+def test_every_help_text_ends_in_examples(path: str) -> None:
+    result = invoke(*path.split()[1:], "--help")
 
     assert result.exit_code == 0
     before, _, examples = result.output.partition("\nExamples:\n")
     assert before.startswith("Usage: conductor-mw")
     assert examples
     for line in examples.splitlines():
-        assert line.startswith(f"  conductor-mw {name}".rstrip())
+        assert line.startswith(f"  {path}")
 
 
-@pytest.mark.parametrize("line", EXAMPLES)
+@pytest.mark.parametrize("line", LINES)
+def test_every_example_of_a_help_text_parses(line: str) -> None:
+    words = shlex.split(line)[1:]
+    if ">" in words:  # the shell takes the rest
+        words = words[: words.index(">")]
+    group: click.Command = main
+    context = click.Context(main)
+    while isinstance(group, click.Group) and words:
+        name = words[0]
+        found = group.get_command(context, name)
+        if found is None or name.startswith("-"):
+            break
+        words = words[1:]
+        group = found
+
+    # Parsing reads the options and arguments, and refuses what the command does not take.
+    group.make_context(group.name, words)
+
+
+@pytest.mark.parametrize("line", OURS)
 def test_every_example_of_a_help_text_runs(line: str) -> None:
     if " init" not in line:
         for name in ("conductor.yaml", "requests.jsonl"):
@@ -70,13 +113,31 @@ def test_every_example_of_a_help_text_runs(line: str) -> None:
 def test_the_overview_lists_every_command_in_the_order_people_need_them() -> None:
     listed = invoke("--help").output.partition("Commands:\n")[2].partition("\n\n")[0]
 
-    assert re.findall(r"^  (\w+)", listed, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^  (\w+)", listed, re.MULTILINE) == list(SHIPPED)
 
 
-def test_every_command_explains_itself_in_one_whole_line() -> None:
-    listed = invoke("--help").output.partition("Commands:\n")[2].partition("\n\n")[0]
+@pytest.mark.parametrize("path", GROUPS)
+def test_every_command_explains_itself_in_one_whole_line(path: str) -> None:
+    context = click.Context(EVERY[path])
+    group = EVERY[path]
+    assert isinstance(group, click.Group)
 
-    assert all(line.endswith(".") and not line.endswith("...") for line in listed.splitlines())
+    listed = invoke(*path.split()[1:], "--help").output.partition("Commands:\n")[2]
+    lines = listed.partition("\n\n")[0].splitlines()
+
+    assert [line.split()[0] for line in lines] == group.list_commands(context)
+    assert all(line.endswith(".") and not line.endswith("...") for line in lines)
+
+
+@pytest.mark.parametrize("path", GROUPS)
+def test_a_narrow_terminal_breaks_a_summary_and_never_cuts_it(
+    path: str,
+) -> None:
+    printed = invoke(*path.split()[1:], "--help", terminal_width=60).output
+    listed = printed.partition("Commands:\n")[2]
+
+    assert "..." not in listed.partition("\n\n")[0]
+    assert all(len(line) <= 60 for line in listed.partition("\n\n")[0].splitlines())
 
 
 def test_the_document_says_what_the_commands_print() -> None:
@@ -89,15 +150,31 @@ def test_the_document_says_what_the_commands_print() -> None:
 
 
 def _unprinted(text: str) -> str:
-    return re.sub(r"\b[0-9a-f]{12}\b", "<fingerprint>", text)
+    for what, pattern in _VARIES.items():
+        text = re.sub(pattern, f"<{what}>", text)
+    return text
+
+
+_VARIES = {
+    "fingerprint": r"\b[0-9a-f]{12}\b",
+    # The audit's writer has its own thread, which says when it archived a policy.
+    "archived": r"\d\d:\d\d:\d\d  front-desk",
+    "verified": r"\d checkpoints?, \d+\.\d s; root [0-9a-f]{16}\b",
+}
 
 
 def test_the_document_has_a_section_for_every_command_with_its_help() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
-    for name in COMMANDS:
-        assert f"\n## {name}\n" in text
-        assert f"$ conductor-mw {name} --help\n" in text
+    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(SHIPPED)
+    for path in EVERY:
+        if not path.startswith(_NOT_SHOWN):
+            assert f"$ {path} --help\n" in text
+
+
+_NOT_SHOWN = ("conductor-mw review show", "conductor-mw review approve",
+              "conductor-mw review reject", "conductor-mw review edit")  # fmt: skip
+"""What docs/people.md shows."""
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
@@ -109,6 +186,133 @@ def test_a_misspelt_command_names_the_one_that_was_meant() -> None:
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "no command 'chek'\n  did you mean 'check'?\n"
+
+
+@pytest.mark.parametrize("path", [path for path in GROUPS if path != "conductor-mw"])
+def test_a_misspelt_word_below_a_command_names_the_one_that_was_meant(path: str) -> None:
+    group = EVERY[path]
+    assert isinstance(group, click.Group)
+    meant = group.list_commands(click.Context(group))[-1]
+
+    result = invoke(*path.split()[1:], f"{meant[:-1]}x" if len(meant) > 4 else f"{meant}x")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Traceback" not in result.stderr
+    assert f"did you mean '{meant}'?\n" in result.stderr
+
+
+# What is not there.
+
+ASKING = [
+    asked.split()
+    for asked in (
+        "stats --path",
+        "stats --check calls>1 --path",
+        "stats --format json --path",
+        "stats compare a b --path",
+        "audit query --path",
+        "audit query --format json --path",
+        "audit who-saw --class email --path",
+        "audit verify --path",
+        "audit export --path",
+        "audit prune --before 1d --path",
+        "audit forget ana --path",
+        "policies list --path",
+        "policies show 3edc --path",
+        "policies rollback 3edc --policy conductor.yaml --yes --path",
+    )
+]
+STORED = [
+    asked.split()
+    for asked in (
+        "agents list --store",
+        "agents drain small --store",
+        "agents resume small --store",
+        "cache purge --all --store",
+        "review list --store",
+        "review show 4be1 --store",
+    )
+]
+
+
+def _told_kindly(result: Result) -> None:
+    """Check that an error is a line and a mend, and nothing else is printed."""
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    told = result.stderr.splitlines()
+    assert len(told) == 2
+    assert told[1].startswith("  ")
+    assert "conductor-mw failed" not in told[0]
+
+
+@pytest.mark.parametrize("asked", ASKING, ids=" ".join)
+@pytest.mark.parametrize("name", ["absent.db", "absent/absent.db"])
+def test_a_file_that_is_not_there_is_told_kindly_and_not_made(asked: list[str], name: str) -> None:
+    result = invoke(*asked, name)
+
+    _told_kindly(result)
+    assert result.stderr.startswith(f"{name}: ")
+    assert "--path" in result.stderr
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("asked", STORED, ids=" ".join)
+@pytest.mark.parametrize("name", ["absent.db", "absent/absent.db"])
+def test_a_store_that_is_not_there_is_not_made(asked: list[str], name: str) -> None:
+    result = invoke(*asked, f"sqlite:{name}")
+
+    assert result.exit_code in {0, 1, 2}
+    assert "failed" not in result.stderr
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("asked", [*ASKING, *STORED], ids=" ".join)
+def test_a_file_that_is_no_database_is_told_kindly_and_left_alone(asked: list[str]) -> None:
+    Path("notes.db").write_text("no database at all, but quite long enough to be one\n" * 9)
+    before = Path("notes.db").read_bytes()
+
+    result = invoke(*asked, _named(asked, "notes.db"))
+
+    _told_kindly(result)
+    assert Path("notes.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("asked", [*ASKING, *STORED], ids=" ".join)
+def test_a_folder_is_told_kindly(asked: list[str]) -> None:
+    Path("folder.db").mkdir()
+
+    _told_kindly(invoke(*asked, _named(asked, "folder.db")))
+
+
+@pytest.mark.parametrize("asked", ASKING, ids=" ".join)
+def test_a_database_of_somebody_else_is_told_and_left_alone(asked: list[str]) -> None:
+    with sqlite3.connect("other.db") as connection:
+        connection.execute("create table other (one)")
+    connection.close()
+    before = Path("other.db").read_bytes()
+
+    result = invoke(*asked, "other.db")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("other.db: ")
+    assert Path("other.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("asked", [*ASKING, *STORED], ids=" ".join)
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the system refuses root nothing"
+)
+def test_a_file_that_may_not_be_read_is_told_kindly(asked: list[str]) -> None:
+    with sqlite3.connect("locked.db") as connection:
+        connection.execute("create table other (one)")
+    connection.close()
+    Path("locked.db").chmod(0)
+
+    _told_kindly(invoke(*asked, _named(asked, "locked.db")))
+
+
+def _named(asked: list[str], name: str) -> str:
+    return f"sqlite:{name}" if asked[-1] == "--store" else name
 
 
 def test_a_wrong_option_could_not_run_and_says_where_to_read() -> None:
@@ -158,7 +362,7 @@ def _broken(_: object) -> None:
 
 
 @pytest.fixture
-def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[click.Command]]:
+def plugged(monkeypatch: pytest.MonkeyPatch) -> list[click.Command]:
     """Commands that a plugin adds."""
     offered: list[click.Command] = []
 
@@ -169,10 +373,8 @@ def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[click.Command]]:
 
     monkeypatch.setattr("conductor_mw.plugins.installed", Installed)
     monkeypatch.setattr(main, "commands", {})
-    monkeypatch.setattr(Commands, "_asked_plugins", False)
-    main.__dict__.pop("_asked_plugins", None)
-    yield offered
-    main.__dict__.pop("_asked_plugins", None)
+    monkeypatch.setattr(main, "_asked_plugins", False)
+    return offered
 
 
 def test_a_plugin_adds_a_command(plugged: list[click.Command]) -> None:

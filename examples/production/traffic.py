@@ -41,6 +41,8 @@ def main(begin: float, requests: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if Path("conductor.db").exists():
+        sys.exit("conductor.db is from another hour: remove it first")
     lines = (HERE / "requests.jsonl").read_text(encoding="utf-8").splitlines()
     if len(sys.argv) > 1:
         main(datetime.fromisoformat(sys.argv[1]).replace(tzinfo=UTC).timestamp(), lines)

@@ -39,6 +39,6 @@ def prune(path: str, before: str, by: str | None, form: str) -> None:
     if form == "json":
         say_json({"records": gone, "upto": upto, "before": moment})
     elif gone:
-        say(f"{gone:,} records are gone, up to number {upto:,}")
+        say(f"{gone:,} record{' is' if gone == 1 else 's are'} gone, up to number {upto:,}")
     else:
         note(f"no sealed segment is older than {written_moment(moment)} UTC")

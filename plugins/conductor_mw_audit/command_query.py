@@ -57,7 +57,7 @@ _SHORT_RUN: Final = 8
 
 _COLUMNS: Final = (
     Column("number", right=True, style="quiet"),
-    Column("time (UTC)"),
+    Column("time (UTC)", least=10, tail=True),
     Column("kind", style="name"),
     Column("run"),
     Column("agent", least=8),

@@ -68,13 +68,18 @@ def _say(verdict: Verdict, seconds: float) -> None:
         here = verdict.size - verdict.pruned
         gone = f", {verdict.pruned:,} pruned" if verdict.pruned else ""
         say(
-            f"{paint('fine', 'good')}  {here:,} records{gone}, {verdict.checkpoints:,} checkpoints,"
+            f"{paint('fine', 'good')}  {_count(here, 'record')}{gone},"
+            f" {_count(verdict.checkpoints, 'checkpoint')},"
             f" {seconds:.1f} s; root {verdict.root.hex()[:16]}"
         )
     if not verdict.signed:
         note("no signature vouches for this: give the log a key, or keep checkpoints elsewhere")
     if not verdict.outside:
         note("only a checkpoint kept elsewhere (--checkpoints) shows that no newest record is gone")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _read(path: Path) -> list[Checkpoint]:

@@ -18,6 +18,9 @@ from .records import Records, Wanted, opened, subject_of
 _SHOWN: Final = 3
 """Rules that a row of the table names."""
 
+_MINUTES: Final = 16
+"""Letters of a moment up to its minutes; JSON has it whole."""
+
 
 @dataclass(slots=True)
 class Sight:
@@ -148,7 +151,7 @@ _COLUMNS: Final = (
     Column("requests", right=True),
     Column("first (UTC)"),
     Column("last (UTC)"),
-    Column("allowed by", least=16),
+    Column("allowed by", least=8),
     Column("policy", style="quiet", least=6),
 )
 
@@ -163,8 +166,8 @@ def _row(one: Sight) -> list[str]:
         one.agent,
         one.model,
         f"{len(one.runs):,}",
-        written_moment(one.first)[:19],
-        written_moment(one.last)[:19],
+        written_moment(one.first)[:_MINUTES],
+        written_moment(one.last)[:_MINUTES],
         because,
         ", ".join(sorted(one.policies)),
     ]

@@ -171,7 +171,7 @@ class _Change:
             if self._known and self._agent not in known:
                 raise ConductorError(
                     f"no process that uses this store has an agent {self._agent[:80]!r}",
-                    mend=f"{nearest(self._agent, known)}; or write --anyway",
+                    mend=f"{nearest(self._agent, known)} (--anyway drains it all the same)",
                 )
             record = ledger.change(self._agent, change, self._utc).records[self._agent]
         self._after = described(self._agent, record, self._utc)
