@@ -9,7 +9,7 @@ import pytest
 
 from conductor_mw import Conductor, Failure
 from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
-from tests.cache_kit import T1, plugins
+from tests.cache_kit import T1, conductor, plugins, policy
 
 POLICY = """
 signals:
@@ -156,3 +156,16 @@ def test_another_agent_does_not_get_the_answer_of_one(c: Conductor, edit: Edit, 
     second = ask(c, "hello", way=way, metadata=T1)
 
     assert (first.text, second.text) == ("an answer", "of b")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_agents_that_are_sent_the_same_have_answers_of_their_own(way: Way) -> None:
+    text = policy(
+        agents="agents: [{id: a}, {id: b}]\n",
+        routing="routing: {rules: [{condition: has(metadata.b), target: b}], default: a}\n",
+    )
+    c = conductor(text, a=Scripted("of a"), b=Scripted("of b"))
+
+    texts = [ask(c, "hello", way=way, metadata=one).text for one in (T1, {**T1, "b": 1})]
+
+    assert texts == ["of a", "of b"]
