@@ -96,20 +96,21 @@ def levels(c: Conductor) -> dict[tuple[str, str], Any]:
 def asked(c: Conductor, prompt: str, way: Way) -> Answer:
     """Give an answer, and wait for what it left behind."""
     if way in ("call", "stream"):
-        answer = ask(c, prompt, way=way)
-        assert c.drain(10)
-        return answer
+        try:
+            return ask(c, prompt, way=way)
+        finally:
+            assert c.drain(10)
 
     async def both() -> Answer:
-        if way == "acall":
-            answer = await c.acall(prompt)
-        else:
+        try:
+            if way == "acall":
+                return await c.acall(prompt)
             parts = c.astream(prompt)
             async for _ in parts:
                 pass
-            answer = parts.answer
-        assert await asyncio.to_thread(c.drain, 10)
-        return answer
+            return parts.answer
+        finally:
+            assert await asyncio.to_thread(c.drain, 10)
 
     return asyncio.run(both())
 
@@ -313,13 +314,24 @@ def test_who_stops_reading_has_no_answer_to_score(way: Way) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_failure_is_not_scored(way: Way) -> None:
     judge = Scripted(verdict(0.8))
-    c, ears = conductor("share: 1", judge=judge, agent=Scripted(LookupError("mine")))
+    agent = Scripted("one ", LookupError("mine"))
+    c, ears = conductor("share: 1", judge=judge, agent=agent)
 
     with pytest.raises(LookupError):
-        ask(c, "hello", way=way)
-    c.call("other")
-    ears.said("quality.scored")
+        asked(c, "hello", way)
 
+    assert judge.asked == []
+    assert ears.quiet()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_from_the_cache_is_not_scored_again(way: Way) -> None:
+    judge = Scripted(verdict(0.8))
+    c, _ = conductor("share: 1", judge=judge, layers="cache: {scope: shared}, ")
+
+    texts = [asked(c, "hello", way).text for _ in range(3)]
+
+    assert texts == ["one two"] * 3
     assert len(judge.asked) == 1
 
 
