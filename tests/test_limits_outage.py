@@ -48,7 +48,7 @@ def passed(c: Conductor, way: Way, times: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("way", "gone"), [*((way, "cut") for way in WAYS), ("call", "hang"), ("acall", "hang")]
+    ("way", "gone"), [*((way, "cut") for way in WAYS), ("call", "hang")]
 )
 @pytest.mark.parametrize(("down", "pass_meanwhile"), [("refuse", 0), ("local", 10), ("allow", 30)])
 def test_what_the_policy_says_is_what_happens(
