@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -201,120 +199,6 @@ def test_a_misspelt_word_below_a_command_names_the_one_that_was_meant(path: str)
     assert f"did you mean '{meant}'?\n" in result.stderr
 
 
-# What is not there.
-
-ASKING = [
-    asked.split()
-    for asked in (
-        "stats --path",
-        "stats --check calls>1 --path",
-        "stats --format json --path",
-        "stats compare a b --path",
-        "audit query --path",
-        "audit query --format json --path",
-        "audit who-saw --class email --path",
-        "audit verify --path",
-        "audit export --path",
-        "audit prune --before 1d --path",
-        "audit forget ana --path",
-        "policies list --path",
-        "policies show 3edc --path",
-        "policies rollback 3edc --policy conductor.yaml --yes --path",
-    )
-]
-STORED = [
-    asked.split()
-    for asked in (
-        "agents list --store",
-        "agents drain small --store",
-        "agents resume small --store",
-        "cache purge --all --store",
-        "review list --store",
-        "review show 4be1 --store",
-    )
-]
-
-
-def _told_kindly(result: Result) -> None:
-    """Check that an error is a line and a mend, and nothing else is printed."""
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    told = result.stderr.splitlines()
-    assert len(told) == 2
-    assert told[1].startswith("  ")
-    assert "conductor-mw failed" not in told[0]
-
-
-@pytest.mark.parametrize("asked", ASKING, ids=" ".join)
-@pytest.mark.parametrize("name", ["absent.db", "absent/absent.db"])
-def test_a_file_that_is_not_there_is_told_kindly_and_not_made(asked: list[str], name: str) -> None:
-    result = invoke(*asked, name)
-
-    _told_kindly(result)
-    assert result.stderr.startswith(f"{name}: ")
-    assert "--path" in result.stderr
-    assert list(Path().iterdir()) == []
-
-
-@pytest.mark.parametrize("asked", STORED, ids=" ".join)
-@pytest.mark.parametrize("name", ["absent.db", "absent/absent.db"])
-def test_a_store_that_is_not_there_is_not_made(asked: list[str], name: str) -> None:
-    result = invoke(*asked, f"sqlite:{name}")
-
-    assert result.exit_code in {0, 1, 2}
-    assert "failed" not in result.stderr
-    assert list(Path().iterdir()) == []
-
-
-@pytest.mark.parametrize("asked", [*ASKING, *STORED], ids=" ".join)
-def test_a_file_that_is_no_database_is_told_kindly_and_left_alone(asked: list[str]) -> None:
-    Path("notes.db").write_text("no database at all, but quite long enough to be one\n" * 9)
-    before = Path("notes.db").read_bytes()
-
-    result = invoke(*asked, _named(asked, "notes.db"))
-
-    _told_kindly(result)
-    assert Path("notes.db").read_bytes() == before
-
-
-@pytest.mark.parametrize("asked", [*ASKING, *STORED], ids=" ".join)
-def test_a_folder_is_told_kindly(asked: list[str]) -> None:
-    Path("folder.db").mkdir()
-
-    _told_kindly(invoke(*asked, _named(asked, "folder.db")))
-
-
-@pytest.mark.parametrize("asked", ASKING, ids=" ".join)
-def test_a_database_of_somebody_else_is_told_and_left_alone(asked: list[str]) -> None:
-    with sqlite3.connect("other.db") as connection:
-        connection.execute("create table other (one)")
-    connection.close()
-    before = Path("other.db").read_bytes()
-
-    result = invoke(*asked, "other.db")
-
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("other.db: ")
-    assert Path("other.db").read_bytes() == before
-
-
-@pytest.mark.parametrize("asked", [*ASKING, *STORED], ids=" ".join)
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the system refuses root nothing"
-)
-def test_a_file_that_may_not_be_read_is_told_kindly(asked: list[str]) -> None:
-    with sqlite3.connect("locked.db") as connection:
-        connection.execute("create table other (one)")
-    connection.close()
-    Path("locked.db").chmod(0)
-
-    _told_kindly(invoke(*asked, _named(asked, "locked.db")))
-
-
-def _named(asked: list[str], name: str) -> str:
-    return f"sqlite:{name}" if asked[-1] == "--store" else name
-
-
 def test_a_wrong_option_could_not_run_and_says_where_to_read() -> None:
     result = invoke("check", "--nope", "conductor.yaml")
 
@@ -382,6 +266,42 @@ def test_a_plugin_adds_a_command(plugged: list[click.Command]) -> None:
 
     assert invoke("hello").output == "hello\n"
     assert "  hello    Say hello.\n" in invoke("--help").output
+
+
+def test_plugins_are_asked_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[click.Group] = []
+
+    class Installed:
+        def add_commands(self, group: click.Group) -> None:
+            asked.append(group)
+            group.add_command(click.Command("hello", callback=lambda: None, help="Say hello."))
+
+    monkeypatch.setattr("conductor_mw.plugins.installed", Installed)
+    monkeypatch.setattr(main, "commands", {})
+    monkeypatch.setattr(main, "_asked_plugins", False)
+
+    assert [invoke("hello").exit_code, invoke("--help").exit_code, invoke("hello").exit_code] == [
+        0, 0, 0,
+    ]  # fmt: skip
+    assert asked == [main]
+
+
+def test_what_went_wrong_once_goes_wrong_the_same_again(plugged: list[click.Command]) -> None:
+    plugged += [click.Command("hello"), click.Command("check")]
+
+    first, again = invoke("hello"), invoke("hello")
+
+    assert first.exit_code == again.exit_code == 1
+    assert first.stderr == again.stderr
+    assert first.stderr.startswith("the command 'check' is offered twice\n")
+
+
+def test_the_commands_of_a_stranger_stand_before_the_last(plugged: list[click.Command]) -> None:
+    plugged += [click.Command("zebra"), click.Command("audit"), click.Command("ant")]
+
+    assert main.list_commands(click.Context(main)) == [
+        *COMMANDS[:-1], "audit", "ant", "zebra", COMMANDS[-1],
+    ]  # fmt: skip
 
 
 def test_a_plugin_cannot_take_a_command_of_ours(plugged: list[click.Command]) -> None:

@@ -92,7 +92,7 @@ def test_every_command_of_the_page_runs() -> None:
     for line in second:
         since = SPAN if "stats" in line else ()
         result = invoke(*shlex.split(line)[1:], *since)
-        assert result.exit_code == (2 if "--check" in line else 0), line
+        assert result.exit_code == (2 if "--check " in line else 0), line
         assert result.stdout, line
 
 

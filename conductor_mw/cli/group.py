@@ -146,7 +146,10 @@ def _told(error: Exception) -> int:
         console.note(str(error))
         return COULD_NOT_RUN
     if isinstance(error, OSError):
-        console.note(f"the system refused: {error.strerror or error}")
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        console.note(f"{where}the system refused: {error.strerror or error}")
+        if where:
+            console.note("  check its path and permissions")
         return COULD_NOT_RUN
     problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     console.note(f"conductor-mw failed: {problem}")
