@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 
@@ -101,7 +101,7 @@ def _said(data: dict[str, Any]) -> str:
     if isinstance(more, dict):
         said += [
             f"{key}={value}"
-            for key, value in more.items()
+            for key, value in cast("dict[str, object]", more).items()
             if value not in ("", None) and not isinstance(value, dict)
-        ]  # pyright: ignore[reportUnknownVariableType] - JSON of a record
+        ]
     return ", ".join(said)

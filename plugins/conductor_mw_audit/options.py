@@ -155,7 +155,7 @@ class Prepared:
         if options.to is None:
             _try(open_log())  # a wrong path is told now, not with the first request
         writer = setting.shared(
-            ("audit", options.address, options.queue, options.mode),
+            ("audit", options),
             lambda: Writer(
                 open_log,
                 setting.clock,

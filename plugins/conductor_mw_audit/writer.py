@@ -316,7 +316,8 @@ def _after_fork() -> None:
 
 def _at_exit() -> None:
     for writer in tuple(_WRITERS):
-        with suppress(ConductorError):  # counted and logged
+        # Counted and logged; and nothing begins a thread any more where the interpreter ends.
+        with suppress(ConductorError, RuntimeError):
             writer.close(5.0)
 
 
