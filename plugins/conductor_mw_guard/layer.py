@@ -60,6 +60,9 @@ class Plan:
         return Guard(self) if looks else Quiet()
 
 
+_NOTHING: Final = Part()
+
+
 class Quiet:
     """A guard that only gives signals: it stands in nobody's way, and costs nothing."""
 
@@ -225,6 +228,10 @@ class Passage:
 
     def feed(self, part: Part) -> list[Part]:
         """Give the parts that can be shown after a further one."""
+        if self._plan.output and self._plan.action != "flag" and _says_more(part.native):
+            part = replace(part, native=None)
+            if part == _NOTHING:
+                return []
         if not (part.text or part.reasoning or part.tool_calls or part.finish):
             return [part]
         last = bool(part.finish)
@@ -292,6 +299,21 @@ class Passage:
                 agent=self._agent,
             )
         return f"[{name.upper()}]" if self._plan.action == "redact" else text
+
+
+def _says_more(native: object) -> bool:
+    """Whether an answer holds other choices than the first, which is the one that was read."""
+    given: Any = native
+    found: Any = given.get("choices") if isinstance(given, Mapping) else None
+    found = getattr(given, "choices", None) if found is None else found
+    if not isinstance(found, list | tuple):
+        return False
+    choices: Sequence[Any] = found
+    if len(choices) == 1:
+        only = choices[0]
+        place = only.get("index") if isinstance(only, Mapping) else getattr(only, "index", None)
+        return bool(place)
+    return len(choices) > 1
 
 
 def _in_json(value: str) -> str:
