@@ -49,8 +49,8 @@ class Spending:
         """
         worst = _NOTHING
         if at_most.cost is not None:
+            request = bounded(agent, request)  # first: the ceiling that it writes is sent as well
             worst = _known(agent, request, at_most.cost)
-            request = bounded(agent, request)
         # Branches that run at the same time must not each find the same call or money unspent.
         with self._lock:
             if at_most.calls is not None and self._calls >= at_most.calls:

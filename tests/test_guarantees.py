@@ -191,7 +191,7 @@ def test_a_call_that_could_cost_too_much_is_not_made(way: Way) -> None:
 
     assert a.asked == []
     assert str(caught.value) == (
-        "agent 'a' was not asked: it could cost $0.000244 after $0.00, "
+        "agent 'a' was not asked: it could cost $0.000266 after $0.00, "
         "and the policy allows at most $0.0002"
     )
 
@@ -323,7 +323,7 @@ def test_a_call_that_told_no_usage_stays_spent_at_its_worst(agent: Scripted, way
     with pytest.raises((TimeoutError, ConnectionError)) as caught:
         ask(c, "hello", way=way)
 
-    assert len(agent.asked) == 2  # $0.000244 each at worst
+    assert len(agent.asked) == 2  # $0.000266 each at worst
     assert attempts_of(caught.value)[-1].kind == "policy_violation"
 
 
@@ -337,7 +337,7 @@ def test_an_answer_that_told_its_usage_gives_the_rest_back(way: Way) -> None:
             yield part
 
     a = Scripted("one")
-    text = AT_MOST.format(limit="{dollars: 0.0003}")
+    text = AT_MOST.format(limit="{dollars: 0.00032}")
     c = conductor(text, attempt_layers=[thrice], a=a)
 
     assert ask(c, "hello", way=way).text == "one"

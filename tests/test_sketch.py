@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conductor_mw import Conductor, Failure
-from conductor_mw.testing import WAYS, Way, ask
+from conductor_mw.testing import WAYS, Scripted, Way, ask
 
 SKETCH = Path(__file__).with_name("sketch.yaml")
 
@@ -69,3 +69,24 @@ def test_a_named_flow_of_the_sketch_runs_to_its_end(conductor: Conductor, way: W
     )  # fmt: skip
 
     assert [one.agent for one in answer.attempts] == ["deep-think", "leads", "mailer"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_the_budget_refuses_a_simulated_agent_answers_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = SKETCH.read_text(encoding="utf-8").replace(
+        "dollars: 20, every", "dollars: 0.0001, every"
+    )
+    agents = {name: Scripted("dear") for name in ("triage", "deep-think", "private")}
+    c = Conductor.from_text(text, agents=agents, seed=1, env={})
+
+    answer = ask(c, "When do you open?", way=way, metadata={"tenant": "acme"})
+    c.close()
+
+    assert answer.text == "We are on it."
+    assert [(one.agent, one.kind) for one in answer.attempts] == [
+        ("triage", "budget"),
+        ("fast", None),
+    ]
