@@ -17,6 +17,7 @@ from conductor_mw_limits.held import Held, release
 from conductor_mw_limits.local import LocalBook
 from conductor_mw_limits.rate import SECOND, Rate, rate
 from conductor_mw_limits.shared import SharedBook
+from conductor_mw_limits.slots import Seat
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -199,6 +200,27 @@ def test_who_goes_away_leaves_the_clocks_as_they_were(steps: Any, visit: int) ->
         release(visitor)
 
         assert plain.taken(Held(plain), uses, ()) == visited.taken(Held(visited), uses, ())
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_has_gone_stands_in_no_line(shared: bool) -> None:
+    clock, seat = VirtualClock(), Seat("s", 1, "limit")
+    local = LocalBook(clock.monotonic)
+    book = SharedBook(MemoryStore(), clock, 30.0) if shared else local
+    first, gone, last = Held(book), Held(book), Held(book)
+    assert done(book.take(first, (), [seat], line=False)) is None
+    if shared:
+        release(gone)  # while a thread asks the store for him
+
+    short = done(book.take(gone, (), [seat], line=True))
+    release(gone)
+    release(first)
+
+    assert short.seat == seat
+    assert book.taken(last, (), [seat])
+    release(last)
+    if isinstance(book, SharedBook):
+        book.close()
 
 
 def test_an_exhausted_key_is_not_forgotten_for_others() -> None:

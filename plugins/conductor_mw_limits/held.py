@@ -22,15 +22,17 @@ class Held:
         book: who counts it, and takes it back.
         charges: what was charged.
         slots: the keys of the slots.
+        waits: the line he stands in, and his place in it.
         over: whether it was released; whatever comes later goes back at once.
     """
 
-    __slots__ = ("book", "charges", "over", "slots")
+    __slots__ = ("book", "charges", "over", "slots", "waits")
 
     def __init__(self, book: Book) -> None:
         self.book = book
         self.charges: Sequence[Charge] = ()
         self.slots: Sequence[str] = ()
+        self.waits: tuple[Seat, Waiter] | None = None
         self.over = False
 
 
@@ -140,11 +142,32 @@ def keep(held: Held, charges: Sequence[Charge], slots: Sequence[str]) -> None:
         held.book.free(key)
 
 
+def stand_in_line(held: Held, seat: Seat, waiter: Waiter) -> None:
+    """Remember where somebody waits; he is taken out at once if he has gone meanwhile."""
+    with _KEEPING:
+        held.waits = (seat, waiter)
+        gone = held.over
+    if gone:
+        leave_line(held)
+
+
+def leave_line(held: Held) -> None:
+    """Wait no longer; a slot that was granted already is held."""
+    with _KEEPING:
+        waits, held.waits = held.waits, None
+    if waits is not None:
+        seat, waiter = waits
+        held.book.leave_line(seat, waiter)
+        if waiter.granted:
+            keep(held, (), [seat.key])
+
+
 def release(held: Held) -> None:
     """Give everything back, as if nobody had come."""
     with _KEEPING:
         held.over = True
         charges, held.charges = held.charges, ()
+    leave_line(held)
     if charges:
         held.book.give_back(charges)
     free_slots(held)

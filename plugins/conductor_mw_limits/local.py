@@ -60,7 +60,10 @@ class LocalBook:
                 return _short(uses, late, limit)
             full = self._slots.full(seats)
             if full is not None:
-                waiter = self._slots.stand_in_line(full.key) if line else None
+                waiter = None
+                if line:
+                    waiter = self._slots.stand_in_line(full.key)
+                    held.waits = (full, waiter)
                 return Short(full.limit, seat=full, waiter=waiter)
             held.charges = [*held.charges, *self._clocks.charge(uses, now)]
             held.slots = [*held.slots, *self._slots.take(seats)]

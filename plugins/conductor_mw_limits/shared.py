@@ -15,7 +15,7 @@ from conductor_mw import Io, Move, Store, StoreError
 from .carried import Carried, Parcel
 from .clocks import Charge, Use
 from .credit import Credit
-from .held import Ahead, Held, Short, free_slots, keep
+from .held import Ahead, Held, Short, free_slots, keep, stand_in_line
 from .rate import SECOND
 from .shared_slots import SharedSlots
 from .slots import Seat, Waiter
@@ -199,6 +199,8 @@ class SharedBook:
                 if short is None:
                     keep(held, mine.charges, mine.slots)
                     mine.slots = ()
+                elif short.seat is not None and short.waiter is not None:
+                    stand_in_line(held, short.seat, short.waiter)
                 return short
             finally:
                 free_slots(mine)

@@ -105,17 +105,18 @@ class SharedSlots:
         Raises:
             StoreError: the store cannot be reached.
         """
-        with self._trip:
-            now = self._utc()
-            spare, self._spare = self._spare, {}
-            for key, owned in list(self._owned.items()):
+        now = self._utc()
+        for key in list(self._owned):
+            with self._trip:
                 with self._lock:
+                    owned = self._owned.get(key, 0)
                     here = owned - self._slots.used(key)
-                    unused = max(0, min(here, spare.get(key, 0)))
+                    unused = max(0, min(here, self._spare.get(key, 0)))
                     # First here, then in the store: nobody takes what goes back.
-                    self._owned[key] = owned - unused
-                    self._spare[key] = here - unused
-                if unused or now - self._renewed.get(key, now) >= self._lease / 3:
+                    if owned:
+                        self._owned[key] = owned - unused
+                        self._spare[key] = here - unused
+                if owned and (unused or now - self._renewed.get(key, now) >= self._lease / 3):
                     self._lease_up_to(key, owned - unused)
 
     def close(self) -> None:
@@ -181,6 +182,7 @@ class SharedSlots:
                 self._owned.pop(key, None)
                 self._renewed.pop(key, None)
                 self._spare.pop(key, None)
+                self._most.pop(key, None)
 
     def _keep_up(self) -> None:
         if self._keeper is None or not self._keeper.is_alive():

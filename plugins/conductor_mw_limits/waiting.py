@@ -8,7 +8,7 @@ from dataclasses import replace
 from conductor_mw import Now, Sleep, Wait
 
 from .clocks import Use
-from .held import Ahead, Book, Held, Short, release
+from .held import Ahead, Book, Held, Short, leave_line, release
 from .slots import Seat, Waiter
 
 
@@ -84,7 +84,5 @@ async def _granted(held: Held, seat: Seat, waiter: Waiter, patience: float) -> b
                 if patience > 0:
                     await book.serve(seat, waiter)
     finally:
-        book.leave_line(seat, waiter)
-        if waiter.granted:
-            held.slots = [*held.slots, seat.key]
+        leave_line(held)
     return waiter.granted
