@@ -170,7 +170,7 @@ def _who(agent: Agent) -> str:
 
 def _facts(agent: Agent) -> tuple[tuple[str, str], ...]:
     facts: list[tuple[str, str]] = []
-    if agent.price is not None and not agent.options.free:
+    if agent.price is not None and agent.price_source != "free":
         facts += [
             ("input", _dollars(agent.price, "input")),
             ("output", _dollars(agent.price, "output")),
