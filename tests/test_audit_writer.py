@@ -52,13 +52,15 @@ def writer(file: str) -> Iterator[Writer]:
 def test_the_thread_begins_with_the_first_item_and_writes_everything_in_order(
     writer: Writer, file: str
 ) -> None:
-    before = {one.name for one in threading.enumerate()}
+    before = threading.active_count()
+    opened = writer.scribe.log
 
     for number in range(2 * BATCH):
         writer.put(item(number))
     assert writer.flush()
 
-    assert "conductor-audit" not in before
+    assert opened is None
+    assert threading.active_count() == before + 1
     assert numbers(file) == list(range(2 * BATCH))
     assert writer.health.written == 2 * BATCH
     assert (writer.health.lost, writer.health.deaths) == (0, 0)
