@@ -299,28 +299,31 @@ def test_a_hook_is_used_by_a_test(name: str) -> None:
 # The command line.
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(main)
-    yield "conductor-mw", main
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
+def commands(
+    group: click.Group = main, path: str = "conductor-mw"
+) -> Iterator[tuple[str, click.Command]]:
+    yield path, group
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         assert command is not None
-        yield name, command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
 
 
 @pytest.mark.parametrize(
     ("name", "command"), [pytest.param(*found, id=found[0]) for found in commands()]
 )
-def test_the_help_of_a_command_ends_in_examples_that_parse(
-    name: str, command: click.Command
-) -> None:
+def test_the_help_of_a_command_ends_in_examples_of_it(name: str, command: click.Command) -> None:
     with click.Context(command, info_name=name) as context:
         text = command.get_help(context)
 
     _, _, block = text.partition("\nExamples:\n")
     examples = [line.strip() for line in block.strip().splitlines()]
     assert examples
-    assert all(example.startswith("conductor-mw ") for example in examples)
+    assert all(example.startswith(name) for example in examples)
 
 
 # Documents.
