@@ -246,6 +246,26 @@ class _Saying:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
+    "part",
+    [
+        Part("Let me look.", tool_calls=(ToolCall(0, "c1", "f", "{}"),), finish="stop"),
+        Part("A picture:", media=("image",), finish="stop"),
+        Part("", finish="stop"),
+    ],
+    ids=["a call that says stop", "a picture", "nothing"],
+)
+def test_what_a_text_does_not_hold_is_not_kept(part: Part, way: Way) -> None:
+    agent = _Saying(part)
+    c = conductor(a=agent)
+
+    for _ in range(2):
+        ask(c, "hello", way=way, metadata=T1)
+
+    assert agent.calls == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
     ("temperature", "options", "calls"),
     [
         (None, "ttl: 1h", 1),  # whoever states none does not ask for variety
@@ -504,23 +524,15 @@ def test_the_flows_checks_are_applied_to_a_kept_answer_again(way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_judge_is_asked_again(way: Way) -> None:
-    text = policy(
-        agents="agents: [{id: a}, {id: judge}]\n",
-        routing="""
-routing:
-  default:
-    {cascade: [a, a], accept: answer.score > 0.5, score: {judge: judge, rubric: It is short.}}
-""",
-    )
-    judge = Scripted('{"score": 9}')
-    a = Scripted("x")
-    c = conductor(text, a=a, judge=judge)
+def test_whoever_scores_an_answer_is_asked_again(way: Way) -> None:
+    agents = "agents: [{id: a, score: {use: s}, accept: answer.score > 0.5}, {id: s}]\n"
+    a, s = Scripted("x"), Scripted("0.9")
+    c = conductor(policy(agents=agents), a=a, s=s)
 
     for _ in range(2):
         ask(c, "hello", way=way, metadata=T1)
 
-    assert len(judge.asked) == 2 * len(a.asked)
+    assert (len(a.asked), len(s.asked)) == (1, 2)
 
 
 @pytest.mark.parametrize("way", WAYS)
