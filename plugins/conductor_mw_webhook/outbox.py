@@ -233,5 +233,8 @@ def body_of(event: Event) -> bytes:
         content["run"] = event.run
     if event.path:
         content |= {"path": event.path, "attempt": event.attempt}
-    content["data"] = dict(event.data)
+    content["data"] = data = dict(event.data)
+    if event.name == "feedback":
+        # What a person writes freely may repeat what the user wrote.
+        data["comment"] = {"length": len(str(data.get("comment", "")))}
     return json.dumps(content, separators=(",", ":"), default=str).encode()
