@@ -58,7 +58,9 @@ def write(value: object, pieces: list[str], deeper: int = DEEPEST) -> None:
     elif (leaf := _LEAVES.get(kind)) is not None:
         pieces.append(leaf(value))
     elif isinstance(value, BaseModel):
-        _write_mapping(cast("dict[object, object]", value.model_dump()), pieces, deeper)
+        # Field by field: `model_dump` leaves out fields that are declared so, and what a value has
+        # beyond the class that its field names; two requests may differ in nothing else.
+        _write_mapping(dict(value), pieces, deeper)
     elif isinstance(value, Mapping):
         _write_mapping(cast("Mapping[object, object]", value), pieces, deeper)
     else:
