@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
+from weakref import WeakSet
 
 from conductor_mw import Attempted, Clock, Failure, Io, Latch, Wait
 
@@ -60,10 +62,15 @@ class Flights:
     """
 
     def __init__(self) -> None:
+        self.begin()
+        _FLIGHTS.add(self)
+
+    def begin(self) -> None:
+        """Begin with nothing under way."""
         self.landed = 0
         self._open: dict[bytes, Flight] = {}
         self._askers: dict[tuple[str, bytes], None] = {}
-        self._lock: Final = threading.Lock()
+        self._lock = threading.Lock()
 
     @property
     def awaited(self) -> int:
@@ -116,12 +123,26 @@ class Flights:
     def land(self, key: bytes, flight: Flight, landing: Landing) -> None:
         """End a call; whoever waits goes on with how it ended."""
         with self._lock:
-            del self._open[key]
+            if self._open.get(key) is flight:  # else it began before a fork, in the parent
+                del self._open[key]
             flight.landing = landing
             self.landed += 1
         if flight.latch is not None:
             # Not `Notify`: a leader that is thrown away has no driver left to open the latch.
             flight.latch.open()
+
+
+_FLIGHTS: Final[WeakSet[Flights]] = WeakSet()
+
+
+def _after_fork() -> None:
+    # Calls that the parent's threads make never end here, and one of them may hold the lock.
+    for flights in tuple(_FLIGHTS):
+        flights.begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 async def _lets_others_go_on() -> bool:
