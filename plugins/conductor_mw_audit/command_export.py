@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -71,6 +72,7 @@ def export(
             rows = (_plain(one) for one in records.find(wanted))
         columns = COLUMNS if purpose == "evaluation" else ("number", *HEAD, "record")
         if form == "parquet" and out is not None:
+            _write(out, ())  # so that it is its owner's alone
             write_parquet(out, columns, rows)
             return
         if form == "csv":
@@ -120,7 +122,9 @@ def _cell(cell: object) -> object:
 
 def _write(path: Path, lines: Iterable[str]) -> None:
     try:
-        with path.open("w", encoding="utf-8", newline="") as out:
+        # Its owner's alone: what people said may stand in it.
+        file = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        with os.fdopen(file, "w", encoding="utf-8", newline="") as out:
             out.writelines(lines)
     except OSError as error:
         raise ConductorError(
