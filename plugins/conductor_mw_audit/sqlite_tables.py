@@ -184,7 +184,8 @@ def _make_file(path: Path) -> None:
     # there: to close a file that a connection of this process has open would drop its locks, and
     # another process would write over it (POSIX; "How To Corrupt An SQLite Database File", 2.2).
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        # A link to a file that is not there yet counts as there, so it is followed before.
+        os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _text(found: bytes) -> str:
