@@ -88,13 +88,21 @@ class Kept:
 
 
 def _without(found: dict[str, object], person: str) -> dict[str, object]:
-    kept: dict[str, object] = {}
-    for name, value in found.items():
-        if isinstance(value, dict):
-            kept[name] = _without(cast("dict[str, object]", value), person)
-        elif str(value) != person:
-            kept[name] = value
-    return kept
+    named = ((name, value) for name, value in found.items() if name != person)
+    return {name: _left(value, person) for name, value in named if not _is(value, person)}
+
+
+def _left(value: object, person: str) -> object:
+    if isinstance(value, dict):
+        return _without(cast("dict[str, object]", value), person)
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        return [_left(one, person) for one in items if not _is(one, person)]
+    return value
+
+
+def _is(value: object, person: str) -> bool:
+    return not isinstance(value, dict | list | tuple) and str(value) == person
 
 
 def _has(facts: Facts, name: str) -> bool:
