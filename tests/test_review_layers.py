@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from conductor_mw_audit.command_export import export
+from conductor_mw_cache.canonical import canonical
+from conductor_mw_cache.flights import Flights
+from conductor_mw_webhook.outbox import body_of
+from pydantic import BaseModel, Field
 
-from conductor_mw import Conductor
+from conductor_mw import Conductor, Event
 from conductor_mw.testing import WAYS, Way, ask
+from tests.audit_kit import KEY as AUDIT_KEY
 
 KEY = "ghp_pLIix6MEOLeMa61EqJomTEI1JEzO3joOj37H"
 ADA = "ada@example.org"
@@ -47,3 +58,92 @@ def test_no_streamed_choice_carries_past_the_guard_what_the_first_may_not() -> N
     c = Conductor.from_text(policy, agents={"a": agent})
 
     assert KEY not in repr([part.native for part in c.stream("hello")])
+
+
+def test_a_webhook_says_how_long_a_comment_is_and_not_what_it_says() -> None:
+    data = {"score": 0.0, "label": "bad", "by": "ann", "comment": f"why does it know {ADA}?"}
+
+    said = json.loads(body_of(Event(name="feedback", run="1", data=data)))
+
+    assert said["data"] == {**data, "comment": {"length": 33}}
+
+
+class Base(BaseModel):
+    """What a field says it holds."""
+
+
+class More(Base):
+    """What it holds."""
+
+    said: str
+
+
+class Holder(BaseModel):
+    """A message object whose dump is not all that it holds."""
+
+    piece: Base
+    quiet: str = Field(default="", exclude=True)
+
+
+def test_message_objects_that_differ_only_beyond_their_dump_have_two_keys() -> None:
+    assert canonical(Holder(piece=More(said="a"))) != canonical(Holder(piece=More(said="b")))
+    assert canonical(Holder(piece=Base(), quiet="a")) != canonical(Holder(piece=Base(), quiet="b"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_waits_for_no_call_that_its_parent_makes() -> None:
+    flights = Flights()
+    flight, _ = flights.join(b"key", 0.0)
+    child = os.fork()
+    if child == 0:
+        leads = flights.join(b"key", 0.0)[1]
+        flights.land(b"key", flight, flight.landing)  # type: ignore[arg-type]  # the parent's, in vain
+        os._exit(0 if leads and not flights.join(b"key", 0.0)[1] else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert not flights.join(b"key", 0.0)[1]
+
+
+def audited(path: Path, more: str = "") -> str:
+    return f"{ONE}{{audit: {{path: '{path}'{more}}}}}"
+
+
+def test_a_log_behind_a_link_is_its_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "log.db")
+    c = Conductor.from_text(audited(tmp_path / "link.db"), agents={"a": lambda _: "yes"})
+    c.call("hello")
+    c.close()
+
+    assert stat.S_IMODE((tmp_path / "log.db").stat().st_mode) == 0o600
+
+
+def test_what_is_exported_is_its_owners_alone(tmp_path: Path) -> None:
+    c = Conductor.from_text(audited(tmp_path / "log.db"), agents={"a": lambda _: "yes"})
+    c.call("hello")
+    c.close()
+    out = tmp_path / "records.jsonl"
+    done = CliRunner().invoke(export, ["--path", str(tmp_path / "log.db"), "--out", str(out)])
+
+    assert done.exit_code == 0
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+
+def test_a_record_names_no_person_in_lists_and_keys_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_KEY", AUDIT_KEY)
+    more = ", key: '${env:AUDIT_KEY}', subject: metadata.user, metadata: [user, all, by]"
+    c = Conductor.from_text(audited(tmp_path / "log.db", more), agents={"a": lambda _: "yes"})
+    metadata = {
+        "user": "anneliese",
+        "all": ["bob", "anneliese"],
+        "by": {"anneliese": [["anneliese"]]},
+    }
+    c.call("hello", metadata=metadata)
+    c.close()
+
+    held = b"".join(one.read_bytes() for one in tmp_path.glob("log.db*"))
+
+    assert b"bob" in held
+    assert b"anneliese" not in held
