@@ -97,9 +97,10 @@ class Book:
         with self._lock:
             periods = self._periods.setdefault(budget, {})
             if period not in periods:
-                periods[period] = {}
-                for old in sorted(periods)[:-_PERIODS]:
+                # Of the others: a clock that is set far back asks for one older than all of them.
+                for old in sorted(periods)[: 1 - _PERIODS]:
                     del periods[old]
+                periods[period] = {}
             return periods[period]
 
     def account(self, budget: str, period: Period, key: str, who: str) -> Account:

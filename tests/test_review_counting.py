@@ -1,0 +1,121 @@
+"""What was found wrong with money, counting and waiting by somebody who wrote none of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from conductor_mw import Conductor, Failure, Plugins, Usage
+from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
+
+from .budget_kit import CHEAP, COST, agent, opened, policy, spent, tried
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("every", ["hour", "day", "month"])
+def test_a_clock_that_is_set_far_back_stops_nobody(way: Way, every: str) -> None:
+    clock = VirtualClock()
+    text = policy({"dollars": 1, "every": every})
+    with opened(text, clock=clock, a=Scripted("hi", usage=CHEAP)) as conductor:
+        for _ in range(4):
+            ask(conductor, "hello", way=way)
+            clock.advance(32 * 86400)
+        clock.advance(-500 * 86400)
+
+        for _ in range(2):
+            ask(conductor, "hello", way=way)
+
+        assert spent(conductor).nano == 2 * COST.nano
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_tokens_that_are_dearer_from_the_cache_are_held_for(way: Way) -> None:
+    price = {"input": 1, "output": 0, "cached_input": 100}
+    one = agent(price=price)
+    usage = Usage(60, 1, cached_tokens=60)
+    with opened(
+        policy({"dollars": 0.0014, "every": "day"}, agents=[one]), a=Scripted("hi", usage=usage)
+    ) as conductor:
+        assert not tried(lambda: ask(conductor, "hello", way=way))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_agent_that_is_paid_for_cached_tokens_only_is_counted(way: Way) -> None:
+    one = agent(price={"input": 0, "output": 0, "cached_input": 100})
+    usage = Usage(60, 1, cached_tokens=60)
+    with opened(
+        policy({"dollars": 1, "every": "day"}, agents=[one]), a=Scripted("hi", usage=usage)
+    ) as conductor:
+        ask(conductor, "hello", way=way)
+
+        assert spent(conductor).nano == 6_000_000
+
+
+def test_long_numbers_in_tools_are_held_for_digit_by_digit() -> None:
+    schema = {"type": "object", "properties": {"x": {"enum": [10**3000, 1e-300 / 3]}}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    native = {"messages": [{"role": "user", "content": "hello"}], "tools": [tool]}
+    heavy = len(json.dumps(tool))
+    usage = Usage(heavy, 10)
+    dollars = (heavy * 100 + 10 * 400) / 1e6
+    with opened(
+        policy({"dollars": dollars, "every": "day"}), a=Scripted("hi", usage=usage)
+    ) as conductor:
+        assert not tried(lambda: conductor.call(native["messages"], tools=native["tools"]))
+
+
+@pytest.mark.parametrize(
+    ("way", "rate"),
+    [
+        *((way, "7/m") for way in WAYS),
+        *(("call", rate) for rate in ("7/s", "13/h", "1000/m", "999/d", "37/10s")),
+    ],
+)
+def test_a_burst_is_as_large_as_it_says(way: Way, rate: str) -> None:
+    text = (
+        f"agents: [{{id: a}}]\nrouting: {{default: a}}\nplugins: {{limits: {{requests: {rate}}}}}\n"
+    )
+    most = int(rate.partition("/")[0])
+    conductor = Conductor.from_text(
+        text, agents={"a": Scripted("hi")}, plugins=Plugins.installed(), clock=VirtualClock()
+    )
+    for _ in range(most):
+        ask(conductor, "hello", way=way)
+    with pytest.raises(Failure):
+        ask(conductor, "hello", way=way)
+
+
+@pytest.mark.parametrize("tenant", ["\ud800", "a\0b", "x" * 100_000, float("nan")])
+@pytest.mark.parametrize("store", ["", "sqlite"])
+@pytest.mark.parametrize("plugin", ["budget", "limits"])
+def test_no_key_is_too_strange_to_be_counted(
+    tenant: object, store: str, plugin: str, tmp_path: Any
+) -> None:
+    options: dict[str, object] = {"per": "metadata.tenant"}
+    more = {
+        "budget": {"dollars": 0.02, "every": "day"},
+        "limits": {"requests": "1/h", "concurrent": 1},
+    }
+    document: dict[str, object] = {
+        "agents": [agent()],
+        "routing": {"default": "a"},
+        "plugins": {plugin: {**options, **more[plugin]}},
+    }
+    if store:
+        document["store"] = f"sqlite:{tmp_path}/c.db"
+    with opened(json.dumps(document)) as conductor:
+        ask(conductor, "hello", way="call", metadata={"tenant": tenant})
+        with pytest.raises(Failure) as caught:
+            ask(conductor, "hello", way="call", metadata={"tenant": tenant})
+        assert caught.value.kind == {"budget": "budget", "limits": "limited"}[plugin]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_that_cannot_be_written_is_refused_as_budget(way: Way) -> None:
+    text = policy({"per": "metadata.tenant", "dollars": 1, "every": "day"})
+    with opened(text) as conductor:
+        with pytest.raises(Failure) as caught:
+            ask(conductor, "hello", way=way, metadata={"tenant": {"1": 1, 1: 2}})
+        assert caught.value.kind == "budget"
