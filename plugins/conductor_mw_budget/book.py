@@ -117,7 +117,8 @@ class Book:
             found = accounts.get(key)
             if found is None:
                 # A key may be an address or a secret: the store gets its hash.
-                digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+                plain = key.encode("utf-8", "surrogatepass")  # broken JSON holds half a pair
+                digest = hashlib.sha256(plain).hexdigest()[:32]
                 name = f"{budget}/{period.start:.0f}/{digest}"
                 lease = None
                 if self._store is not None:

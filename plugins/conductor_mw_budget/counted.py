@@ -179,4 +179,8 @@ class Counted:
 
 
 def _written(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
+    try:
+        return json.dumps(value, sort_keys=True, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        # In any other order it would be somebody else's, so nobody may have a budget by it.
+        raise Unkeyed(f"a {type(value).__name__} cannot be written as JSON: {error}") from error
