@@ -88,8 +88,9 @@ class Price:
         return Money(-(-pico // PICO_PER_NANO))
 
     def most(self, input_tokens: int, output_tokens: int) -> Money:
-        """Give the cost where no token is cached, rounded up to a nano-dollar."""
-        pico = input_tokens * self.input + output_tokens * self.output
+        """Give the cost where every input token is charged at its dearest, rounded up."""
+        dearest = max(self.input, self.cached_input or 0)
+        pico = input_tokens * dearest + output_tokens * self.output
         return Money(-(-pico // PICO_PER_NANO))
 
 

@@ -115,7 +115,7 @@ class BudgetLayer:
         """Hold what the call may cost in every budget that counts it, or in none."""
         budgets, caps = self._of_agent.get(attempt.agent.id) or ((), ())
         price = attempt.agent.price
-        if not budgets or (price is not None and not price.input and not price.output):
+        if not budgets or (price is not None and not price.most(1, 1)):
             return None
         attempt.bound()  # first: the ceiling is part of what is sent
         worst = attempt.worst_cost()

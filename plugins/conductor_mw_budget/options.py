@@ -196,7 +196,7 @@ class BudgetOptions(BaseModel):
             name
             for name, agent in counting.items()
             if agent.price is not None
-            and (agent.price.input or agent.price.output)
+            and agent.price.most(1, 1)
             and agent.max_output_tokens is None
             and not {"max_tokens", "max_completion_tokens"} & set(agent.parameters)
         ]
