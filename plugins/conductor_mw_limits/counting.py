@@ -44,7 +44,7 @@ class Counted:
     @classmethod
     def of(cls, one: OneLimit, per: Expression | None, sort: Sort, rate: Rate) -> Counted:
         """Give a rate of a limit, ready to be counted."""
-        burst = one.burst_of(rate)
+        burst = rate.burst(one.burst_of(rate))
         life = burst // 10 if rate.worth(burst) >= FEW else 0
         terms = Terms(one.id, rate, burst, life, sort == "tokens")
         return cls(per, terms, frozenset(one.agents))

@@ -49,6 +49,18 @@ class Rate(NamedTuple):
         """
         return nanoseconds * self.amount // self.period
 
+    def burst(self, nanoseconds: int) -> int:
+        """Give how far ahead a clock may be, so that what the rate allows in a time fits at once.
+
+        Every cost is rounded up: seven times the seventh of a minute is longer than a minute. It
+        is never so far ahead that one more would fit.
+
+        >>> rate("7/m").burst(60 * SECOND) - 60 * SECOND
+        4
+        """
+        count = self.worth(nanoseconds)
+        return max(nanoseconds, min(count * self.cost(1), self.cost(count + 1) - 1))
+
     def __str__(self) -> str:
         for unit in ("d", "h", "m", "s", "ms"):
             times, rest = divmod(self.period, _UNITS[unit])
