@@ -16,7 +16,7 @@ from conductor_mw.errors import RequestError
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 200_000
 NUMBER_BYTES: Final = 8
-"""What a number, a boolean or a null counts; their exact spelling does not matter for a size."""
+"""What a boolean or a null counts, and a number that is not longer."""
 
 # Words that steer the payload; masking them would change what it means, not what it says.
 _STRUCTURE: Final = frozenset(
@@ -86,6 +86,10 @@ def _within(item: object) -> tuple[Collection[object], Collection[object] | None
 def _leaf_size(item: object) -> int:
     if isinstance(item, str):
         return utf8_length(item) + 2
+    if isinstance(item, int):  # a digit is worth more than three bits
+        return max(NUMBER_BYTES, item.bit_length() // 3 + 2)
+    if isinstance(item, float):
+        return max(NUMBER_BYTES, len(repr(item)))
     return len(item) if isinstance(item, bytes | bytearray) else NUMBER_BYTES
 
 
