@@ -144,6 +144,7 @@ class _Overlay(_Join):
         if self.base.get("agents"):
             for key in ("flows", "routing"):
                 self._check_steps(key, self.over.table(key))
+        self._check_own()
         return super().result()
 
     def key(self, key: str) -> None:
@@ -221,6 +222,20 @@ class _Overlay(_Join):
                 problem = "the file below names who may see a request, and this worker is not there"
                 mend = "let that file declare the signal, or `ask:` one of its agents"
                 self.refuse(entry, "worker", f"signals.{name}", problem, mend)
+
+    def _check_own(self) -> None:
+        """Refuse what rules write for layers of the file below, unless it turns them off."""
+        agents = self.base.series("agents")
+        layers = {*self.base.table("plugins"), *self.over.table("plugins")}
+        below = {name for name in layers if name in self.base.table("plugins")}
+        below |= {name for name in layers if any(name in agent for agent in agents)}
+        for rule in self.over.table("routing").series("rules"):
+            for name in sorted(below.intersection(rule)):
+                if rule[name] is not False and rule[name] != "off":
+                    problem = f"{name!r} belongs to the file below"
+                    self.refuse(
+                        rule, name, "routing.rules", problem, "write `off`, or leave it out"
+                    )
 
     def _check_steps(self, key: str, tree: Table) -> None:
         """Refuse a worker below `score:` for the same reason, and terms of people's approval."""
