@@ -122,7 +122,8 @@ class RegisterLayer(Protocol):
                 is a layer, or it has `build(setting)`, called once for each policy that names the
                 layer, which gives one. With `prepare(site)` it is asked while the policy is
                 compiled, and may compile expressions and refuse; what that gives is built in its
-                place. With `signals()` it gives signals that such policies have.
+                place. With `signals()` it gives signals that such policies have, and `narrowed`
+                names those of them that tell less than they do without the layer.
             rank: layers with a lower rank lie further out. Ours: metrics 5, audit 10, quality 12,
                 guard 15, cache 20, limits 30, budget 40, breaker 50, webhook 90.
             own: a pydantic model of what an agent or a rule may write under the layer's name.

@@ -16,7 +16,7 @@ from conductor_mw_cache.flights import Flights
 from conductor_mw_webhook.outbox import body_of
 from pydantic import BaseModel, Field
 
-from conductor_mw import Conductor, Event
+from conductor_mw import Conductor, Event, PolicyError
 from conductor_mw.testing import WAYS, Way, ask
 from tests.audit_kit import KEY as AUDIT_KEY
 
@@ -147,3 +147,60 @@ def test_a_record_names_no_person_in_lists_and_keys_either(
 
     assert b"bob" in held
     assert b"anneliese" not in held
+
+
+ORGANISATION = """
+signals:
+  tenant: {from: metadata.tenant, type: string}
+  private: {expr: "size(input.pii) > 0"}
+agents: [{id: a, simulated: x, cache: off}, {id: b, simulated: y, labels: [approved]}]
+routing: {default: b}
+guarantees: [{never: {when: private, agents_without: approved}}]
+plugins: {cache: {ttl: 1m}}
+"""
+
+
+def laid(folder: Path, over: str, base: str = ORGANISATION) -> Conductor:
+    (folder / "organisation.yaml").write_text(base)
+    (folder / "team.yaml").write_text(f"include: organisation.yaml\n{over}")
+    return Conductor(folder / "team.yaml")
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["{pii: false}", "{pii: [card]}", "{patterns: {t: {match: '[^ ]{1,99}', kind: secrets}}}"],
+)
+def test_no_file_above_blinds_the_guarantees_of_the_file_below(
+    tmp_path: Path, options: str
+) -> None:
+    over = f"plugins: {{guard: {options}}}\nrouting: {{default: a}}\n"
+    with pytest.raises(PolicyError, match=r"'input\.pii' tells less"):
+        laid(tmp_path, over)
+
+
+def test_a_file_above_may_name_a_guard_that_finds_no_less(tmp_path: Path) -> None:
+    c = laid(tmp_path, "plugins: {guard: {redact: true, secrets: false}}\n")
+
+    assert [use.name for use in c.policy.layers] == ["guard", "cache"]
+
+
+def test_a_file_that_names_the_guard_itself_may_choose_what_it_finds(tmp_path: Path) -> None:
+    base = ORGANISATION.replace("plugins: {", "plugins: {guard: {pii: [card]}, ")
+
+    assert [use.name for use in laid(tmp_path, "", base).policy.layers] == ["guard", "cache"]
+
+
+@pytest.mark.parametrize("base", [ORGANISATION, ORGANISATION.split("plugins:", 1)[0]])
+def test_no_rule_of_a_file_above_keeps_answers_that_the_file_below_does_not(
+    tmp_path: Path, base: str
+) -> None:
+    rule = "{id: mine, condition: 'true', target: a, cache: {ttl: 30d}}"
+    added = "" if base is ORGANISATION else "plugins: {cache: {}}\n"
+    with pytest.raises(PolicyError, match="'cache' belongs to the file below"):
+        laid(tmp_path, f"{added}routing: {{rules: [{rule}]}}\n", base)
+
+
+def test_a_rule_of_a_file_above_may_turn_the_cache_off(tmp_path: Path) -> None:
+    rule = "{id: mine, condition: 'true', target: b, cache: off}"
+
+    assert laid(tmp_path, f"routing: {{rules: [{rule}]}}\n").policy.rules[0].id == "mine"

@@ -16,6 +16,7 @@ from conductor_mw.policy.facts import allowed_env, gather_signals
 from conductor_mw.policy.fingerprint import policy_fingerprint
 from conductor_mw.policy.gateways import check_gateways
 from conductor_mw.policy.guarantees import Guarantees, compile_guarantees
+from conductor_mw.policy.layer_signals import check_signals_kept
 from conductor_mw.policy.layers import Around, check_store, compile_layers, read_layers
 from conductor_mw.policy.loading import Loaded
 from conductor_mw.policy.paid import compile_paid, weigh, worker_agents, worst_calls
@@ -73,6 +74,7 @@ def compile_policy(
         flows,
         Around(agents, signals, tuple(rule.id for rule in routes.rules), paid, loaded.environment),
     )
+    check_signals_kept(draft, guarantees, loaded.lower)
     check_store(draft)
     check_step_parameters(draft)
     check_capabilities(draft, agents, routes.rules)

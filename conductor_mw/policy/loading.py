@@ -34,6 +34,7 @@ class Loaded:
         others: the document in the environments that were not chosen, made as they are asked for;
             a mistake in one of them must not wait for the day it is chosen.
         documents: the texts that were read, by the name of the file.
+        lower: the files that lie under each file.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Loaded:
     environment: str
     others: Iterable[tuple[PolicyFile, Positions]] = ()
     documents: Mapping[str, str] = field(default_factory=dict[str, str])
+    lower: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
 
 def load_document(
@@ -95,7 +97,21 @@ def load_document(
         environment=chosen if chosen in known else "",
         others=(other for other in others if other is not None),
         documents=includes.texts,
+        lower=_lower(part, sources),
     )
+
+
+def _lower(part: Part, sources: Sources) -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+
+    def files(part: Part) -> frozenset[str]:
+        name = sources.place(part.tree.mark).file
+        below = frozenset[str]().union(*(files(one) for one in part.below))
+        found[name] = found.get(name, frozenset()) | below
+        return below | {name}
+
+    files(part)
+    return found
 
 
 def _check_chosen(

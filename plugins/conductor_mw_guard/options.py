@@ -16,7 +16,7 @@ from .finder import BUILT_IN, Finder, standard
 from .kinds import Family, Kind, compiled
 from .layer import Asking, Guard, Plan, Quiet
 from .request_limits import Fits, RequestLimits, Schemas
-from .signals import guard_signals, usual
+from .signals import SHARED, guard_signals, usual
 
 if TYPE_CHECKING:
     from conductor_mw import LayerSite
@@ -109,6 +109,22 @@ class GuardOptions(BaseModel):
         except ConductorError:
             return ()  # `prepare` says what is wrong, at its place
         return guard_signals(lambda: self.finder, chosen)
+
+    @property
+    def narrowed(self) -> frozenset[str]:
+        """The signals that tell less than they do in a policy that does not name the layer."""
+        try:
+            given = self._chosen
+        except ConductorError:
+            return frozenset()  # `prepare` says what is wrong, at its place
+        # Of two patterns that match the same characters the own one counts.
+        hiding = any(one.kind != "injection" for one in self.patterns.values())
+        found = {
+            f"input.{family}"
+            for family, chosen in given.items()
+            if (hiding and family != "injection") or not usual(family) <= chosen
+        }
+        return frozenset({*found, SHARED} if found else ())
 
     @cached_property
     def finder(self) -> Finder:
