@@ -59,6 +59,32 @@ def test_another_conductor_finds_what_one_has_kept(store_address: str) -> None:
     assert second.asked == []
 
 
+def test_a_rule_that_wants_younger_answers_gets_no_older_ones(address: str) -> None:
+    routing = """
+routing:
+  rules: [{condition: has(metadata.quick), target: a, cache: {ttl: 5s}}]
+  default: a
+"""
+    agent, clock = Echo(), VirtualClock()
+    text = policy(f"ttl: 10m, store: '{address}'", routing=routing)
+    with closing(conductor(text, a=agent, clock=clock)) as c:
+        c.call("hello", metadata=T1)
+        clock.advance(30)
+        c.call("hello", metadata={**T1, "quick": True})
+
+    assert agent.calls == 2
+
+
+def test_a_store_may_forget_what_got_old(tmp_path: Path) -> None:
+    address = f"sqlite:{tmp_path / 'state.db'}"
+    with closing(conductor(stored(address), a=Echo())) as c:
+        c.call("hello", metadata=T1)
+
+    with closing(opened(address)) as store:
+        assert len(store.keys(TABLE, now=NOW + 599)) == 1
+        assert store.keys(TABLE, now=NOW + 600) == ()
+
+
 def entries(store: Store) -> dict[str, bytes]:
     found = {key: store.get(TABLE, key, now=NOW) for key in store.keys(TABLE, now=NOW)}
     return {key: value for key, value in found.items() if value is not None}
