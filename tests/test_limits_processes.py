@@ -17,6 +17,7 @@ from conductor_mw.testing import Scripted
 
 LONG = os.environ.get("CONDUCTOR_LONG") == "1"
 PROCESSES = 6 if LONG else 3
+CALLS = 5 if LONG else 2
 POLICY = """
 store: "%s"
 agents: [{id: a}]
@@ -87,7 +88,7 @@ def test_requests_and_tokens(address: str, options: str, least: int, most: int) 
 
 
 def test_slots(address: str) -> None:
-    with workers(POLICY % (address, "concurrent: 3, wait: 30s"), 5, 3) as found:
+    with workers(POLICY % (address, "concurrent: 3, wait: 30s"), CALLS, 3) as found:
         times = go(found)
 
     edges = sorted([(began, 1) for began, _ in times] + [(ended, -1) for _, ended in times])
@@ -95,7 +96,7 @@ def test_slots(address: str) -> None:
     for _, step in edges:
         now += step
         most = max(most, now)
-    assert len(times) == PROCESSES * 15
+    assert len(times) == PROCESSES * CALLS * 3
     assert most <= 3
 
 

@@ -12,7 +12,7 @@ from .held import Held, Short
 from .leases import Leases
 from .slots import Seat, Slots, Waiter
 
-_TICK: Final = 0.5
+_TICK: Final = 0.2
 """Seconds between two looks: a slot that nobody used from one to the next goes back."""
 _SPARE: Final = 8
 """One in so many of those in use is leased to spare."""
