@@ -47,9 +47,7 @@ def passed(c: Conductor, way: Way, times: int) -> int:
     return found
 
 
-@pytest.mark.parametrize(
-    ("way", "gone"), [*((way, "cut") for way in WAYS), ("call", "hang")]
-)
+@pytest.mark.parametrize(("way", "gone"), [*((way, "cut") for way in WAYS), ("call", "hang")])
 @pytest.mark.parametrize(("down", "pass_meanwhile"), [("refuse", 0), ("local", 10), ("allow", 30)])
 def test_what_the_policy_says_is_what_happens(
     wire: Outage, way: Way, gone: str, down: str, pass_meanwhile: int
