@@ -57,6 +57,8 @@ _PLAIN: Final = 2
 """Fields of a message that is a role and a text."""
 _MARKS: Final = len("role" + "content") + 2 * 4 + 2 * 2
 """What its two keys, and the marks around keys and values, count; see `byte_size`."""
+_BESIDE: Final = ("name", "refusal", "reasoning_content")
+"""Texts of a message beside its content."""
 _ROLES: Final[Mapping[str, str]] = {"developer": "system", "function": "tool"}
 
 
@@ -121,14 +123,24 @@ class ChatLens:
         return total + byte_size({**payload, "messages": others}, "request")
 
     def pieces(self, native: object) -> Iterator[str]:
-        """Give every text that would be sent: messages, tool calls, tools; no data of media."""
+        """Give every text of messages, tool calls, tools and `prediction`; no data of media."""
         for at, message in enumerate(messages_of(native)):
             text, _ = _read(_field(message, "content"), at)
             yield text
+            fields: Any = message
+            if type(message) is dict and len(fields) == _PLAIN and {"role", "content"} == {*fields}:
+                continue  # most messages are a role and a text
+            for name in _BESIDE:
+                beside = _field(message, name)
+                if isinstance(beside, str) and beside:
+                    yield beside
             for where, call in _calls(message, at):
                 yield flat_text(call, where)
         for where, tool in _tools(native):
             yield flat_text(tool, where)
+        predicted = _payload(native).get("prediction")
+        if predicted is not None:
+            yield flat_text(predicted, "prediction")
 
     def weight(self, native: object) -> Weight:
         """Give the request's weight, in one walk over the messages."""
@@ -175,7 +187,7 @@ class ChatLens:
             for at, message in enumerate(messages_of(native))
         ]
         result = {**payload, "messages": changed}
-        for key in ("tools", "functions"):
+        for key in ("tools", "functions", "prediction"):
             if payload.get(key):
                 result[key] = masked(payload[key], mask, key)
         return result
