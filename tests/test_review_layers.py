@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from conductor_mw_cache.flights import Flights
 from conductor_mw_webhook.outbox import body_of
 from pydantic import BaseModel, Field
 
-from conductor_mw import Conductor, Event, PolicyError
+from conductor_mw import Conductor, Event, Failure, PolicyError, Request
 from conductor_mw.testing import WAYS, Way, ask
 from tests.audit_kit import KEY as AUDIT_KEY
 
@@ -50,12 +52,8 @@ def test_no_second_choice_carries_past_the_guard_what_the_first_may_not(
 
 
 def test_no_streamed_choice_carries_past_the_guard_what_the_first_may_not() -> None:
-    def agent(_: object) -> Any:
-        for at, text in ((0, "fine"), (1, f"the key {KEY} here"), (0, " indeed")):
-            yield {"choices": [{"index": at, "delta": {"content": text}}]}
-
-    policy = ONE + "{guard: {output: {secrets: true}}}"
-    c = Conductor.from_text(policy, agents={"a": agent})
+    agent = streamed((0, "fine"), (1, f"the key {KEY} here"), (0, " indeed"))
+    c = Conductor.from_text(ONE + "{guard: {output: {secrets: true}}}", agents={"a": agent})
 
     assert KEY not in repr([part.native for part in c.stream("hello")])
 
@@ -107,6 +105,37 @@ def test_a_forked_process_waits_for_no_call_that_its_parent_makes() -> None:
 
 def audited(path: Path, more: str = "") -> str:
     return f"{ONE}{{audit: {{path: '{path}'{more}}}}}"
+
+
+def kinds(log: Path) -> list[str]:
+    """Give what a log holds at this moment."""
+    with closing(sqlite3.connect(log)) as opened:
+        return [row[0] for row in opened.execute("select kind from audit_records")]
+
+
+def streamed(*chunks: tuple[int, str]) -> Any:
+    """Give an agent that streams such choices."""
+
+    def agent(_: object) -> Any:
+        for at, text in chunks:
+            yield {"choices": [{"index": at, "delta": {"content": text}}]}
+
+    return agent
+
+
+@pytest.mark.parametrize("chunks", [((1, "one"), (0, "two"), (1, "three")), ((1, "one"),)])
+def test_not_even_a_part_that_says_nothing_to_us_comes_before_its_record(
+    tmp_path: Path, chunks: tuple[tuple[int, str], ...]
+) -> None:
+    log = tmp_path / "log.db"
+    policy = audited(log, ", mode: before_answer")
+    c = Conductor.from_text(policy, agents={"a": streamed(*chunks)})
+
+    held = [(part.native, kinds(log)) for part in c.stream("hello")]
+    c.close()
+
+    assert len(held) == len(chunks)
+    assert all({"begun", "decision"}.intersection(records) for _, records in held)
 
 
 def test_a_log_behind_a_link_is_its_owners_alone(tmp_path: Path) -> None:
@@ -204,3 +233,44 @@ def test_a_rule_of_a_file_above_may_turn_the_cache_off(tmp_path: Path) -> None:
     rule = "{id: mine, condition: 'true', target: b, cache: off}"
 
     assert laid(tmp_path, f"routing: {{rules: [{rule}]}}\n").policy.rules[0].id == "mine"
+
+
+UNSEEN: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"refusal": f"not for {ADA}"}, {}),
+    ({"reasoning_content": f"who is {ADA}?"}, {}),
+    ({"name": ADA}, {}),
+    ({}, {"prediction": {"type": "content", "content": f"Dear {ADA}"}}),
+]
+
+
+@pytest.mark.parametrize(("fields", "parameters"), UNSEEN)
+@pytest.mark.parametrize("way", WAYS)
+def test_no_field_beside_the_text_hides_personal_data_from_a_guarantee(
+    way: Way, fields: dict[str, Any], parameters: dict[str, Any]
+) -> None:
+    never = "guarantees: [{never: {when: 'size(input.pii) > 0', agents: [a]}}]\n"
+    c = Conductor.from_text(never + ONE + "{guard: {}}", agents={"a": lambda _: "seen"})
+    messages = [{"role": "assistant", **fields}, {"role": "user", "content": "y"}]
+
+    with pytest.raises(Failure, match="never"):
+        ask(c, messages, way=way, **parameters)
+
+
+@pytest.mark.parametrize(("fields", "parameters"), [UNSEEN[0], UNSEEN[1], UNSEEN[3]])
+def test_no_field_beside_the_text_is_sent_unredacted(
+    fields: dict[str, Any], parameters: dict[str, Any]
+) -> None:
+    seen: list[str] = []
+
+    def agent(request: Request) -> str:
+        seen.append(repr(request.native))
+        return "yes"
+
+    c = Conductor.from_text(ONE + "{guard: {redact: [email]}}", agents={"a": agent})
+    c.call(
+        [{"role": "assistant", "content": "x", **fields}, {"role": "user", "content": "y"}],
+        **parameters,
+    )
+
+    assert "<EMAIL_1>" in seen[0]
+    assert ADA not in seen[0]

@@ -146,12 +146,15 @@ class Holder(Recorder):
         try:
             async for part in proceed(run):
                 passage.parts.append(part)
-                if not streams:
+                if not streams or not (spoken or part.speaks):
+                    continue  # what says nothing to us may say something in the host's form
+                if spoken:
+                    yield part
                     continue
-                if not spoken and part.speaks:
-                    spoken = True
-                    await self._durable(self.describer.begun, passage)
-                yield part
+                spoken = True
+                await self._durable(self.describer.begun, passage)
+                for held in tuple(passage.parts):
+                    yield held
         except BaseException as error:  # raised again, once it is known to the record
             passage.error = error
             passage.ended = self.clock.monotonic()
@@ -159,7 +162,7 @@ class Holder(Recorder):
             raise
         passage.ended = self.clock.monotonic()
         await self._durable(self.describer.decision, passage)
-        if not streams:
+        if not spoken:
             for part in passage.parts:
                 yield part
 
