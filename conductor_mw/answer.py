@@ -14,6 +14,7 @@ from .parts import Finish, Outcome, Part, Rating, ToolCall, Usage, joined_tool_c
 from .provenance import Provenance, agent_of, provenance_of
 from .request import Lens
 from .run import usage_of
+from .unread import begun, dropped, over
 
 if TYPE_CHECKING:
     from .run import Run
@@ -127,6 +128,7 @@ class PartStream(Iterator[Part]):
     def __init__(self, run: Run, parts: Generator[Part, None, None]) -> None:
         self._run = run
         self._parts = parts
+        begun(parts)
         self._read: list[Part] = []
 
     @property
@@ -140,13 +142,23 @@ class PartStream(Iterator[Part]):
         return self._run.decide()
 
     def __next__(self) -> Part:
-        part = next(self._parts)
+        try:
+            part = next(self._parts)
+        except BaseException:
+            over(self._parts)  # it is closed: it was read, or it failed
+            raise
         self._read.append(part)
         return part
 
     def close(self) -> None:
         """Stop the run and close every layer."""
-        self._parts.close()
+        try:
+            self._parts.close()
+        finally:
+            over(self._parts)
+
+    def __del__(self) -> None:
+        dropped(self._parts)
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +179,7 @@ class AsyncPartStream(AsyncIterator[Part]):
     def __init__(self, run: Run, parts: AsyncGenerator[Part, None]) -> None:
         self._run = run
         self._parts = parts
+        begun(parts)
         self._read: list[Part] = []
 
     @property
@@ -180,13 +193,23 @@ class AsyncPartStream(AsyncIterator[Part]):
         return self._run.decide()
 
     async def __anext__(self) -> Part:
-        part = await anext(self._parts)
+        try:
+            part = await anext(self._parts)
+        except BaseException:
+            over(self._parts)  # it is closed: it was read, or it failed
+            raise
         self._read.append(part)
         return part
 
     async def aclose(self) -> None:
         """Stop the run and close every layer."""
-        await self._parts.aclose()
+        try:
+            await self._parts.aclose()
+        finally:
+            over(self._parts)
+
+    def __del__(self) -> None:
+        over(self._parts)  # its event loop closes it
 
     async def __aenter__(self) -> Self:
         return self

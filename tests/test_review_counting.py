@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
 
-from conductor_mw import Conductor, Failure, Plugins, Usage
+from conductor_mw import Conductor, Failure, Money, Plugins, Usage
 from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
 
-from .budget_kit import CHEAP, COST, agent, opened, policy, spent, tried
+from .budget_kit import CHEAP, COST, WORST, agent, held, opened, policy, spent, tried
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -56,7 +60,7 @@ def test_an_agent_that_is_paid_for_cached_tokens_only_is_counted(way: Way) -> No
 def test_long_numbers_in_tools_are_held_for_digit_by_digit() -> None:
     schema = {"type": "object", "properties": {"x": {"enum": [10**3000, 1e-300 / 3]}}}
     tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
-    native = {"messages": [{"role": "user", "content": "hello"}], "tools": [tool]}
+    native: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}], "tools": [tool]}
     heavy = len(json.dumps(tool))
     usage = Usage(heavy, 10)
     dollars = (heavy * 100 + 10 * 400) / 1e6
@@ -119,3 +123,74 @@ def test_a_key_that_cannot_be_written_is_refused_as_budget(way: Way) -> None:
         with pytest.raises(Failure) as caught:
             ask(conductor, "hello", way=way, metadata={"tenant": {"1": 1, 1: 2}})
         assert caught.value.kind == "budget"
+
+
+def test_a_stream_that_the_collector_closes_does_not_hold_up_others_for_ever() -> None:
+    text = json.dumps(
+        {
+            "agents": [agent()],
+            "routing": {"default": "a"},
+            "plugins": {
+                "budget": {"dollars": 1000, "every": "day"},
+                "limits": {"requests": "1000000/s", "tokens": "100000000/s", "concurrent": 1000},
+                "breaker": {},
+                "metrics": {"path": None},
+            },
+        }
+    )
+    count = [0]
+
+    def work(conductor: Conductor) -> None:
+        for allocations in range(1, 500):
+            gc.disable()
+            stream = conductor.stream("hello")
+            next(stream)
+            circle: list[object] = [stream]
+            circle.append(circle)
+            del stream, circle
+            gc.set_threshold(gc.get_count()[0] + allocations)
+            gc.enable()
+            conductor.call("hello")
+            count[0] += 1
+
+    before = gc.get_threshold()
+    with opened(text, a=Scripted("hi", "ho", usage=CHEAP)) as conductor:
+        worker = threading.Thread(target=work, args=(conductor,), daemon=True)
+        worker.start()
+        worker.join(40)
+        gc.set_threshold(*before)
+        gc.enable()
+
+        assert count[0] == 499
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+def test_a_stream_that_is_dropped_in_a_circle_is_charged_as_held(way: Way) -> None:
+    text = policy({"dollars": 1, "every": "day"})
+
+    def in_a_circle(stream: object) -> None:
+        circle: list[object] = [stream]
+        circle.append(circle)
+
+    async def read(conductor: Conductor) -> None:
+        stream = conductor.astream("hello")
+        await anext(stream)
+        in_a_circle(stream)
+        del stream
+        gc.collect()
+        await asyncio.sleep(0.05)
+
+    with opened(text, a=Scripted("hi", "ho", usage=CHEAP)) as conductor:
+        if way == "stream":
+            stream = conductor.stream("hello")
+            next(stream)
+            in_a_circle(stream)
+            del stream
+            gc.collect()
+        else:
+            asyncio.run(read(conductor))
+        until = time.monotonic() + 5
+        while held(conductor) and time.monotonic() < until:
+            time.sleep(0.01)
+
+        assert (spent(conductor), held(conductor)) == (WORST, Money())
