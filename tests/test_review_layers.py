@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from conductor_mw_audit.command_export import export
+from conductor_mw_audit.command_forget import forget
+from conductor_mw_audit.command_verify import verify
 from conductor_mw_cache.canonical import canonical
 from conductor_mw_cache.flights import Flights
 from conductor_mw_webhook.outbox import body_of
@@ -274,3 +276,31 @@ def test_no_field_beside_the_text_is_sent_unredacted(
 
     assert "<EMAIL_1>" in seen[0]
     assert ADA not in seen[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [("audit_policies", "the policy that it archived"), ("audit_keys", "the key of what was said")],
+)
+def test_what_is_deleted_beside_the_records_is_found_at_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, problem: str
+) -> None:
+    monkeypatch.setenv("AUDIT_KEY", AUDIT_KEY)
+    log = tmp_path / "log.db"
+    more = ", key: '${env:AUDIT_KEY}', subject: metadata.user, content: encrypted"
+    c = Conductor.from_text(audited(log, more), agents={"a": lambda _: "yes"})
+    for user in ("ann", "bob"):
+        c.call("hello", metadata={"user": user})
+    c.close()
+    runner, path = CliRunner(), str(log)
+    assert runner.invoke(verify, ["--path", path]).exit_code == 0
+    assert runner.invoke(forget, ["--path", path, "ann"]).exit_code == 0
+    assert runner.invoke(verify, ["--path", path]).exit_code == 0
+
+    with closing(sqlite3.connect(log)) as opened, opened:
+        opened.execute(f"delete from {table}")  # noqa: S608 - one of the two names above
+    done = runner.invoke(verify, ["--path", path])
+
+    assert done.exit_code == 2
+    assert f"{problem}" in done.output
+    assert done.output.count("missing") == 1

@@ -43,7 +43,9 @@ def verify(
             told = [one.size for one in kept if one.size not in waiting]
             _add_outside(verdict, wanted, state, told, outside)
         tree = _start(verdict, tables, state, wanted)
-        _Walk(verdict, keys, state, tree, wanted).over(tables)
+        walk = _Walk(verdict, keys, state, tree, wanted)
+        walk.over(tables)
+        walk.beside.look_at(verdict, tables)
         if keys.master is not None or not verdict.signed:
             _look_at_policies(verdict, tables, keys)
     return verdict
@@ -127,6 +129,42 @@ def _pruned(tables: Tables, state: State) -> set[object]:
     return said
 
 
+class _Beside:
+    """What records say that other tables hold: archived policies, and the keys of what was said."""
+
+    def __init__(self) -> None:
+        self._policies: dict[object, int] = {}
+        self._said: dict[str, int] = {}
+
+    def add(self, record: Stored) -> None:
+        """Take in a record."""
+        head = record.head
+        content = head.subject is not None and '"content":' in record.body
+        if not content and head.kind not in ("policy", "forgotten"):
+            return
+        try:
+            data = record.data
+        except ValueError:
+            return  # the walk names it
+        if head.kind == "policy":
+            self._policies.setdefault(data.get("policy"), record.number)
+        elif head.kind == "forgotten":
+            self._said.pop(str(head.subject), None)
+        elif isinstance(data.get("content"), str):
+            self._said.setdefault(str(head.subject), record.number)
+
+    def look_at(self, verdict: Verdict, tables: Tables) -> None:
+        """Say what is missing there."""
+        archived = {row[0] for row in tables.policies()}
+        for fingerprint, number in self._policies.items():
+            if fingerprint not in archived:
+                verdict.find(number, number, "the policy that it archived is missing")
+        for subject, number in self._said.items():
+            if tables.wrapped_key(subject) is None:
+                problem = "the key of what was said is missing, and no record says who forgot it"
+                verdict.find(number, number, problem)
+
+
 class _Walk:
     """Goes over every record that must be there, and compares as it goes."""
 
@@ -140,6 +178,7 @@ class _Walk:
         self._tree = tree
         self._wanted = wanted.roots
         self._due = sorted(size for size in wanted.roots if tree.size <= size <= state.size)
+        self.beside = _Beside()
         self._good = tree.size
         self._broken = False
 
@@ -154,7 +193,9 @@ class _Walk:
             self._missing(number + 1, record.number - 1)
             number = record.number
             leaf, problem = _looked_at(record, self._keys)
-            if problem:
+            if not problem:
+                self.beside.add(record)
+            else:
                 verdict.find(number, number, problem)
                 self._broken = True
             tree.add(leaf)
