@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import stat
 from contextlib import closing
@@ -17,7 +18,10 @@ from conductor_mw_audit.command_forget import forget
 from conductor_mw_audit.command_verify import verify
 from conductor_mw_cache.canonical import canonical
 from conductor_mw_cache.flights import Flights
-from conductor_mw_webhook.outbox import body_of
+from conductor_mw_cache.kept import Kept
+from conductor_mw_cache.question import Question
+from conductor_mw_cache.shelves import Memory
+from conductor_mw_webhook.outbox import Outbox, Receiver, body_of
 from pydantic import BaseModel, Field
 
 from conductor_mw import Conductor, Event, Failure, PolicyError, Request
@@ -103,6 +107,37 @@ def test_a_forked_process_waits_for_no_call_that_its_parent_makes() -> None:
 
     assert os.waitpid(child, 0)[1] == 0
     assert not flights.join(b"key", 0.0)[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_posts_nothing_that_its_parent_posts() -> None:
+    outbox = Outbox(10)
+    outbox.put(Event(name="fallback"), Receiver("http://127.0.0.1:9/", None, 9, 1.0))
+    child = os.fork()
+    if child == 0:
+        os._exit(outbox.waiting)
+    left = os.waitpid(child, 0)[1]
+    outbox.close()
+
+    assert left == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_waits_for_no_thread_that_it_does_not_have() -> None:
+    memory = Memory()
+    memory.resize(10, 10_000)
+    question = Question(b"key", "", 60.0, tool_calls=False)
+    memory.lay(question, Kept("x", "", (), None, "stop", 0.0), 0.0)
+    held = getattr(memory, "_lock")  # noqa: B009 - as a thread of the parent would hold it
+    with held:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)
+            os._exit(0 if memory.glance(question, 1.0) is None else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert memory.glance(question, 1.0) is not None
 
 
 def audited(path: Path, more: str = "") -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from weakref import WeakSet
 
 from conductor_mw import ConductorError, Instant, Io, Store, StoreError
 
@@ -59,12 +61,23 @@ class Memory:
     at_hand = True
 
     def __init__(self) -> None:
-        self._lock: Final = threading.Lock()
         self._most_entries = 0
         self._shelf: LRUCache[bytes, tuple[Kept, float, float]] = _shelf(0)
+        self._lock = threading.Lock()
+        _MEMORIES.add(self)
+
+    def begin(self) -> None:
+        """Begin with nothing kept."""
+        self._shelf = _shelf(int(self._shelf.maxsize))
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._shelf)
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is at it at this moment."""
+        return self._lock.locked()
 
     @property
     def weight(self) -> int:
@@ -114,6 +127,20 @@ class Memory:
     def _trim(self) -> None:
         while len(self._shelf) > self._most_entries:
             self._shelf.popitem()
+
+
+_MEMORIES: Final[WeakSet[Memory]] = WeakSet()
+
+
+def _after_fork() -> None:
+    # A thread of the parent may have held the lock, and may have been in the middle of a change.
+    for memory in tuple(_MEMORIES):
+        if memory.busy:
+            memory.begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _shelf(most_bytes: int) -> LRUCache[bytes, tuple[Kept, float, float]]:

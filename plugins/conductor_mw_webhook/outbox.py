@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import logging
+import os
 import random
 import secrets
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from conductor_mw import Event
 
@@ -99,6 +101,11 @@ class Outbox:
 
     def __init__(self, most: int) -> None:
         self.most = most
+        self.begin()
+        _OUTBOXES.add(self)
+
+    def begin(self) -> None:
+        """Begin with nothing waiting."""
         self.figures = Figures()
         self._due: list[tuple[float, int, Message]] = []
         self._rests: dict[str, float] = {}
@@ -116,7 +123,6 @@ class Outbox:
                     _LOG.warning("webhook: %d messages wait, further ones are dropped", self.most)
                 return
             self._push(Message(event, to), 0.0)
-            # Begun here, and anew after a fork, which threads do not survive.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=self._work, name="conductor-webhook", daemon=True
@@ -199,6 +205,19 @@ class Outbox:
     def _number(self) -> int:
         self._sequence += 1
         return self._sequence
+
+
+_OUTBOXES: Final[WeakSet[Outbox]] = WeakSet()
+
+
+def _after_fork() -> None:
+    # What waits is the parent's to post, and its thread may have held the lock.
+    for outbox in tuple(_OUTBOXES):
+        outbox.begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _posted(message: Message, closing: float | None) -> Result:
