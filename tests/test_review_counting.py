@@ -7,11 +7,22 @@ import gc
 import json
 import threading
 import time
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conductor_mw import Conductor, Failure, Money, Plugins, Usage
+from conductor_mw import (
+    Attempt,
+    Conductor,
+    Failure,
+    Io,
+    Money,
+    Part,
+    Plugins,
+    Usage,
+)
 from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
 
 from .budget_kit import CHEAP, COST, WORST, agent, held, opened, policy, spent, tried
@@ -194,3 +205,153 @@ def test_a_stream_that_is_dropped_in_a_circle_is_charged_as_held(way: Way) -> No
             time.sleep(0.01)
 
         assert (spent(conductor), held(conductor)) == (WORST, Money())
+
+
+class Held:
+    """An agent that answers once it is let go, and counts how many it answers at once."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.now = self.most = self.begun = 0
+        self._lock = threading.Lock()
+
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
+        """Wait, then answer."""
+        del attempt
+        with self._lock:
+            self.begun += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            await Io(lambda: self.go.wait(20))
+            yield Part("hi", usage=CHEAP, finish="stop")
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+def soon(true: Callable[[], bool]) -> bool:
+    """Whether something comes true."""
+    until = time.monotonic() + 8
+    while not true() and time.monotonic() < until:
+        time.sleep(0.01)
+    return true()
+
+
+CONCURRENT = """
+agents: [{id: a}]
+routing: {default: a}
+plugins: {limits: {concurrent: %d, wait: 30s}}
+"""
+
+
+def test_a_raised_number_of_slots_serves_those_who_wait_already(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(CONCURRENT % 1)
+    slow = Held()
+    conductor = Conductor(file, agents={"a": slow})
+    threads = [threading.Thread(target=conductor.call, args=("hello",)) for _ in range(4)]
+    try:
+        for thread in threads[:3]:
+            thread.start()
+        assert soon(lambda: slow.begun == 1)
+        file.write_text(CONCURRENT % 4)
+        assert conductor.reload()
+        threads[3].start()
+
+        assert soon(lambda: slow.now == 4)
+    finally:
+        slow.go.set()
+        for thread in threads:
+            thread.join(20)
+        conductor.close()
+
+
+def test_a_lowered_number_of_slots_holds_although_somebody_waits(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(CONCURRENT % 3)
+    old, new = Held(), Held()
+    conductor = Conductor(file, agents={"a": old})
+    threads = [threading.Thread(target=conductor.call, args=("hello",)) for _ in range(7)]
+    try:
+        for thread in threads[:3]:
+            thread.start()
+        assert soon(lambda: old.now == 3)
+        file.write_text(CONCURRENT % 1)
+        assert conductor.reload()
+        for thread in threads[3:]:
+            thread.start()
+        time.sleep(0.3)  # until they stand in line
+        counted = [old.begun]
+        old.answer = new.answer  # type: ignore[method-assign]  # who comes later is held up elsewhere
+        old.go.set()
+        assert soon(lambda: old.now == 0)
+        time.sleep(0.3)
+        counted.append(new.now)
+
+        assert counted == [3, 1]
+    finally:
+        old.go.set()
+        new.go.set()
+        for thread in threads:
+            thread.join(20)
+        conductor.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_circuit_closes_although_a_reload_wants_fewer_probes(way: Way, tmp_path: Path) -> None:
+    text = """
+agents: [{id: a}]
+routing: {default: a}
+plugins: {breaker: {min_calls: 1, open_for: 10s, probes: %d}}
+"""
+    file, clock = tmp_path / "policy.yaml", VirtualClock()
+    file.write_text(text % 3)
+    flaky = Scripted(ConnectionError("reset"), takes=[["well"]])
+    conductor = Conductor(file, agents={"a": flaky}, clock=clock)
+    with pytest.raises(Failure):
+        ask(conductor, "hello", way=way)
+    clock.advance(11)
+    ask(conductor, "hello", way=way)
+    file.write_text(text % 1)
+    assert conductor.reload()
+
+    clock.advance(3600)
+    ask(conductor, "hello", way=way)
+
+    assert conductor.layer("breaker").state("a").error_rate == 0.0
+    conductor.close()
+
+
+JUDGED = """
+agents:
+  - {id: a}
+  - {id: judge, price: {input: 100, output: 400}, max_output_tokens: 10, retry: {times: 0}}
+routing: {default: a}
+plugins:
+  quality: {share: 1, score: {judge: judge, rubric: Good?}, dollars: %s, every: day}
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "end",
+    [
+        [ConnectionResetError("gone")],
+        ["0.", ConnectionResetError("gone")],
+        [Part("0.5", usage=Usage(), finish="stop")],
+        [Part("0.5", usage=Usage(3, 1)), ConnectionResetError("gone")],
+    ],
+    ids=["reset", "broken", "without tokens", "broken late"],
+)
+def test_what_nobody_knows_of_a_judge_stays_taken(way: Way, end: list[Any]) -> None:
+    judge = Scripted(*end, usage=None)
+    conductor = Conductor.from_text(
+        JUDGED % 0.1, agents={"a": Scripted("hi"), "judge": judge}, plugins=Plugins.installed()
+    )
+    for _ in range(40):
+        ask(conductor, "hello", way=way)
+        conductor.drain(5)
+    conductor.close()
+
+    assert 1 <= len(judge.asked) <= 6

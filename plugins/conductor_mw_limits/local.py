@@ -53,6 +53,7 @@ class LocalBook:
         self, held: Held, uses: Sequence[Use], seats: Sequence[Seat], *, line: bool
     ) -> Short | None:
         """Take everything or nothing; what was taken is added to `held`."""
+        self._hand_out(seats)
         with self._lock:
             now = int(self._now() * SECOND)
             late, limit = self._clocks.late(uses, now)
@@ -108,8 +109,8 @@ class LocalBook:
     def free(self, key: str) -> None:
         """Take a slot back, or hand it to who is next in line."""
         with self._lock:
-            latch = self._slots.release(key)
-        if latch is not None:
+            latches = self._slots.release(key)
+        for latch in latches:
             latch.open()
 
     async def serve(self, seat: Seat, waiter: Waiter) -> None:
@@ -120,6 +121,14 @@ class LocalBook:
         with self._lock:
             if not waiter.granted:
                 self._slots.leave_line(seat.key, waiter)
+
+    def _hand_out(self, seats: Sequence[Seat]) -> None:
+        """Serve those who wait for what a reload of the policy has made more of."""
+        with self._lock:
+            full = self._slots.full(seats)
+            latches = self._slots.hand_out(full.key) if full is not None else ()
+        for latch in latches:
+            latch.open()
 
 
 def _short(uses: Sequence[Use], late: int, limit: str) -> Short:

@@ -89,8 +89,9 @@ class SharedSlots:
     def free(self, key: str) -> None:
         """Take a slot back, or hand it to who is next in line."""
         with self._lock:
-            latch = self._slots.release(key)
-        if latch is not None:
+            self._slots.allow(key, self._owned.get(key, 0))  # no more are handed on
+            latches = self._slots.release(key)
+        for latch in latches:
             latch.open()
 
     def leave_line(self, seat: Seat, waiter: Waiter) -> None:

@@ -37,8 +37,9 @@ class Waiter:
 
 @dataclass(slots=True)
 class _Sort:
-    """The slots of one key: how many are used, and who waits."""
+    """The slots of one key: how many there are as last heard, how many are used, and who waits."""
 
+    most: int = 0
     used: int = 0
     line: deque[Waiter] = field(default_factory=deque[Waiter])
 
@@ -58,9 +59,17 @@ class Slots:
         """Give the first sort in which no slot is free for somebody who comes now, or None."""
         for seat in seats:
             sort = self._sorts.get(seat[0])
-            if sort is not None and (sort.used >= seat[1] or sort.line):
-                return seat
+            if sort is not None:
+                sort.most = seat[1]  # a reload of the policy may have changed it
+                if sort.used >= seat[1] or sort.line:
+                    return seat
         return None
+
+    def allow(self, key: str, most: int) -> None:
+        """Say how many there are now; only those of a key that is in use are remembered."""
+        sort = self._sorts.get(key)
+        if sort is not None:
+            sort.most = most
 
     def take(self, seats: Sequence[Seat]) -> list[str]:
         """Take one slot of each, and give their keys; whoever calls has asked `full` first."""
@@ -70,7 +79,7 @@ class Slots:
             key = seat[0]
             sort = sorts.get(key)
             if sort is None:
-                sort = sorts[key] = _Sort()
+                sort = sorts[key] = _Sort(seat[1])
             sort.used += 1
             keys.append(key)
         return keys
@@ -88,16 +97,24 @@ class Slots:
             sort.line.remove(waiter)
         self._forget(key, sort)
 
-    def release(self, key: str) -> Latch | None:
-        """Free a slot, or hand it on; gives the latch of who got it, to be opened."""
+    def release(self, key: str) -> Sequence[Latch]:
+        """Free a slot, or hand it on; gives the latches of who got one, to be opened."""
         sort = self._sorts[key]
-        if sort.line:
-            waiter = sort.line.popleft()
-            waiter.granted = True
-            return waiter.latch
         sort.used -= 1
+        if sort.line:
+            return self.hand_out(key)
         self._forget(key, sort)
-        return None
+        return ()
+
+    def hand_out(self, key: str) -> Sequence[Latch]:
+        """Give those who wait what is free, in their order; gives their latches, to be opened."""
+        sort, latches = self._sorts[key], list[Latch]()
+        while sort.line and sort.used < sort.most:
+            waiter = sort.line.popleft()
+            sort.used += 1
+            waiter.granted = True
+            latches.append(waiter.latch)
+        return latches
 
     def used(self, key: str) -> int:
         """Give how many are in use."""
