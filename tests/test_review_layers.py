@@ -25,6 +25,7 @@ from conductor_mw_webhook.outbox import Outbox, Receiver, body_of
 from pydantic import BaseModel, Field
 
 from conductor_mw import Conductor, Event, Failure, PolicyError, Request
+from conductor_mw.stores.sqlite import SqliteStore
 from conductor_mw.testing import WAYS, Way, ask
 from tests.audit_kit import KEY as AUDIT_KEY
 
@@ -138,6 +139,24 @@ def test_a_forked_process_waits_for_no_thread_that_it_does_not_have() -> None:
             os._exit(0 if memory.glance(question, 1.0) is None else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert memory.glance(question, 1.0) is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_opens_a_shared_file_for_itself(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db")
+    store.add("counts", "all", 1, now=0.0)
+    held = getattr(store, "_lock")  # noqa: B009 - as a thread of the parent would hold it
+    with held:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)
+            os._exit(0 if store.add("counts", "all", 1, now=0.0) == 2 else 1)
+        ended = os.waitpid(child, 0)[1]
+
+    assert ended == 0
+    assert store.add("counts", "all", 1, now=0.0) == 3
+    store.close()
 
 
 def audited(path: Path, more: str = "") -> str:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
+from weakref import WeakSet
 
 from conductor_mw.errors import ConductorError, StoreError
 
@@ -39,24 +40,39 @@ class SqliteStore:
         self._lock = threading.Lock()
         self._writes = 0
         self._path = path
+        self._busy = busy
+        self._connected: sqlite3.Connection | None = self._opened()
+        _STORES.add(self)
+
+    def _opened(self) -> sqlite3.Connection:
+        path = self._path
         try:
-            # Created here, because SQLite itself would make it readable to everybody; and only where
-            # it is not there: closing a file that another connection of this process has open drops
-            # that connection's locks, and another process would write over it.
+            # Created here, because SQLite itself would make it readable to everybody; and only
+            # where it is not there: closing a file that another connection of this process has open
+            # drops that connection's locks, and another process would write over it. A link to a
+            # file that is not there yet counts as there, so it is followed before.
             with suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            self._connected = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=busy
+                os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            connected = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=self._busy
             )
         except (OSError, sqlite3.Error) as error:
             raise _unusable(path, error) from error
         try:
-            _write_ahead(self._connected, busy)
-            self._connected.execute("pragma synchronous = full")
-            self._connected.execute(_SCHEMA)
+            _write_ahead(connected, self._busy)
+            connected.execute("pragma synchronous = full")
+            connected.execute(_SCHEMA)
         except sqlite3.Error as error:
-            self.close()
+            connected.close()
             raise _unusable(path, error) from error
+        return connected
+
+    def begin_anew(self) -> None:
+        """Open the file again when it is next used: this process was forked."""
+        # The parent's connection is neither used nor closed: that would undo the parent's locks.
+        _LEFT_TO_PARENT.append(self._connected)
+        self._connected = None
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, address: str) -> SqliteStore:
@@ -167,14 +183,23 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
+        _STORES.discard(self)
         with self._lock:
-            self._connected.close()
+            if self._connected is not None:
+                self._connected.close()
+
+    def _open_again(self) -> sqlite3.Connection:
+        try:
+            self._connected = self._opened()
+        except ConductorError as error:
+            raise StoreError(error.problem, where=self._path, mend=error.mend) from error
+        return self._connected
 
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection, None, None]:
         with self._lock:
             try:
-                yield self._connected
+                yield self._connected or self._open_again()
             except sqlite3.ProgrammingError:
                 raise  # used after it was closed: no weather, but a mistake
             except sqlite3.DatabaseError as error:
@@ -200,6 +225,19 @@ class SqliteStore:
                 if connection.in_transaction:
                     connection.execute("rollback")
                 raise
+
+
+_STORES: Final[WeakSet[SqliteStore]] = WeakSet()
+_LEFT_TO_PARENT: Final[list[sqlite3.Connection | None]] = []
+
+
+def _after_fork() -> None:
+    for store in tuple(_STORES):
+        store.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _write_ahead(connection: sqlite3.Connection, busy: float) -> None:
