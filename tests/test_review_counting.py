@@ -25,6 +25,7 @@ from conductor_mw import (
 )
 from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
 
+from .breaker_kit import breaker_of
 from .budget_kit import CHEAP, COST, WORST, agent, held, opened, policy, spent, tried
 
 
@@ -309,7 +310,7 @@ plugins: {breaker: {min_calls: 1, open_for: 10s, probes: %d}}
     file.write_text(text % 3)
     flaky = Scripted(ConnectionError("reset"), takes=[["well"]])
     conductor = Conductor(file, agents={"a": flaky}, clock=clock)
-    with pytest.raises(Failure):
+    with pytest.raises(ConnectionError):
         ask(conductor, "hello", way=way)
     clock.advance(11)
     ask(conductor, "hello", way=way)
@@ -319,7 +320,7 @@ plugins: {breaker: {min_calls: 1, open_for: 10s, probes: %d}}
     clock.advance(3600)
     ask(conductor, "hello", way=way)
 
-    assert conductor.layer("breaker").state("a").error_rate == 0.0
+    assert breaker_of(conductor).state("a").error_rate == 0.0
     conductor.close()
 
 
@@ -333,16 +334,15 @@ plugins:
 """
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["call", "stream"])  # a loop that ends cancels what runs behind
 @pytest.mark.parametrize(
     "end",
     [
-        [ConnectionResetError("gone")],
-        ["0.", ConnectionResetError("gone")],
+        [Part("0."), ConnectionResetError("gone")],
         [Part("0.5", usage=Usage(), finish="stop")],
         [Part("0.5", usage=Usage(3, 1)), ConnectionResetError("gone")],
     ],
-    ids=["reset", "broken", "without tokens", "broken late"],
+    ids=["broken", "without tokens", "broken late"],
 )
 def test_what_nobody_knows_of_a_judge_stays_taken(way: Way, end: list[Any]) -> None:
     judge = Scripted(*end, usage=None)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from conductor_mw import Failure, Io, Money, Now, StoreError
+from conductor_mw import Failure, Io, Money, Now, StoreError, Usage
 
 if TYPE_CHECKING:
-    from conductor_mw import Attempted, Store
+    from conductor_mw import Attempted, Outcome, Store
 
 _TABLE: Final = "quality"
 _KEPT: Final = 40 * 86_400.0
@@ -50,10 +50,10 @@ class Purse:
         Raises:
             Failure: of kind `budget`: it does not fit, its price is unknown, or nobody can tell.
         """
+        attempt.bound()  # first: the ceiling is part of what is sent
         worst = attempt.worst_cost()
         if isinstance(worst, str):
             raise Failure("budget", f"scoring has a budget, and {worst}", agent=attempt.agent.id)
-        attempt.bound()
         utc = (await Now()).utc
         period = datetime.fromtimestamp(utc, UTC).strftime(_FORMS[self.every])
         try:
@@ -76,8 +76,8 @@ class Purse:
 
     async def settle(self, taken: Taken, attempt: Attempted) -> None:
         """Put what a call cost in the place of what was taken; what is unknown stays taken."""
-        costs = [outcome.cost for outcome in attempt.outcomes]
-        known = [cost.nano for cost in costs if cost is not None]
+        costs = [_known(outcome) for outcome in attempt.outcomes]
+        known = [cost for cost in costs if cost is not None]
         if len(known) < len(costs):
             return
         more = sum(known) - taken.money.nano  # where nobody was asked, all of it comes back
@@ -90,3 +90,17 @@ class Purse:
     async def _add(self, period: str, nano: int) -> None:
         utc = (await Now()).utc
         await Io(lambda: self.store.add(_TABLE, period, nano, now=utc, expires=utc + _KEPT))
+
+
+def _known(outcome: Outcome) -> int | None:
+    """Give what a call cost in nano-dollars, or None where it may have cost all that was taken.
+
+    Only an answer that came to its end and told its tokens is known to have cost less; an error in
+    the place of an answer costs nothing.
+    """
+    cost = outcome.cost
+    if cost is None or outcome.by:
+        return None if cost is None else cost.nano
+    if outcome.error is not None:
+        return None if cost or outcome.first_part is not None else 0
+    return None if outcome.finish == "cut" or outcome.usage == Usage() else cost.nano
