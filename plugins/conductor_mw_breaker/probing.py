@@ -129,7 +129,7 @@ class Probing:
         if fleet.down and self._store_down == "refuse":
             return _rests(circuit, "the store that knows until when is away", _AGAIN)
         now = fleet.time()
-        if trip.room(now, guarded.thresholds.probes - circuit.asking):
+        if trip.room(now, guarded.thresholds.probes, circuit.asking):
             return None
         wait = trip.wait(now)
         if wait > 0:

@@ -50,9 +50,18 @@ class Trip:
             return 0.0
         return max(0.0, self.until - now)
 
-    def room(self, now: float, most: int) -> bool:
-        """Whether one more probe may go through now."""
-        return self.wait(now) <= 0 and self._held(now) < most
+    def room(self, now: float, most: int, asking: int = 0) -> bool:
+        """Whether one more probe may go through now.
+
+        Where a reload wants fewer than have answered well already, one more closes the circuit:
+        without it, all permits would be taken for ever.
+
+        Args:
+            now: the second.
+            most: how many probes there may be.
+            asking: how many ask for a permit at this moment.
+        """
+        return self.wait(now) <= 0 and self._held(now) + asking < max(most, self.well + 1)
 
     def admitted(self, name: str, now: float, most: int, lease: float) -> Trip:
         """Give the trip with a permit for the probe `name`, or unchanged where there is no room.
