@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from conductor_mw_cache.shelves import Memory
 from conductor_mw_webhook.outbox import Outbox, Receiver, body_of
 from pydantic import BaseModel, Field
 
-from conductor_mw import Conductor, Event, Failure, PolicyError, Request
+from conductor_mw import Conductor, ConductorError, Event, Failure, PolicyError, Request
 from conductor_mw.stores.sqlite import SqliteStore
 from conductor_mw.testing import WAYS, Way, ask
 from tests.audit_kit import KEY as AUDIT_KEY
@@ -358,3 +358,21 @@ def test_what_is_deleted_beside_the_records_is_found_at_the_record(
     assert done.exit_code == 2
     assert f"{problem}" in done.output
     assert done.output.count("missing") == 1
+
+
+UNREADABLE: list[Any] = [{"role": "user", "content": {"no": "text"}}, {"content": "x"}, 7]
+
+
+@pytest.mark.parametrize("mode", ["behind", "before_answer"])
+@pytest.mark.parametrize("message", UNREADABLE)
+def test_a_request_that_nobody_can_read_holds_up_no_other_record(
+    tmp_path: Path, mode: str, message: Any
+) -> None:
+    log = tmp_path / "log.db"
+    c = Conductor.from_text(audited(log, f", mode: {mode}"), agents={"a": lambda _: "yes"})
+    with suppress(ConductorError):
+        c.call([message], deadline=2.0)
+
+    assert c.call("hello", deadline=5.0).text == "yes"
+    c.close()
+    assert kinds(log).count("decision") >= 1

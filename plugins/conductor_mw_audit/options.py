@@ -21,6 +21,7 @@ from .keys import Keys
 from .layer import Holder, Recorder
 from .log import Log
 from .opening import open_tables
+from .scribe import Unready
 from .vault import Vault
 from .writer import WhenFull, Writer
 
@@ -191,11 +192,15 @@ def _try(log: Log) -> None:
 
 
 def _policy(open_log: Any, policy: Policy, setting: Setting, _: object) -> Iterable[Any]:
-    log: Log = open_log()
     try:
-        yield archived(log, policy, setting.clock.now().utc)
-    finally:
-        log.tables.close()
+        log: Log = open_log()
+        try:
+            entry = archived(log, policy, setting.clock.now().utc)
+        finally:
+            log.tables.close()
+    except ConductorError as error:
+        raise Unready(error.problem, where=error.where, mend=error.mend) from error
+    yield entry
 
 
 def _opened(options: AuditOptions, keys: Keys) -> Log:

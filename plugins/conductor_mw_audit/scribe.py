@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from conductor_mw import Clock, ConductorError, Latch
+from conductor_mw import Clock, ConductorError, Latch, StoreError
 
 from .entry import Entry, Written
 
@@ -20,6 +20,10 @@ LOG: Final = logging.getLogger("conductor_mw.audit")
 _SEAL_AFTER: Final = 60.0
 """Seconds after which records without a checkpoint get one."""
 _PRUNE_AFTER: Final = 3600.0
+
+
+class Unready(ConductorError):
+    """What a record is made of cannot be had now; it is tried again."""
 
 
 class Item(NamedTuple):
@@ -183,14 +187,15 @@ class Scribe:
         for item in self.batch[self._described :]:
             made: list[Written] = []
             try:
-                for entry in item.make(item.subject):
+                for entry in _entries(item):
                     made.append(log.written(entry))  # noqa: PERF401 - what was made before a fault stays
             except ConductorError:
                 raise  # the database cannot be asked for a key now
             except Exception as error:  # whatever it is, it leaves a tombstone
                 LOG.exception("a record could not be made")
                 of = getattr(item.make, "__name__", "")
-                made.append(self._tombstone(item.run, of, type(error).__name__))
+                because = error.__cause__ if isinstance(error, _FaultyError) else error
+                made.append(self._tombstone(item.run, of, type(because).__name__))
                 self.health.tombstones += 1
             self._dues += made
             self._described += 1
@@ -204,3 +209,17 @@ class Scribe:
         log.append(self._dues, self._clock.now().utc)
         self.health.written += len(self._dues)
         self._dues = []
+
+
+class _FaultyError(Exception):
+    """A record cannot be made, now or ever: of a request that nobody can read, for example."""
+
+
+def _entries(item: Item) -> Iterator[Entry]:
+    try:
+        yield from item.make(item.subject)
+    except (StoreError, Unready):
+        raise
+    except ConductorError as error:
+        # Tried again for ever, it would hold up every other record.
+        raise _FaultyError from error
