@@ -376,3 +376,18 @@ def test_a_request_that_nobody_can_read_holds_up_no_other_record(
     assert c.call("hello", deadline=5.0).text == "yes"
     c.close()
     assert kinds(log).count("decision") >= 1
+
+
+@pytest.mark.parametrize("hidden", [{"temperature": 1.5}, {"n": 3}, {"logprobs": True}])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_parameter_in_the_extra_body_is_a_parameter_to_the_cache(
+    way: Way, hidden: dict[str, Any]
+) -> None:
+    said = iter("abcdef")
+    policy = ONE + "{cache: {scope: shared}}"
+    c = Conductor.from_text(policy, agents={"a": lambda _: next(said)})
+
+    answers = [ask(c, "hello", way=way, extra_body=hidden).text for _ in range(2)]
+
+    assert answers == ["a", "b"]
+    assert {ask(c, "hello", way=way, extra_body={"x": 1}).text for _ in range(2)} == {"c"}

@@ -32,7 +32,9 @@ NOT_IN_KEY: Final = frozenset(
 
 # Their answers hold what no part carries, so that it could not be given again.
 _NOT_REPLAYED: Final = ("logprobs", "top_logprobs", "audio", "web_search_options")
-_TELLING: Final = frozenset((*_NOT_REPLAYED, "temperature", "n", "modalities", "tools"))
+_TELLING: Final = frozenset(
+    (*_NOT_REPLAYED, "temperature", "n", "modalities", "tools", "extra_body")
+)
 _FUNCTIONS: Final = frozenset((None, "function", "custom"))
 
 
@@ -123,6 +125,9 @@ def unsuitable(request: Mapping[str, object], *, warm: bool) -> str:
     """
     if _TELLING.isdisjoint(request):
         return ""  # most requests say nothing of the kind
+    beside = request.get("extra_body")
+    if isinstance(beside, Mapping):
+        request = {**request, **cast("Mapping[str, object]", beside)}  # as it will be sent
     temperature = request.get("temperature")
     if temperature is not None and not warm and temperature != 0:
         return "temperature"
