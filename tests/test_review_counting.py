@@ -21,8 +21,12 @@ from conductor_mw import (
     Money,
     Part,
     Plugins,
+    Store,
+    StoreError,
     Usage,
+    hookimpl,
 )
+from conductor_mw.stores.memory import MemoryStore
 from conductor_mw.testing import WAYS, Scripted, VirtualClock, Way, ask
 
 from .breaker_kit import breaker_of
@@ -355,3 +359,69 @@ def test_what_nobody_knows_of_a_judge_stays_taken(way: Way, end: list[Any]) -> N
     conductor.close()
 
     assert 1 <= len(judge.asked) <= 6
+
+
+class Away(MemoryStore):
+    """A store that keeps what it has when it is closed, and can be away."""
+
+    away = False
+
+    def advance(self, *given: Any, **named: Any) -> float:
+        """Move clocks, or fail."""
+        if self.away:
+            raise StoreError("away")
+        return super().advance(*given, **named)
+
+    def close(self) -> None:
+        """Keep everything: another process goes on."""
+
+
+class Somewhere:
+    """Offers one store under an address of its own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @hookimpl
+    def conductor_stores(self, register: Any) -> None:
+        """Offer it."""
+        register("somewhere", lambda _address: self._store)
+
+
+def shared(store: Store, limits: str, agent: object) -> Conductor:
+    """Give a conductor whose limits are counted in a store."""
+    plugins = Plugins.installed()
+    plugins.add(Somewhere(store), "somewhere")
+    text = "store: somewhere://\nagents: [{id: a}]\nrouting: {default: a}\nplugins: {limits: %s}\n"
+    return Conductor.from_text(text % limits, agents={"a": agent}, plugins=plugins)
+
+
+def test_what_many_owe_is_told_to_the_store_at_the_end() -> None:
+    store, limits = Away(), "{per: metadata.tenant, tokens: 100/h, answer_tokens: 1}"
+    conductor = shared(store, limits, Scripted(1.0, "hi", usage=Usage(10, 500)))
+
+    async def all_at_once() -> None:
+        calls = [conductor.acall("hello", metadata={"tenant": str(n)}) for n in range(150)]
+        await asyncio.gather(*calls)
+
+    asyncio.run(all_at_once())
+    conductor.close()
+
+    conductor = shared(store, limits, Scripted("hi"))
+    for tenant in range(150):
+        with pytest.raises(Failure):
+            conductor.call("hello", metadata={"tenant": str(tenant)})
+    conductor.close()
+
+
+def test_no_thread_is_left_where_the_store_is_away_at_the_end() -> None:
+    store, limits = Away(), "{tokens: 100/h, answer_tokens: 1, concurrent: 3}"
+    conductor = shared(store, limits, Scripted("hi", usage=Usage(10, 500)))
+    before = {thread for thread in threading.enumerate() if thread.name == "conductor-limits"}
+    conductor.call("hello")
+    threads = set(threading.enumerate()) - before
+    keeper = next(one for one in threads if one.name == "conductor-limits")
+    store.away = True
+    conductor.close()
+
+    assert soon(lambda: not keeper.is_alive())

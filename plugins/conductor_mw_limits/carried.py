@@ -38,6 +38,9 @@ class Carried:
     def __init__(self) -> None:
         self._waiting = Parcel()
 
+    def __bool__(self) -> bool:
+        return bool(self._waiting.owed or self._waiting.back)
+
     def owe(self, key: str, amount: int) -> None:
         """Charge what was used beyond what was charged."""
         owed = self._waiting.owed

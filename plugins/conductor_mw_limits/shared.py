@@ -143,14 +143,16 @@ class SharedBook:
 
     def close(self) -> None:
         """Tell the store what it was not told yet, and give slots back."""
-        with self._lock:
-            parcel = self._carried.pack(self._now())
         try:
-            if parcel.moves:
-                self._advance(parcel.moves)
+            while self._carried:  # a trip carries only so many
+                with self._lock:
+                    parcel = self._carried.pack(self._now())
+                if parcel.moves:
+                    self._advance(parcel.moves)
         except StoreError:
             return
-        self._slots.close()
+        finally:
+            self._slots.close()
 
     def _begin(self) -> None:
         self._process = os.getpid()
