@@ -44,7 +44,8 @@ def dearest(agent: Agent, request: Request) -> Money | str:
         request: what would be sent.
     """
     if agent.price is None:
-        return "its price is unknown"
+        # Nobody bills for a simulated one; what it stands for has a price that nobody wrote.
+        return Money() if agent.kind == "simulated" else "its price is unknown"
     if agent.price == FREE:
         return Money()
     given = request.parameters

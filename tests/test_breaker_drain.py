@@ -210,7 +210,7 @@ def test_a_slip_of_the_pen_drains_nobody(running: Running) -> None:
     assert isinstance(result.exception, ConductorError)
     assert str(result.exception) == (
         "no process that uses this store has an agent 'bgi'\n"
-        "  did you mean 'big'?; or write --anyway"
+        "  did you mean 'big'? (--anyway drains it all the same)"
     )
     assert "bgi" not in listed(address)
     assert run("drain", "bgi", "--store", address, "--by", "ana", "--anyway").exit_code == 0

@@ -11,6 +11,7 @@ import pytest
 from conductor_mw import Plugins
 from conductor_mw.policy import load_text
 from conductor_mw.policy.layers import options_model
+from tests.test_schema import INSTALLED, complaints
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"quality": "sampling"}
@@ -57,6 +58,7 @@ def test_every_example_of_a_page_loads(layer: str, example: str) -> None:
     policy = load_text(text, env={})
 
     assert policy.agents, layer
+    assert complaints(text, INSTALLED) == []
 
 
 @pytest.mark.parametrize("layer", OURS)

@@ -572,7 +572,7 @@ def test_an_address_has_no_password_in_it() -> None:
 
 def test_an_agent_that_a_bound_of_dollars_keeps_silent_is_a_warning() -> None:
     assert warnings(
-        "agents: [{id: a, simulated: x}]\nrouting: {default: a}\n"
+        "agents: [{id: a}]\nrouting: {default: a}\n"
         "guarantees: [{at_most: {dollars: 1}}]"
     ) == (
         "1:15: agents.0.id: the price of 'a' is unknown,"

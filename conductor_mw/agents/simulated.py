@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from hashlib import sha256
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
@@ -30,8 +30,6 @@ BYTES_PER_TOKEN = 4
 
 class SimulatedOptions(AgentOptions):
     """An agent without a model behind it."""
-
-    free: ClassVar[bool] = True
 
     answer: str | None = Field(default=None, description="What it always says.")
     answers: list[str] = Field(

@@ -157,7 +157,11 @@ def _check_use(
                 "remove it, or name it in a rule",
                 severity="warning",
             )
-        elif agent.price is None and guarantees.at_most.cost is not None:
+        elif (
+            agent.price is None
+            and agent.kind != "simulated"
+            and guarantees.at_most.cost is not None
+        ):
             draft.find(
                 ("agents", position, "id"),
                 "unknown-price",

@@ -7,9 +7,17 @@ from decimal import Decimal
 from typing import Annotated, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+    model_validator,
+)
 
-from conductor_mw import Duration, LayerSite, Money, nearest
+from conductor_mw import Agent, Duration, LayerSite, Money, nearest
 
 from .counted import Counted, Part
 from .layer import Prepared, Ways
@@ -29,7 +37,12 @@ def _several(value: object) -> object:
 
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_several)]
+_TEXT: dict[str, JsonValue] = {"type": "string"}
+Words = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_several),
+    WithJsonSchema({"anyOf": [_TEXT, {"type": "array", "items": _TEXT}, {"type": "null"}]}),
+]
 
 
 class BudgetEntry(BaseModel):
@@ -184,7 +197,7 @@ class BudgetOptions(BaseModel):
             for name, agent in site.agents.items()
             if any(one.counts(name) for one in found)
         }
-        unknown = [name for name, agent in counting.items() if agent.price is None]
+        unknown = [name for name, agent in counting.items() if _unpriced(agent)]
         if unknown:
             asked = "asked without being counted" if allowed else "refused"
             site.warn(
@@ -236,3 +249,8 @@ def _zone(site: LayerSite, name: str | None) -> tzinfo:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(repr(name) for name in sorted(names))
+
+
+def _unpriced(agent: Agent) -> bool:
+    # Nobody bills for a simulated agent.
+    return agent.price is None and agent.kind != "simulated"

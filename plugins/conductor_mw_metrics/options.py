@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from re import fullmatch
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from conductor_mw import Duration, Expression, LayerSite, Setting
 
@@ -22,6 +22,15 @@ _TAKEN: Final = frozenset(
     ("agent", "rule", "target", "policy", "kind", "result", "le", "quantile", "level", "since")
 )
 _MANY: Final = frozenset(("list", "map"))
+
+
+_TEXT: dict[str, JsonValue] = {"type": "string"}
+_LABELS: dict[str, JsonValue] = {
+    "anyOf": [
+        {"type": "array", "items": _TEXT},
+        {"type": "object", "additionalProperties": _TEXT},
+    ]
+}
 
 
 def _mapping(labels: Any) -> Any:
@@ -45,10 +54,12 @@ class MetricsOptions(BaseModel):
         description="A SQLite file, or `postgresql://...`; null keeps nothing but the totals of "
         "this process, for Prometheus.",
     )
-    labels: Annotated[Mapping[str, str], BeforeValidator(_mapping)] = Field(
-        default_factory=dict[str, str],
-        description="By what to count beside agent and rule: a list of signals, or names with "
-        "expressions over signals.",
+    labels: Annotated[Mapping[str, str], BeforeValidator(_mapping), WithJsonSchema(_LABELS)] = (
+        Field(
+            default_factory=dict[str, str],
+            description="By what to count beside agent and rule: a list of signals, or names with "
+            "expressions over signals.",
+        )
     )
     most_values: int = Field(
         default=100, ge=1, le=10_000,
