@@ -129,7 +129,7 @@ def _own(reference: dict[str, Any], options: type[BaseModel]) -> dict[str, Any]:
     forms = [reference]
     if from_value is not None and from_value(False) is not False:
         forms.append({"type": "boolean"})
-    if from_value is not None and from_value("x") != "x":
+    if from_value is not None and any(from_value(word) != word for word in ("x", "off")):
         forms.append(dict(_TEXT))
     doc = (options.__doc__ or "").strip().partition("\n")[0]
     return {"description": doc, "anyOf": forms}
