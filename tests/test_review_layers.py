@@ -34,6 +34,11 @@ ADA = "ada@example.org"
 ONE = "agents: [{id: a}]\nrouting: {default: a}\nplugins: "
 
 
+def yes(_: object) -> str:
+    """Answer."""
+    return "yes"
+
+
 def choices(*texts: str) -> dict[str, Any]:
     """Give an answer with several choices."""
     said = [{"role": "assistant", "content": text} for text in texts]
@@ -50,7 +55,11 @@ def test_no_second_choice_carries_past_the_guard_what_the_first_may_not(
     way: Way, action: str
 ) -> None:
     policy = f"{ONE}{{guard: {{output: {{secrets: true, action: {action}}}}}}}"
-    c = Conductor.from_text(policy, agents={"a": lambda _: choices("fine", f"the key {KEY} here")})
+
+    def agent(_: object) -> Any:
+        return choices("fine", f"the key {KEY} here")
+
+    c = Conductor.from_text(policy, agents={"a": agent})
 
     answer = ask(c, "hello", way=way)
 
@@ -196,7 +205,7 @@ def test_not_even_a_part_that_says_nothing_to_us_comes_before_its_record(
 
 def test_a_log_behind_a_link_is_its_owners_alone(tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(tmp_path / "log.db")
-    c = Conductor.from_text(audited(tmp_path / "link.db"), agents={"a": lambda _: "yes"})
+    c = Conductor.from_text(audited(tmp_path / "link.db"), agents={"a": yes})
     c.call("hello")
     c.close()
 
@@ -204,7 +213,7 @@ def test_a_log_behind_a_link_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_what_is_exported_is_its_owners_alone(tmp_path: Path) -> None:
-    c = Conductor.from_text(audited(tmp_path / "log.db"), agents={"a": lambda _: "yes"})
+    c = Conductor.from_text(audited(tmp_path / "log.db"), agents={"a": yes})
     c.call("hello")
     c.close()
     out = tmp_path / "records.jsonl"
@@ -219,7 +228,7 @@ def test_a_record_names_no_person_in_lists_and_keys_either(
 ) -> None:
     monkeypatch.setenv("AUDIT_KEY", AUDIT_KEY)
     more = ", key: '${env:AUDIT_KEY}', subject: metadata.user, metadata: [user, all, by]"
-    c = Conductor.from_text(audited(tmp_path / "log.db", more), agents={"a": lambda _: "yes"})
+    c = Conductor.from_text(audited(tmp_path / "log.db", more), agents={"a": yes})
     metadata = {
         "user": "anneliese",
         "all": ["bob", "anneliese"],
@@ -305,7 +314,7 @@ def test_no_field_beside_the_text_hides_personal_data_from_a_guarantee(
     way: Way, fields: dict[str, Any], parameters: dict[str, Any]
 ) -> None:
     never = "guarantees: [{never: {when: 'size(input.pii) > 0', agents: [a]}}]\n"
-    c = Conductor.from_text(never + ONE + "{guard: {}}", agents={"a": lambda _: "seen"})
+    c = Conductor.from_text(never + ONE + "{guard: {}}", agents={"a": yes})
     messages = [{"role": "assistant", **fields}, {"role": "user", "content": "y"}]
 
     with pytest.raises(Failure, match="never"):
@@ -342,7 +351,7 @@ def test_what_is_deleted_beside_the_records_is_found_at_the_record(
     monkeypatch.setenv("AUDIT_KEY", AUDIT_KEY)
     log = tmp_path / "log.db"
     more = ", key: '${env:AUDIT_KEY}', subject: metadata.user, content: encrypted"
-    c = Conductor.from_text(audited(log, more), agents={"a": lambda _: "yes"})
+    c = Conductor.from_text(audited(log, more), agents={"a": yes})
     for user in ("ann", "bob"):
         c.call("hello", metadata={"user": user})
     c.close()
@@ -369,7 +378,7 @@ def test_a_request_that_nobody_can_read_holds_up_no_other_record(
     tmp_path: Path, mode: str, message: Any
 ) -> None:
     log = tmp_path / "log.db"
-    c = Conductor.from_text(audited(log, f", mode: {mode}"), agents={"a": lambda _: "yes"})
+    c = Conductor.from_text(audited(log, f", mode: {mode}"), agents={"a": yes})
     with suppress(ConductorError):
         c.call([message], deadline=2.0)
 
@@ -384,8 +393,11 @@ def test_a_parameter_in_the_extra_body_is_a_parameter_to_the_cache(
     way: Way, hidden: dict[str, Any]
 ) -> None:
     said = iter("abcdef")
-    policy = ONE + "{cache: {scope: shared}}"
-    c = Conductor.from_text(policy, agents={"a": lambda _: next(said)})
+
+    def agent(_: object) -> str:
+        return next(said)
+
+    c = Conductor.from_text(ONE + "{cache: {scope: shared}}", agents={"a": agent})
 
     answers = [ask(c, "hello", way=way, extra_body=hidden).text for _ in range(2)]
 

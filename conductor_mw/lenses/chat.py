@@ -57,6 +57,7 @@ _PLAIN: Final = 2
 """Fields of a message that is a role and a text."""
 _MARKS: Final = len("role" + "content") + 2 * 4 + 2 * 2
 """What its two keys, and the marks around keys and values, count; see `byte_size`."""
+_OF_MOST: Final = frozenset(("role", "content"))
 _BESIDE: Final = ("name", "refusal", "reasoning_content")
 """Texts of a message beside its content."""
 _ROLES: Final[Mapping[str, str]] = {"developer": "system", "function": "tool"}
@@ -128,7 +129,7 @@ class ChatLens:
             text, _ = _read(_field(message, "content"), at)
             yield text
             fields: Any = message
-            if type(message) is dict and len(fields) == _PLAIN and {"role", "content"} == {*fields}:
+            if isinstance(fields, dict) and fields.keys() == _OF_MOST:
                 continue  # most messages are a role and a text
             for name in _BESIDE:
                 beside = _field(message, name)

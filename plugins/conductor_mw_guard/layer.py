@@ -303,17 +303,17 @@ class Passage:
 
 def _says_more(native: object) -> bool:
     """Whether an answer holds other choices than the first, which is the one that was read."""
-    given: Any = native
-    found: Any = given.get("choices") if isinstance(given, Mapping) else None
-    found = getattr(given, "choices", None) if found is None else found
+    found = _field(native, "choices")
     if not isinstance(found, list | tuple):
         return False
-    choices: Sequence[Any] = found
-    if len(choices) == 1:
-        only = choices[0]
-        place = only.get("index") if isinstance(only, Mapping) else getattr(only, "index", None)
-        return bool(place)
-    return len(choices) > 1
+    choices = cast("Sequence[object]", found)
+    return len(choices) > 1 or any(_field(one, "index") for one in choices)
+
+
+def _field(value: object, name: str) -> object:
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, object]", value).get(name)
+    return getattr(value, name, None)
 
 
 def _in_json(value: str) -> str:
