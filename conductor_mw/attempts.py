@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .brackets import NO_TOKENS, enter, leave
 from .effects import NO_TERMS, Attempt, Close, Next
-from .enforce import bounded, dearest
+from .enforce import dearest, weighed
 from .errors import Failure
 from .failures import classify, headers_of, retry_after_of
 from .money import Money
@@ -41,6 +41,7 @@ class Attempted:
 
     __slots__ = (
         "_ended",
+        "_weighed",
         "agent",
         "deadline",
         "number",
@@ -75,6 +76,7 @@ class Attempted:
         self.purpose: Purpose = purpose
         self.terms = terms
         self._ended: list[Outcome] = []
+        self._weighed: tuple[Request, Money | str] | None = None
 
     @property
     def outcome(self) -> Outcome | None:
@@ -92,11 +94,15 @@ class Attempted:
         Input counts by its bytes, which no byte-level tokenizer exceeds, and output by its ceiling;
         write that ceiling into the request with `bound`, so that it holds.
         """
+        known = self._weighed
+        if known is not None and known[0] is self.request:
+            return known[1]
         return dearest(self.agent, self.request)
 
     def bound(self) -> None:
         """Write the output ceiling into the request, so that no answer outgrows `worst_cost`."""
-        self.request = bounded(self.agent, self.request)
+        self._weighed = weighed(self.agent, self.request)
+        self.request = self._weighed[0]
 
     def with_request(self, request: Request) -> Attempted:
         """Give the same attempt with another request, for `proceed`."""

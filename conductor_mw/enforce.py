@@ -43,13 +43,31 @@ def dearest(agent: Agent, request: Request) -> Money | str:
         agent: who would be asked.
         request: what would be sent.
     """
+    given = request.parameters
+    return _most(agent, request, given, _ceiling(agent, given))
+
+
+def weighed(agent: Agent, request: Request) -> tuple[Request, Money | str]:
+    """Give the request with its ceiling written into it, and the most that it could cost then.
+
+    So no answer outgrows its price. A smaller `max_tokens` or `max_completion_tokens` of the caller
+    stays as it is.
+    """
+    given = request.parameters
+    ceiling = _ceiling(agent, given)
+    if ceiling is not None:
+        request = _lowered(request, given, ceiling)
+    return request, _most(agent, request, given, ceiling)
+
+
+def _most(
+    agent: Agent, request: Request, given: Mapping[str, object], ceiling: int | None
+) -> Money | str:
     if agent.price is None:
         # Nobody bills for a simulated one; what it stands for has a price that nobody wrote.
         return Money() if agent.kind == "simulated" else "its price is unknown"
     if agent.price == FREE:
         return Money()
-    given = request.parameters
-    ceiling = _ceiling(agent, given)
     if ceiling is None:
         return "its longest answer is unknown (set max_tokens)"
     answers = _answers(given)
@@ -78,15 +96,7 @@ def _ceiling(agent: Agent, given: Mapping[str, object]) -> int | None:
     return least
 
 
-def bounded(agent: Agent, request: Request) -> Request:
-    """Give the request with its ceiling written into it, so that no answer outgrows its price.
-
-    A smaller `max_tokens` or `max_completion_tokens` of the caller stays as it is.
-    """
-    given = request.parameters
-    ceiling = _ceiling(agent, given)
-    if ceiling is None:
-        return request
+def _lowered(request: Request, given: Mapping[str, object], ceiling: int) -> Request:
     named = [name for name in _CEILINGS if name in given and given[name] is not None]
     if named:
         lowered = {name: ceiling for name in named if _whole(given[name]) != ceiling}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from .enforce import bounded, dearest
+from .enforce import weighed
 from .errors import Failure
 from .money import Money
 from .parts import Usage
@@ -49,8 +49,9 @@ class Spending:
         """
         worst = _NOTHING
         if at_most.cost is not None:
-            request = bounded(agent, request)  # first: the ceiling that it writes is sent as well
-            worst = _known(agent, request, at_most.cost)
+            # The ceiling that is written into it is sent as well.
+            request, known = weighed(agent, request)
+            worst = _known(agent, known, at_most.cost)
         # Branches that run at the same time must not each find the same call or money unspent.
         with self._lock:
             if at_most.calls is not None and self._calls >= at_most.calls:
@@ -92,8 +93,7 @@ def violation(agent: Agent, problem: str) -> Failure:
     )
 
 
-def _known(agent: Agent, request: Request, limit: Money) -> Money:
-    worst = dearest(agent, request)
+def _known(agent: Agent, worst: Money | str, limit: Money) -> Money:
     if isinstance(worst, str):
         raise violation(agent, f"{worst} and the policy allows at most {limit}")
     return worst
