@@ -66,7 +66,7 @@ def _most(
     if agent.price is None:
         # Nobody bills for a simulated one; what it stands for has a price that nobody wrote.
         return Money() if agent.kind == "simulated" else "its price is unknown"
-    if agent.price == FREE:
+    if agent.price is FREE or agent.price == FREE:
         return Money()
     if ceiling is None:
         return "its longest answer is unknown (set max_tokens)"

@@ -13,7 +13,7 @@ from conductor_mw.parts import Part, Usage
 from conductor_mw.request import Message, Weight
 
 from .answer import join_parts, read_answer, show_part
-from .walk import byte_size, flat_text, masked, utf8_length
+from .walk import NUMBER_BYTES, byte_size, flat_text, masked, utf8_length
 
 # What belongs to the conversation or shapes the app's own answer; a judge's question has neither.
 _OF_THE_CONVERSATION: Final = frozenset(
@@ -60,6 +60,9 @@ _MARKS: Final = len("role" + "content") + 2 * 4 + 2 * 2
 _OF_MOST: Final = frozenset(("role", "content"))
 _BESIDE: Final = ("name", "refusal", "reasoning_content")
 """Texts of a message beside its content."""
+_KEY: Final = 4
+_SMALL: Final = 100_000
+"""Numbers below it count what every short number counts."""
 _ROLES: Final[Mapping[str, str]] = {"developer": "system", "function": "tool"}
 
 
@@ -121,7 +124,15 @@ class ChatLens:
                     total += len(text) if text.isascii() else utf8_length(text)
                     continue
             others.append(fields)
-        return total + byte_size({**payload, "messages": others}, "request")
+        for key, value in payload.items():
+            total += _KEY + (
+                len(key) if type(key) is str and key.isascii() else utf8_length(f"{key}")
+            )
+            if type(value) is int and -_SMALL < value < _SMALL:
+                total += NUMBER_BYTES
+            elif value is not given:
+                others.append(value)
+        return total + byte_size(others, "request") if others else total
 
     def pieces(self, native: object) -> Iterator[str]:
         """Give every text of messages, tool calls, tools and `prediction`; no data of media."""
