@@ -67,11 +67,6 @@ def _answer(request: Request) -> object:
     return Part("An answer.", usage=Usage(300, 3), finish="stop")
 
 
-def __prompt() -> str:
-    """Give a prompt that nobody asked before, so that the cache never answers."""
-    return f"{next(_NUMBERS)} {_PROMPT}"
-
-
 def _calls(made: dict[str, Conductor], pace: Pace) -> Iterator[Row]:
     def case(conductor: Conductor) -> Callable[[], object]:
         return lambda: conductor.call(_prompt(), metadata=_WHO)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from types import CoroutineType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 S = TypeVar("S")
+_Coroutine: TypeAlias = Coroutine[Any, Any, object]
 
 NO_TOKENS: Final[tuple[object, ...]] = ()
 
@@ -35,7 +36,7 @@ async def enter(brackets: Sequence[Bracket[S]], subject: S) -> Sequence[object]:
         for bracket in brackets:
             token = bracket.begin(subject)
             if type(token) is CoroutineType:
-                token = await _awaited(token)
+                token = await _awaited(cast("_Coroutine", token))
             tokens.append(token)
     except BaseException:  # raised again, once nothing is left half begun
         await leave(brackets, tokens, subject)
@@ -50,12 +51,12 @@ async def leave(brackets: Sequence[Bracket[S]], tokens: Sequence[object], subjec
         try:
             ended = brackets[at].end(subject, tokens[at])
             if type(ended) is CoroutineType:
-                await _awaited(ended)
+                await _awaited(cast("_Coroutine", ended))
         except BaseException as error:  # noqa: BLE001 - raised below, after the others ended
             first = first or error
     if first is not None:
         raise first
 
 
-async def _awaited(coroutine: CoroutineType[Any, Any, object]) -> object:
+async def _awaited(coroutine: _Coroutine) -> object:
     return await coroutine

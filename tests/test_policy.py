@@ -388,8 +388,8 @@ guarantees:
         (
             "gateways: {edge: {base_url: 'https://me:pass@gateway.example'}}\n" + HEAD
             + "routing: {default: small}",
-            "1:29: gateways.edge.base_url: this is no address without user and password\n"
-            "  write https://host/path or ${env:NAME}",
+            ("1:29: gateways.edge.base_url: this is no address without user and password\n"
+            "  write https://host/path or ${env:NAME}"),
         ),
         (
             "rollout: {policy: next.yaml, percent: 10}\n" + HEAD + "routing: {default: small}",
@@ -572,8 +572,7 @@ def test_an_address_has_no_password_in_it() -> None:
 
 def test_an_agent_that_a_bound_of_dollars_keeps_silent_is_a_warning() -> None:
     assert warnings(
-        "agents: [{id: a}]\nrouting: {default: a}\n"
-        "guarantees: [{at_most: {dollars: 1}}]"
+        "agents: [{id: a}]\nrouting: {default: a}\nguarantees: [{at_most: {dollars: 1}}]"
     ) == (
         "1:15: agents.0.id: the price of 'a' is unknown,"
         " so `at_most: dollars` never lets it answer\n"
