@@ -187,3 +187,12 @@ def test_the_policy_that_ran_is_given_back_as_it_was() -> None:
 
     written = (EXAMPLE / "conductor.yaml").read_text(encoding="utf-8")
     assert shown.stdout == written
+
+
+def test_every_interval_of_a_comparison_holds_the_difference_that_was_seen() -> None:
+    shown = invoke("stats", "compare", "small", "large", *SPAN, "--format", "json")
+
+    for line in json.loads(shown.stdout)["figures"]:
+        if line["difference"]:
+            low, high = line["difference"]
+            assert low <= line["b"] - line["a"] <= high, line["figure"]

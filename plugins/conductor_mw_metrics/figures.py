@@ -100,7 +100,9 @@ def _dollars(counted: Counted) -> float | None:
 
 
 def _dollars_each(counted: Counted) -> float | None:
-    return counted.spent.counts[COST] / _DOLLAR / counted.calls if counted.calls else None
+    # Of those that were made: what a layer refused or answered costs nobody anything.
+    times = size(counted.spent.cost)
+    return counted.spent.counts[COST] / _DOLLAR / times if times else None
 
 
 def _quality(counted: Counted) -> float | None:
