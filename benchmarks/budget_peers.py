@@ -73,7 +73,7 @@ class Mocked:
 
 
 def _nobody() -> Any:
-    raise NotImplementedError("only async callers are measured")
+    raise RuntimeError("only async callers are measured")
 
 
 def ours() -> Call:
