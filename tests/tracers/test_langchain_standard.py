@@ -11,7 +11,7 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
 from .langchain_tracer import TracerChatModel
-from .oracle import Oracle
+from tests.langchain.oracle import Oracle
 
 POLICY = """
 agents: [{id: small}, {id: large}]

@@ -25,7 +25,7 @@ from conductor_mw import Conductor, Failure, Request, attempts_of
 
 from .langchain_lens import LENS, Payload
 from .langchain_tracer import TracerChatModel
-from .oracle import Oracle
+from tests.langchain.oracle import Oracle
 
 Way = Literal["invoke", "ainvoke", "stream", "astream"]
 WAYS: tuple[Way, ...] = ("invoke", "ainvoke", "stream", "astream")

@@ -17,7 +17,7 @@ from conductor_mw import Conductor
 
 from .litellm_tracer import ConductorLLM
 from .openai_server import OpenAIServer, Reply
-from .oracle import Oracle
+from tests.langchain.oracle import Oracle
 
 langchain_litellm: Any = pytest.importorskip("langchain_litellm", reason="needs langchain-litellm")
 

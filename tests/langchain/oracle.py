@@ -1,4 +1,4 @@
-"""A LangChain chat model whose every answer follows from its question: the tracers' child."""
+"""A LangChain chat model whose every answer follows from its question: a child for tests."""
 # ruff: noqa: ARG002 - the arguments are LangChain's
 
 from __future__ import annotations

@@ -1,0 +1,48 @@
+"""A routing policy where a LangChain app has a model, an agent or a chain.
+
+A name is loaded when it is first used: `import conductor_mw_langchain` loads no LangChain.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .cache import ConductorCache
+    from .callbacks import ConductorCallbackHandler
+    from .chat_model import ConductorChatModel
+    from .middleware import ConductorMiddleware
+    from .models import chat_model
+    from .runnable import ConductorRunnable
+
+_HOMES: Final = {
+    "ConductorCache": "cache",
+    "ConductorCallbackHandler": "callbacks",
+    "ConductorChatModel": "chat_model",
+    "ConductorMiddleware": "middleware",
+    "ConductorRunnable": "runnable",
+    "chat_model": "models",
+}
+
+__all__ = [
+    "ConductorCache",
+    "ConductorCallbackHandler",
+    "ConductorChatModel",
+    "ConductorMiddleware",
+    "ConductorRunnable",
+    "chat_model",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
