@@ -10,7 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from .agents.access import Access, access_of
     from .agents.base import Agent, AgentOptions, Retry, Speaker, Timeouts
+    from .agents.model import ModelOptions
     from .answer import Answer, AsyncPartStream, PartStream
     from .attempts import Attempted
     from .clock import Clock, SystemClock
@@ -104,7 +106,9 @@ if TYPE_CHECKING:
     from .stores.base import Move, Store
 
 _HOMES: Final = {
+    "agents.access": "Access access_of",
     "agents.base": "Agent AgentOptions Retry Speaker Timeouts",
+    "agents.model": "ModelOptions",
     "answer": "Answer AsyncPartStream PartStream",
     "attempts": "Attempted",
     "clock": "Clock SystemClock",
@@ -158,6 +162,7 @@ __all__ = [
     "FAILURE_KINDS",
     "INT",
     "STRING",
+    "Access",
     "Agent",
     "AgentOptions",
     "AgentState",
@@ -204,6 +209,7 @@ __all__ = [
     "Lens",
     "Listener",
     "Message",
+    "ModelOptions",
     "Money",
     "Move",
     "Notify",
@@ -263,6 +269,7 @@ __all__ = [
     "Wait",
     "Weight",
     "Within",
+    "access_of",
     "attempts_of",
     "classify",
     "collect",

@@ -26,6 +26,7 @@ from .run import Run
 from .signals.paid import given
 
 if TYPE_CHECKING:
+    from .agents.base import Agent
     from .gates import Approvals
     from .plugins import Plugins
     from .policy import Policy
@@ -55,6 +56,7 @@ class Conductor:
         policy: str | Path | Policy,
         *,
         agents: Mapping[str, object] | None = None,
+        connect: Callable[[Agent], object | None] | None = None,
         signals: Mapping[str, Callable[..., object]] | None = None,
         environment: str | None = None,
         env: Mapping[str, str] | None = None,
@@ -74,6 +76,9 @@ class Conductor:
         Args:
             policy: the path of the policy file, or a compiled policy.
             agents: objects of the app that answer for agents, by agent id.
+            connect: asked at the first call of an agent that is not in `agents`, in whatever thread
+                that is: gives such an object for it, or None for the usual way. An agent with
+                `replicas:` is asked for once for each, with that replica's options.
             signals: Python functions that the policy's signals name, by name.
             environment: which of the policy's environments holds; `CONDUCTOR_ENV` by default.
             env: where the policy's `env:` and `CONDUCTOR_ENV` are read; the process's environment
@@ -108,6 +113,7 @@ class Conductor:
             dice=Chance() if seed is None else Random(seed),
             commitments=Commitments(commitment_key),
             approvals=approvals,
+            connect=connect,
         )
         self._governor = Governor(
             policy,

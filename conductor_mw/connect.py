@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from .agents.base import Agent, Speaker
-from .agents.replicas import connect
+from .agents.replicas import Replicated, each_of
 from .agents.simulated import SimulatedOptions
+from .effects import Io
 from .errors import ConductorError
-from .parts import Parts
+from .parts import Part, Parts
 
 if TYPE_CHECKING:
     from .effects import Attempt
     from .plugins import Plugins
     from .setting import Setting
 
+Connect: TypeAlias = Callable[[Agent], object | None]
+"""Gives the host's own object for an agent, or None for the usual way."""
+
 
 def connect_agents(
-    setting: Setting, plugins: Plugins, bound: Mapping[str, object], *, simulate: bool = False
+    setting: Setting,
+    plugins: Plugins,
+    bound: Mapping[str, object],
+    connect: Connect | None = None,
+    *,
+    simulate: bool = False,
 ) -> Mapping[str, Speaker]:
     """Give a speaker for each agent.
 
@@ -27,13 +38,14 @@ def connect_agents(
         setting: the compiled policy and what surrounds it.
         plugins: knows the kinds of agents.
         bound: the host app's objects, by agent id.
+        connect: gives such an object at an agent's first call.
         simulate: whether every agent that is not bound is simulated instead of called.
 
     Raises:
         ConductorError: no kind of agent knows such objects.
     """
     return {
-        agent.id: _speaker(agent, setting, plugins, bound, simulate=simulate)
+        agent.id: _speaker(agent, setting, plugins, bound, connect, simulate=simulate)
         for agent in setting.policy.agents.values()
     }
 
@@ -43,20 +55,34 @@ def _speaker(
     setting: Setting,
     plugins: Plugins,
     bound: Mapping[str, object],
+    connect: Connect | None,
     *,
     simulate: bool,
 ) -> Speaker:
     if agent.id in bound:
         return adapted(agent, plugins, bound[agent.id])
-    if agent.gateway is not None and agent.gateway.name == "native" and not simulate:
+    if agent.kind == "simulated":
+        return agent.options.connect(agent, setting)
+    if simulate:
+        return SimulatedOptions().connect(agent, setting)
+    if connect is None:
+        _check_native(agent)
+    # Later, so that a policy can be checked and explained where its models cannot be reached.
+    if not agent.replicas:
+        return _Unconnected(agent, setting, plugins, connect)
+    # Each for itself, so that one without its key does not keep the others from answering.
+    replicas = each_of(agent).items()
+    return Replicated(
+        {name: _Unconnected(one, setting, plugins, connect) for name, one in replicas}
+    )
+
+
+def _check_native(agent: Agent) -> None:
+    if agent.gateway is not None and agent.gateway.name == "native":
         raise ConductorError(
             f"agent {agent.id!r} says `via: native`, and the app binds no object to it",
             mend=f"Conductor(..., agents={{{agent.id!r}: my_model}}), or `via: direct`.",
         )
-    if simulate and agent.kind != "simulated":
-        return SimulatedOptions().connect(agent, setting)
-    # Later, so that a policy can be checked and explained where its models cannot be reached.
-    return _Unconnected(agent, setting)
 
 
 def adapted(agent: Agent, plugins: Plugins, bound: object) -> Speaker:
@@ -79,13 +105,40 @@ def adapted(agent: Agent, plugins: Plugins, bound: object) -> Speaker:
 
 @dataclass(slots=True)
 class _Unconnected:
-    """Connects at the first call."""
+    """Connects at the first call that succeeds in it. Safe from many threads."""
 
     agent: Agent
     setting: Setting
-    speaker: Speaker | None = field(default=None)
+    plugins: Plugins
+    connect: Connect | None
+    _speaker: Speaker | None = field(default=None)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def answer(self, attempt: Attempt) -> Parts:
-        if self.speaker is None:
-            self.speaker = connect(self.agent, self.setting)
-        return self.speaker.answer(attempt)
+        speaker = self._speaker
+        return self._first(attempt) if speaker is None else speaker.answer(attempt)
+
+    async def _first(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
+        if self.connect is None:
+            speaker = self._connected()
+        else:
+            # In a thread for async callers: the host may import an SDK for it, which takes seconds.
+            speaker = await Io(self._connected)
+        async with aclosing(speaker.answer(attempt)) as parts:
+            async for part in parts:
+                yield part
+
+    def _connected(self) -> Speaker:
+        with self._lock:
+            if self._speaker is None:
+                self._speaker = self._given() or self.agent.options.connect(
+                    self.agent, self.setting
+                )
+            return self._speaker
+
+    def _given(self) -> Speaker | None:
+        found = None if self.connect is None else self.connect(self.agent)
+        if found is None:
+            _check_native(self.agent)
+            return None
+        return adapted(self.agent, self.plugins, found)

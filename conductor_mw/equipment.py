@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .commitment import Commitments
+    from .connect import Connect
     from .gates import Approvals
     from .live import Board
     from .plugins import Plugins
@@ -44,6 +45,7 @@ class Equipment:
         dice: where chance comes from.
         commitments: make what records hold instead of the user's text.
         approvals: the app's own way to ask people, or None.
+        connect: the app's own way to reach an agent that nothing is bound to, or None.
         background: the work that nobody waits for.
         shared: what layers keep over a reload of the policy.
     """
@@ -56,6 +58,7 @@ class Equipment:
     dice: Random
     commitments: Commitments
     approvals: Approvals | None
+    connect: Connect | None = None
     background: Background = field(default_factory=Background)
     shared: Shared = field(default_factory=Shared)
     _stores: dict[str, Store] = field(default_factory=dict[str, "Store"])
@@ -112,7 +115,9 @@ class Equipment:
             self.dice,
             self.bound,
         )
-        speakers = connect_agents(setting, self.plugins, self.bound, simulate=self.simulate)
+        speakers = connect_agents(
+            setting, self.plugins, self.bound, self.connect, simulate=self.simulate
+        )
         layers = build_layers(setting)
         audience.admit(layers.hearers)
         runtime = Runtime(

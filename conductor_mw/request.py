@@ -78,6 +78,14 @@ class Lens(Protocol):
         """Give the request's weight; `input.tokens` and `input.turns` ask for it."""
         ...
 
+    def plain(self, native: object) -> Mapping[str, object] | None:
+        """Give everything that shapes the answer as plain data, for example as the key of a cache.
+
+        Equal data must mean equal answers, and the answer must be one that `show` can make again
+        from its parts. None where that is not so: the request is then never answered from a cache.
+        """
+        ...
+
     def with_system(self, native: object, prompt: str) -> object:
         """Give a payload whose conversation is led by this system prompt."""
         ...

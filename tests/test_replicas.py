@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncGenerator
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -17,15 +16,12 @@ from conductor_mw import (
     FailureKind,
     Part,
     PolicyError,
-    Setting,
-    Speaker,
     Usage,
     attempts_of,
     to_request,
 )
-from conductor_mw.agents.base import Agent, Replica
 from conductor_mw.agents.model import ModelOptions
-from conductor_mw.agents.replicas import RATE_LIMITED, REFUSED, Replicated, connect
+from conductor_mw.agents.replicas import RATE_LIMITED, REFUSED
 from conductor_mw.policy import load_text
 from conductor_mw.testing import WAYS, VirtualClock, Way, ask
 from tests.kit import conductor
@@ -360,21 +356,3 @@ def test_a_key_in_a_replica_is_refused_and_never_repeated(replica: str) -> None:
 
     assert "agents.0.replicas.0" in str(caught.value)
     assert "sk-secret-1" not in str(caught.value)
-
-
-def test_every_replica_has_a_speaker_of_its_own() -> None:
-    speaking = {name: Deployments() for name in ("plain", "one", "two")}
-
-    class Options(ModelOptions):
-        def connect(self, agent: Agent, setting: Setting) -> Speaker:
-            del agent, setting
-            return speaking[self.model]
-
-    plain = Options(model="plain")
-    replicas = tuple(Replica(name, Options(model=name)) for name in ("one", "two"))
-    setting = cast("Setting", None)  # these options need none
-
-    assert connect(Agent("a", "model", plain), setting) is speaking["plain"]
-    assert connect(Agent("a", "model", plain, replicas=replicas), setting) == Replicated(
-        {"one": speaking["one"], "two": speaking["two"]}
-    )

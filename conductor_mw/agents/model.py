@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,19 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pydantic import Field
 
 from conductor_mw.effects import Attempt, Io, Now, Open
-from conductor_mw.errors import ConductorError, Failure
+from conductor_mw.errors import ConductorError
 from conductor_mw.failures import headers_in
 from conductor_mw.parts import Part
 
+from .access import access_of
 from .base import Agent, AgentOptions, Speaker
-from .gateway import Gateway
 from .parameters import check_request
 
 if TYPE_CHECKING:
     from conductor_mw.request import Request
     from conductor_mw.setting import Setting
-
-_FROM_ENVIRONMENT: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]{0,127})\}")
 
 _OF_THE_PROVIDER: Final = "llm_provider-"
 """What LiteLLM writes in front of the names of the provider's own headers."""
@@ -61,17 +58,15 @@ class ModelOptions(AgentOptions):
                 f"agent {agent.id!r} needs LiteLLM to reach {self.model!r}",
                 mend="pip install 'conductor-mw[litellm]', or bind an object to the agent.",
             )
-        return Model(agent.id, self, frozenset(agent.parameters), agent.gateway)
+        return Model(replace(agent, options=self), self.model)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """Speaks through `litellm.completion` and `litellm.acompletion`."""
 
-    id: str
-    options: ModelOptions
-    set_by_policy: frozenset[str] = frozenset()
-    gateway: Gateway | None = None
+    agent: Agent
+    model: str
 
     async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give the model's parts. The provider's own exception is raised where it fails."""
@@ -101,12 +96,13 @@ class Model:
         # LiteLLM reads these from its module where a call says nothing, or says "none".
         if litellm.model_fallbacks:
             setting = "model_fallbacks"
-        elif self.options.model in (litellm.model_alias_map or {}):
+        elif self.model in (litellm.model_alias_map or {}):
             setting = "model_alias_map"
         else:
             return
         raise ConductorError(
-            f"agent {self.id!r}: `litellm.{setting}` of this process would send the call elsewhere",
+            f"agent {self.agent.id!r}: `litellm.{setting}` of this process would send the call "
+            f"elsewhere",
             mend="Unset it, and write the other model as an agent of the policy.",
         )
 
@@ -114,13 +110,13 @@ class Model:
         native = request.native
         if not isinstance(native, Mapping):
             raise ConductorError(
-                f"agent {self.id!r} is reached through LiteLLM, which cannot read a "
+                f"agent {self.agent.id!r} is reached through LiteLLM, which cannot read a "
                 f"{type(native).__name__}",
                 mend="Bind the host's own object to the agent.",
             )
         payload = cast("Mapping[str, Any]", native)
-        check_request(payload, self.id, self.set_by_policy)
-        call: dict[str, Any] = {**payload, "model": self.options.model}
+        check_request(payload, self.agent.id, self.agent.parameters)
+        call: dict[str, Any] = {**payload, "model": self.model}
         call.pop("stream", None)
         # Retrying is the policy's business; LiteLLM's own retries would multiply with it. Where
         # `num_retries` is 0, its sync side asks `litellm.num_retries` unless there is a retry
@@ -129,24 +125,15 @@ class Model:
         call["retry_policy"] = _NO_RETRIES
         if timeout is not None:
             call["timeout"] = timeout
-        for name in ("base_url", "api_key"):
-            value = getattr(self.options, name)
-            if value is not None:
-                call[name] = _resolved(value, self.id, name)
-        if self.gateway is not None:
-            call["base_url"] = _resolved(self.gateway.base_url, self.id, "base_url")
+        access = access_of(self.agent)
+        if access.base_url is not None:
+            call["base_url"] = access.base_url
+        if access.api_key is not None:
+            call["api_key"] = access.api_key
+        if access.headers:
             given = cast("Mapping[str, str]", call.get("extra_headers") or {})
-            call["extra_headers"] = {**given, **self._headers(self.gateway)}
+            call["extra_headers"] = {**given, **access.headers}
         return call
-
-    def _headers(self, gateway: Gateway) -> dict[str, str]:
-        def from_environment(found: re.Match[str]) -> str:
-            return _resolved(found[0], self.id, "api_key")
-
-        return {
-            name: _FROM_ENVIRONMENT.sub(from_environment, value)
-            for name, value in gateway.sent.items()
-        }
 
 
 class _Chunks:
@@ -183,20 +170,6 @@ def _with_headers(part: Part, native: object) -> Part:
 
 async def _aopen(call: dict[str, Any]) -> AsyncIterator[Any]:
     return cast("AsyncIterator[Any]", await _litellm().acompletion(**call))
-
-
-def _resolved(value: str, agent: str, name: str) -> str:
-    found = _FROM_ENVIRONMENT.fullmatch(value)
-    if found is None:
-        return value
-    secret = os.environ.get(found[1])
-    if not secret:
-        raise Failure(
-            "auth" if name == "api_key" else "invalid_request",
-            f"agent {agent!r}: the environment variable {found[1]} is not set",
-            agent=agent,
-        )
-    return secret
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,6 @@ from conductor_mw.errors import Failure, FailureKind
 if TYPE_CHECKING:
     from conductor_mw.effects import Attempt
     from conductor_mw.parts import Outcome, Parts
-    from conductor_mw.setting import Setting
 
     from .base import Agent, Replica, Speaker
 
@@ -112,8 +111,6 @@ class Replicated:
         return self.speakers[attempt.replica].answer(attempt)
 
 
-def connect(agent: Agent, setting: Setting) -> Speaker:
-    """Give the speaker of an agent, over all of its replicas where it has several."""
-    if not agent.replicas:
-        return agent.options.connect(agent, setting)
-    return Replicated({one.name: one.options.connect(agent, setting) for one in agent.replicas})
+def each_of(agent: Agent) -> Mapping[str, Agent]:
+    """Give an agent once for each of its replicas, with that replica's options."""
+    return {one.name: replace(agent, options=one.options, replicas=()) for one in agent.replicas}

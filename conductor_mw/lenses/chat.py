@@ -13,7 +13,7 @@ from conductor_mw.parts import Part, Usage
 from conductor_mw.request import Message, Weight
 
 from .answer import join_parts, read_answer, show_part
-from .walk import NUMBER_BYTES, byte_size, flat_text, masked, utf8_length
+from .walk import NUMBER_BYTES, byte_size, flat_text, kind_of, masked, utf8_length
 
 # What belongs to the conversation or shapes the app's own answer; a judge's question has neither.
 _OF_THE_CONVERSATION: Final = frozenset(
@@ -176,6 +176,10 @@ class ChatLens:
             for where, tool in _tools(native):
                 size += utf8_length(flat_text(tool, where))
         return Weight(size, len(messages), media, turns)
+
+    def plain(self, native: object) -> Mapping[str, object]:
+        """Give the payload itself."""
+        return _payload(native)
 
     def with_system(self, native: object, prompt: str) -> object:
         """Give a payload that this prompt leads; the app's own system message stays after it."""
@@ -393,8 +397,3 @@ def _tool_name(tool: object, where: str) -> str:
         where=where,
         mend='for example {"type": "function", "function": {"name": "f", "parameters": {}}}',
     )
-
-
-def kind_of(value: object) -> str:
-    """Give what a value is called in a message."""
-    return "null" if value is None else type(value).__name__

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from conductor_mw.errors import RequestError
 from conductor_mw.request import Request
 
-from .chat import CHAT, kind_of, messages_of
+from .chat import CHAT, messages_of
+from .walk import kind_of
 
 
 def to_request(

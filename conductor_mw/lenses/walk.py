@@ -28,6 +28,11 @@ _MEDIA: Final = frozenset(
 )
 
 
+def kind_of(value: object) -> str:
+    """Give what a value is called in a message."""
+    return "null" if value is None else type(value).__name__
+
+
 def utf8_length(text: str) -> int:
     """Return how many bytes a text has in UTF-8; plain ASCII is not encoded to find out.
 

@@ -65,12 +65,13 @@ def payload_of(attempt: Attempted) -> Mapping[str, object]:
     """Give what is sent, where anybody can read it.
 
     Raises:
-        NotPlainError: it is an object of the host.
+        NotPlainError: the host's lens gives no plain data for it.
     """
-    payload = attempt.request.native
-    if type(payload) is dict or isinstance(payload, Mapping):
-        return cast("Mapping[str, object]", payload)
-    raise NotPlainError(f"the payload is a {type(payload).__name__}")
+    request = attempt.request
+    payload = request.lens.plain(request.native)
+    if payload is None:
+        raise NotPlainError("the host's lens gives no plain data")
+    return payload
 
 
 def key_of(attempt: Attempted, partition: str, asked: Mapping[str, object]) -> bytes:

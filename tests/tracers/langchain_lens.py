@@ -81,6 +81,10 @@ class LangChainLens:
         said = get_buffer_string(_of(native).messages)
         return len(said.encode()) + len(json.dumps(tools).encode())
 
+    def plain(self, native: object) -> Mapping[str, object] | None:
+        del native
+        return None
+
     def with_system(self, native: object, prompt: str) -> object:
         return replace(_of(native), messages=[SystemMessage(prompt), *_of(native).messages])
 
