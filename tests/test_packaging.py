@@ -96,6 +96,20 @@ def test_a_pin_names_no_address_and_no_extra() -> None:
     assert len({(pin.name, str(pin.marker)) for pin in PINS}) == len(PINS)
 
 
+@pytest.mark.parametrize("name", ["langchain-core", "langchain", "langgraph"])
+def test_the_oldest_langchain_that_is_tested_is_the_oldest_that_is_allowed(name: str) -> None:
+    allowed = {
+        specifier.version
+        for requirement in wanted()
+        for specifier in requirement.specifier
+        if (requirement.name, specifier.operator) == (name, ">=")
+    }
+    lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    (tested,) = (line.removeprefix(f"{name}==") for line in lines if line.startswith(f"{name}=="))
+
+    assert allowed == {tested.removesuffix(".0")}
+
+
 def test_versions_known_to_be_bad_are_excluded_wherever_litellm_is_wanted() -> None:
     wanted_litellm = [requirement for requirement in wanted() if requirement.name == "litellm"]
 
