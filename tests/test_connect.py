@@ -76,6 +76,20 @@ class Host:
         return says
 
 
+def says_bound(request: Request) -> str:
+    del request
+    return "bound"
+
+
+def nothing(agent: Agent) -> None:
+    del agent
+
+
+def seven(agent: Agent) -> int:
+    del agent
+    return 7
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_host_gives_an_object_for_an_agent_that_nothing_is_bound_to(way: Way) -> None:
     host = Host()
@@ -100,7 +114,7 @@ def test_the_host_connects_beside_the_event_loop(way: Way) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_what_the_app_binds_comes_first(way: Way) -> None:
     host = Host()
-    c = Conductor.from_text(TWO, agents={"small": lambda _: "bound"}, connect=host)
+    c = Conductor.from_text(TWO, agents={"small": says_bound}, connect=host)
 
     assert ask(c, "Hello", way=way).text == "bound"
     assert not host.asked
@@ -123,7 +137,7 @@ def test_nobody_is_asked_for_a_simulated_agent(way: Way, simulated: str) -> None
 
 @pytest.mark.parametrize("way", WAYS)
 def test_none_is_the_usual_way(way: Way) -> None:
-    c = Conductor.from_text("agents: [{id: a}]\nrouting: {default: a}", connect=lambda _: None)
+    c = Conductor.from_text("agents: [{id: a}]\nrouting: {default: a}", connect=nothing)
 
     with pytest.raises(ConductorError, match="agent 'a' has neither a model nor anything else"):
         ask(c, "Hello", way=way)
@@ -131,7 +145,7 @@ def test_none_is_the_usual_way(way: Way) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_object_that_nobody_knows_is_refused_with_the_agents_name(way: Way) -> None:
-    c = Conductor.from_text(TWO, connect=lambda _: 7)
+    c = Conductor.from_text(TWO, connect=seven)
 
     with pytest.raises(ConductorError, match="agent 'small' cannot speak through a int"):
         ask(c, "Hello", way=way)
@@ -173,7 +187,7 @@ def test_a_replica_that_cannot_connect_rests_and_the_others_answer(way: Way) -> 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_apps_own_object_serves_an_agent_via_native(way: Way) -> None:
     c = Conductor.from_text(NATIVE, connect=Host())
-    nobody = Conductor.from_text(NATIVE, connect=lambda _: None)
+    nobody = Conductor.from_text(NATIVE, connect=nothing)
 
     assert ask(c, "Hello", way=way).text == "x/y"
     with pytest.raises(ConductorError, match="says `via: native`"):
@@ -199,10 +213,7 @@ def test_many_threads_connect_once() -> None:
     host = Host()
     together = threading.Barrier(8)
 
-    def connect(agent: Agent) -> object | None:
-        return host(agent)
-
-    c = Conductor.from_text(TWO, connect=connect)
+    c = Conductor.from_text(TWO, connect=host)
 
     def call(_: int) -> str:
         together.wait()
@@ -234,7 +245,11 @@ def test_a_caller_that_stops_at_the_first_call_closes_the_hosts_stream() -> None
             finally:
                 closed.append("closed")
 
-    c = Conductor.from_text(TWO, connect=lambda _: Speaks())
+    def speaks(agent: Agent) -> object:
+        del agent
+        return Speaks()
+
+    c = Conductor.from_text(TWO, connect=speaks)
 
     with c.stream("Hello") as parts:
         next(parts)
