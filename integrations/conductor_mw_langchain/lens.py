@@ -18,7 +18,7 @@ from langchain_core.messages import (
 
 from conductor_mw import ChatLens, Message, Part, Usage, Weight
 
-from .masking import masked
+from .masking import masked, masked_tools
 from .payload import Payload
 from .reading import read_answer, usage_metadata
 
@@ -85,8 +85,11 @@ class LangChainLens:
         return replace(_of(native), kwargs={**_of(native).kwargs, **parameters})
 
     def redacted(self, native: object, mask: Callable[[str], str]) -> object:
-        """Give a call in which every text of its messages went through `mask`."""
-        return replace(_of(native), messages=[masked(one, mask) for one in _of(native).messages])
+        """Give a call in which every text of messages and tools went through `mask`."""
+        payload, kwargs = _of(native), _of(native).kwargs
+        if kwargs.get("tools"):
+            kwargs = {**kwargs, "tools": masked_tools(kwargs["tools"], mask)}
+        return replace(payload, messages=[masked(one, mask) for one in payload.messages], kwargs=kwargs)
 
     def fresh(self, native: object, text: str) -> object:
         """Give a call with one user message; tools and the shape of the answer are kept out."""

@@ -1,0 +1,451 @@
+"""`ConductorChatModel`: a routing policy where a LangChain app has a chat model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Self, cast
+
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForLLMRun,
+    CallbackManager,
+    Callbacks,
+    CallbackManagerForLLMRun,
+)
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig
+from pydantic import Field, PrivateAttr, SecretStr
+
+from conductor_mw import Conductor, Decision
+
+from . import calls
+from .asked import Asked
+from .building import conductor_of
+from .calls import Own
+from .dialect import Tools
+from .events import async_event_stream, event_stream
+from .payload import Shape
+from .profile import common_profile
+
+_DEFAULTS = ("temperature", "max_tokens", "stop", "timeout")
+
+
+class ConductorChatModel(BaseChatModel):
+    """A chat model whose policy says, for every request, which model answers it.
+
+    ??? info "Setup"
+
+        ```bash
+        pip install 'conductor-mw[langchain]'         # you bind chat models of your own
+        pip install 'conductor-mw[langchain-agents]'  # the policy names them, as in `openai/gpt-4o`
+        ```
+
+    ??? info "Key init args"
+
+        | name | what it is |
+        |---|---|
+        | `policy` | the path of the policy file, or its text |
+        | `agents` | your chat models, by agent id; agents with `model:` need none |
+        | `conductor` | instead of both: a `Conductor` shared with other parts of the app |
+        | `environment` | which of the policy's environments holds |
+        | `simulate` | answer for every agent that is not bound, without calling a model |
+        | `temperature`, `max_tokens`, `stop`, `timeout` | for every child, unless call or policy say |
+
+    ??? info "Instantiate"
+
+        ```python
+        model = ConductorChatModel(policy="conductor.yaml", agents={"triage": ChatOpenAI(...)})
+        ```
+
+    ??? info "Invoke"
+
+        ```python
+        model.invoke("When do you open?", {"metadata": {"tenant": "acme"}})
+        ```
+
+    ??? info "Stream"
+
+        ```python
+        for chunk in model.stream("When do you open?"):
+            print(chunk.text, end="")
+        ```
+
+    ??? info "Async"
+
+        ```python
+        await model.ainvoke("When do you open?")
+        ```
+
+    ??? info "Tool calling"
+
+        The raw tools go to whichever child is chosen, which makes its provider's form of them.
+
+        ```python
+        model.bind_tools([get_weather]).invoke("Weather in Oslo?").tool_calls
+        ```
+
+    ??? info "Structured output"
+
+        Each child uses its own way. What it cannot parse is the failure `invalid_output`, and a
+        fallback of the policy may answer instead.
+
+        ```python
+        model.with_structured_output(Ticket).invoke("My invoice is wrong")
+        ```
+
+    ??? info "Token usage"
+
+        `usage_metadata` is the answering child's own; `response_metadata["conductor"]` tells the
+        tokens and dollars of all attempts.
+
+    ??? info "Response metadata"
+
+        ```python
+        answer.response_metadata["conductor"]["agent"]  # who answered, of which rule, at what cost
+        ```
+
+    Example:
+        >>> policy = '''
+        ... agents: [{id: small, simulated: {answer: "We open at nine."}}]
+        ... routing: {default: small}
+        ... '''
+        >>> model = ConductorChatModel(policy=policy)
+        >>> answer = model.invoke("When do you open?")
+        >>> answer.text, answer.response_metadata["conductor"]["agent"]
+        ('We open at nine.', 'small')
+    """
+
+    policy: str | Path | None = Field(default=None, repr=False)
+    """The path of the policy file; or the policy itself, as YAML text of several lines."""
+    agents: Mapping[str, Any] = Field(
+        default_factory=dict[str, Any], exclude=True, repr=False
+    )
+    """The app's own objects, by the id of the agent that they answer for."""
+    given: Conductor | None = Field(default=None, alias="conductor", exclude=True, repr=False)
+    """A conductor that other parts of the app use too, instead of a policy."""
+    environment: str | None = None
+    """Which of the policy's environments holds; `CONDUCTOR_ENV` by default."""
+    simulate: bool = False
+    """Whether every agent that is not bound is simulated."""
+    signals: Mapping[str, Callable[..., object]] | None = Field(
+        default=None, exclude=True, repr=False
+    )
+    """Python functions that the policy's signals name."""
+    approvals: Any = Field(default=None, exclude=True, repr=False)
+    """Asks people in the app's own way, outside a graph; inside one `interrupt()` does."""
+    reload_every: float | None = None
+    """Look at the policy's files this often, in seconds."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: list[str] | str | None = None
+    timeout: float | None = None
+    max_retries: int | None = Field(default=None, exclude=True)
+    """Taken and left aside: how often what is tried again is the policy's business."""
+    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    """Taken and left aside: each child has a key of its own provider."""
+
+    model_config = {"arbitrary_types_allowed": True, "populate_by_name": True}
+
+    _conductor: Conductor = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Load the policy.
+
+        Raises:
+            PolicyError: it cannot be used as written.
+            ConductorError: an object cannot answer for its agent.
+        """
+        super().model_post_init(context)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._conductor = conductor_of(
+            self.policy,
+            agents=self.agents,
+            conductor=self.given,
+            output_version=self.output_version,
+            approvals=self.approvals,
+            environment=self.environment,
+            simulate=self.simulate,
+            signals=self.signals,
+            reload_every=self.reload_every,
+        )
+
+    @property
+    def conductor(self) -> Conductor:
+        """What decides and asks: for `feedback`, `reload`, `layer` and `close`."""
+        return self._conductor
+
+    def decide(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Decision:
+        """Give where a call would go and why, without sending anything. Arguments as `invoke`."""
+        return self._asked(input, config, kwargs).decision(self._conductor)
+
+    # LangChain's surface.
+
+    def invoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AIMessage:
+        """Give the answer of the agent that the policy chose.
+
+        Args:
+            input: a text, messages or a prompt.
+            config: its `metadata` and `configurable` are what rules read as `metadata.*`.
+            kwargs: parameters of the call; `model` may name an agent, which is asked whatever the
+                rules say; guarantees hold all the same.
+
+        Raises:
+            Exception: the original exception of the agent that was asked first, where no agent
+                answered; `conductor_mw.attempts_of(error)` tells every attempt.
+            Failure: a guarantee, a layer or a person refused.
+        """
+        answer: AIMessage = calls.invoke(self._conductor, self._asked(input, config, kwargs).call())
+        return answer
+
+    async def ainvoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AIMessage:
+        """Give the answer on the running event loop. Arguments and errors as for `invoke`."""
+        asked = self._asked(input, config, kwargs)
+        answer: AIMessage = await calls.ainvoke(self._conductor, asked.call())
+        return answer
+
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[AIMessageChunk]:
+        """Give the answer chunk by chunk; the last one says how it came about.
+
+        Another agent may take over until the first chunk that says something, and not afterwards.
+        """
+        asked = self._asked(input, config, kwargs)
+        if self._whole(asked.payload.kwargs):
+            yield cast("AIMessageChunk", calls.invoke(self._conductor, asked.call()))
+        else:
+            yield from calls.stream(self._conductor, asked.call())
+
+    async def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Give the answer chunk by chunk, on the running event loop. See `stream`."""
+        asked = self._asked(input, config, kwargs)
+        if self._whole(asked.payload.kwargs):
+            yield cast("AIMessageChunk", await calls.ainvoke(self._conductor, asked.call()))
+        else:
+            async with aclosing(calls.astream(self._conductor, asked.call())) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def stream_events(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """Give the typed event stream of `version="v3"`, and LangChain's own of others."""
+        if kwargs.pop("version", "v2") != "v3":
+            return cast("Any", super()).stream_events(input, config, **kwargs)
+        return event_stream(self.stream(input, config, form="events", **kwargs))
+
+    def astream_events(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """Give the typed event stream of `version="v3"`, and LangChain's own of others."""
+        version = kwargs.pop("version", "v2")
+        if version != "v3":
+            return cast("Any", super()).astream_events(input, config, version=version, **kwargs)
+        return async_event_stream(self.astream(input, config, form="events", **kwargs))
+
+    def bind_tools(
+        self,
+        tools: Sequence[Any],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Give the same model with tools, kept as they are for whichever child is asked."""
+        chosen = {} if tool_choice is None else {"tool_choice": tool_choice}
+        return self.bind(tools=Tools(tools, tuple(kwargs)), **chosen, **kwargs)
+
+    def with_structured_output(
+        self, schema: Any, *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Give a runnable whose answers are of a schema; each child makes them in its own way.
+
+        Args:
+            schema: a pydantic class, a TypedDict or a JSON Schema.
+            include_raw: give `raw`, `parsed` and `parsing_error` together.
+            kwargs: passed to the child's own `with_structured_output`, for example `method`.
+        """
+        return self.bind(shape=Shape(schema, include_raw, kwargs))
+
+    def generate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """Give an answer to each conversation."""
+        told, configs = _split(callbacks, kwargs, len(messages))
+        answers = [
+            self.invoke(one, config, stop=stop, **told)
+            for one, config in zip(messages, configs, strict=True)
+        ]
+        return LLMResult(generations=[[ChatGeneration(message=one)] for one in answers])
+
+    async def agenerate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """Give an answer to each conversation, all at once."""
+        told, configs = _split(callbacks, kwargs, len(messages))
+        answers = await asyncio.gather(
+            *(
+                self.ainvoke(one, config, stop=stop, **told)
+                for one, config in zip(messages, configs, strict=True)
+            )
+        )
+        return LLMResult(generations=[[ChatGeneration(message=one)] for one in answers])
+
+    # What LangChain's own paths never reach, because they end in `invoke` and `stream` above; it is
+    # here for callers of the abstract methods.
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        message = self.invoke(messages, _below(run_manager), stop=stop, **kwargs)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        message = await self.ainvoke(messages, _below(run_manager), stop=stop, **kwargs)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        for chunk in self.stream(messages, _below(run_manager), stop=stop, **kwargs):
+            yield ChatGenerationChunk(message=chunk)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in self.astream(messages, _below(run_manager), stop=stop, **kwargs):
+            yield ChatGenerationChunk(message=chunk)
+
+    # Identity.
+
+    @property
+    def _llm_type(self) -> str:
+        return "conductor"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        policy = self._conductor.policy
+        return {"policy": policy.name, "fingerprint": policy.fingerprint}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
+        told = super()._get_ls_params(stop=stop, **kwargs)
+        name = kwargs.get("model") or self._conductor.policy.name or "policy"
+        return {**told, "ls_provider": "conductor", "ls_model_name": name}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain's `dumps` writes it so that `loads` makes it again: never."""
+        return False
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Give where it lives."""
+        return ["conductor_mw", "langchain"]
+
+    def _resolve_model_profile(self) -> Any:
+        return common_profile(self.agents.values()) if self.agents else None
+
+    def get_num_tokens(self, text: str) -> int:
+        """Give about how many tokens a text has; each child counts in its own way."""
+        return self.get_num_tokens_from_messages([AIMessage(text)])
+
+    def get_num_tokens_from_messages(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Give about how many tokens messages have; each child counts in its own way."""
+        del tools
+        return count_tokens_approximately(messages)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        if self.given is not None:
+            raise TypeError(
+                "a ConductorChatModel with a conductor of the app's cannot be pickled; "
+                "pickle one that was made for a policy"
+            )
+        return {**state, "__pydantic_private__": {}}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self._begin()
+
+    # How an app's call becomes the engine's.
+
+    def _asked(
+        self, input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
+    ) -> Asked:
+        messages = self._convert_input(input).to_messages()
+        for name in _DEFAULTS:
+            one = getattr(self, name)
+            if one is not None and kwargs.get(name) is None:
+                kwargs[name] = one
+        own = Own(self.callbacks, self.tags, self.metadata, bool(self.verbose))
+        return Asked.of(messages, config, kwargs, self._conductor.policy, self.get_name(), own)
+
+    def _whole(self, kwargs: Mapping[str, Any]) -> bool:
+        disabled = self.disable_streaming
+        return disabled is True or (disabled == "tool_calling" and bool(kwargs.get("tools")))
+
+
+def _split(
+    callbacks: Callbacks, kwargs: dict[str, Any], count: int
+) -> tuple[dict[str, Any], list[RunnableConfig]]:
+    """Give what `generate` was told as parameters, and as a config for each conversation."""
+    own = {key: kwargs.pop(key, None) for key in ("tags", "metadata", "run_name")}
+    run_id = kwargs.pop("run_id", None)
+    given = {key: one for key, one in {**own, "callbacks": callbacks}.items() if one}
+    configs = [cast("RunnableConfig", dict(given)) for _ in range(count)]
+    if run_id is not None and configs:
+        configs[0]["run_id"] = run_id
+    return kwargs, configs
+
+
+def _below(run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> RunnableConfig:
+    """Give the config of what runs below a model's run, which LangChain knows no way to make."""
+    if run is None:
+        return RunnableConfig()
+    told: Any = run
+    kind = CallbackManager if isinstance(run, CallbackManagerForLLMRun) else AsyncCallbackManager
+    manager = kind(handlers=[], parent_run_id=run.run_id)
+    manager.set_handlers(told.inheritable_handlers)
+    manager.add_tags(told.inheritable_tags)
+    manager.add_metadata(told.inheritable_metadata)
+    return RunnableConfig(callbacks=manager)

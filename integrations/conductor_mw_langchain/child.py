@@ -1,0 +1,159 @@
+"""An agent that is a chat model of LangChain: asked natively, below the conductor's chain run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from conductor_mw import Agent, Attempt, ConductorError, Failure, Io, Open, Part, Speaker
+
+from .dialect import Tools
+from .payload import Payload
+from .structured import structured
+
+TAG: Final = "conductor:"
+"""What the tag of an agent's run begins with; the rest is the agent's id."""
+_MOST_BOUND: Final = 64
+"""Ways to bind the same tools that are remembered."""
+HIDDEN: Final = "nostream"
+"""LangGraph's word for a run whose tokens nobody shall see."""
+
+
+def speaker_of(agent: Agent, bound: object) -> Speaker | None:
+    """Give a speaker for an object of LangChain, or None for anything else."""
+    if isinstance(bound, BaseChatModel):
+        return Child(agent.id, bound)
+    if isinstance(bound, Runnable):
+        model: Any = bound
+        return Child(agent.id, model)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Speaks through a chat model, or through a runnable that stands in for one.
+
+    Attributes:
+        id: the agent's id.
+        model: the app's own object, or the one that was made for a `model:` of the policy.
+    """
+
+    id: str
+    model: BaseChatModel
+
+    async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
+        """Give what the model says, as it says it.
+
+        Raises:
+            Failure: its structured output cannot be parsed. What it raises itself passes through.
+        """
+        request = attempt.request
+        payload, read = self._payload(request.native), request.lens.read
+        config = config_of(payload.config, self.id, hidden=not attempt.visible)
+        runnable, messages = self._runnable(payload), payload.messages
+        if not request.stream:
+            answer = await Io(
+                lambda: runnable.invoke(messages, config),
+                aio=lambda: runnable.ainvoke(messages, config),
+            )
+            yield read(_parsed(answer) if payload.shape is not None else answer)
+            return
+        async with aclosing(_chunks(runnable, payload, config)) as chunks:
+            async for chunk in chunks:
+                yield read(_parsed(chunk) if payload.shape is not None else chunk)
+
+    def _payload(self, native: object) -> Payload:
+        if isinstance(native, Payload):
+            return native
+        raise ConductorError(
+            f"agent {self.id!r} is a {type(self.model).__name__} of LangChain, "
+            f"and the request is no call of LangChain",
+            mend="Ask through ConductorChatModel, ConductorMiddleware or ConductorRunnable.",
+        )
+
+    def _runnable(self, payload: Payload) -> Any:
+        kwargs = dict(payload.kwargs)
+        if payload.shape is not None:
+            return structured(self.model, payload.shape, kwargs)
+        if not kwargs:
+            return self.model
+        tools = kwargs.pop("tools", None)
+        if tools:
+            return self._with_tools(tools, kwargs)
+        kwargs.pop("tool_choice", None)  # of no tools; providers refuse it
+        return self.model.bind(**kwargs) if kwargs else self.model
+
+    def _with_tools(self, tools: Any, kwargs: dict[str, Any]) -> Any:
+        names = ("tool_choice", *(tools.options if isinstance(tools, Tools) else ()))
+        given = {name: kwargs.pop(name) for name in names if kwargs.get(name) is not None}
+        if not isinstance(tools, Tools):
+            bound: Any = self.model.bind_tools(tools, **given)
+        else:
+            # Making a provider's schema of a tool takes longer than everything of ours.
+            key = (id(self.model), repr(given))
+            found = tools.bound.get(key)
+            if found is None or found[0] is not self.model:
+                found = self.model, self.model.bind_tools(list(tools), **given)
+                if len(tools.bound) >= _MOST_BOUND:
+                    tools.bound.clear()
+                tools.bound[key] = found
+            bound = found[1]
+        return bound.bind(**kwargs) if kwargs else bound
+
+
+def config_of(around: RunnableConfig, agent: str, *, hidden: bool) -> RunnableConfig:
+    """Give the config of one attempt: tagged with its agent, and hidden where nobody shall see it.
+
+    Args:
+        around: the config below the conductor's chain run.
+        agent: the agent's id.
+        hidden: whether its tokens must not be streamed to anybody.
+    """
+    given: Any = around.get("callbacks")
+    if given is None:
+        return around
+    manager: Any = given.copy()
+    manager.add_tags([TAG + agent], inherit=False)
+    if hidden:
+        manager.add_tags([HIDDEN], inherit=True)  # also of what a chain calls
+    return cast("RunnableConfig", {**around, "callbacks": manager})
+
+
+async def _chunks(
+    runnable: Any, payload: Payload, config: RunnableConfig
+) -> AsyncGenerator[Any, None]:
+    messages = payload.messages
+    opened: Open[Any]
+    if payload.form == "events":
+        opened = Open(
+            lambda: iter(runnable.stream_events(messages, config, version="v3")),
+            aio=lambda: _events(runnable, messages, config),
+        )
+    else:
+        opened = Open(
+            lambda: runnable.stream(messages, config),
+            aio=lambda: runnable.astream(messages, config),
+        )
+    async with await opened as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def _events(runnable: Any, messages: Any, config: Any) -> AsyncGenerator[Any, None]:
+    async with await runnable.astream_events(messages, config, version="v3") as events:
+        async for event in events:
+            yield event
+
+
+def _parsed(answer: Any) -> Any:
+    """Give a structured output's pair. Raises `Failure` where nothing could be parsed of it."""
+    pair: dict[str, Any] = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+    error: Exception | None = pair.get("parsing_error")
+    if error is not None:
+        raise Failure("invalid_output", str(error)) from error
+    return answer

@@ -1,0 +1,68 @@
+"""Messages and tools with their texts masked; whatever holds nothing to mask stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from conductor_mw import ChatLens
+
+from .dialect import Tools, openai_tools
+
+_CHAT: Final = ChatLens()
+
+
+def masked(message: BaseMessage, mask: Callable[[str], str]) -> BaseMessage:
+    """Give a message in which every text, and every argument of a tool call, went through `mask`.
+
+    Ids, names, addresses and data of media stay as they are.
+    """
+    changed: dict[str, Any] = {}
+    content: Any = message.content
+    found: Any = mask(content) if isinstance(content, str) else _pieces(content, mask)
+    if found != content:
+        changed["content"] = found
+    told = _values(message.additional_kwargs, mask)
+    if told != message.additional_kwargs:
+        changed["additional_kwargs"] = told
+    if isinstance(message, AIMessage):
+        for name in ("tool_calls", "invalid_tool_calls"):
+            calls: list[Any] = getattr(message, name)
+            others = [{**call, "args": _values(call["args"], mask)} for call in calls]
+            if others != calls:
+                changed[name] = others
+    return message.model_copy(update=changed) if changed else message
+
+
+def masked_tools(tools: Any, mask: Callable[[str], str]) -> Any:
+    """Give tools whose texts went through `mask`; they are OpenAI's form only where one changed."""
+    written = openai_tools(tools)
+    native: Any = _CHAT.redacted({"messages": [], "tools": written}, mask)
+    if native["tools"] == written:
+        return tools
+    return Tools(native["tools"], tools.options if isinstance(tools, Tools) else ())
+
+
+def _pieces(content: Any, mask: Callable[[str], str]) -> Any:
+    # Tool calls inside a content block have arguments of any name, `id` and `type` among them.
+    asked: Any = _CHAT.redacted({"messages": [{"role": "user", "content": content}]}, mask)
+    pieces: list[Any] = asked["messages"][0]["content"]
+    return [
+        {**piece, "input": _values(cast("dict[str, Any]", old)["input"], mask)}
+        if isinstance(old, dict) and "input" in old
+        else piece
+        for piece, old in zip(pieces, content, strict=True)
+    ]
+
+
+def _values(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {key: _values(one, mask) for key, one in fields.items()}
+    if isinstance(value, list):
+        return [_values(one, mask) for one in cast("list[Any]", value)]
+    return value
