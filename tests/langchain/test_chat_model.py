@@ -23,8 +23,9 @@ from pydantic import BaseModel, ValidationError
 
 from conductor_mw import Conductor, Failure, Request, attempts_of
 
-from .langchain_lens import LENS, Payload
-from .langchain_tracer import TracerChatModel
+from conductor_mw_langchain import ConductorChatModel
+from conductor_mw_langchain.lens import LENS
+from conductor_mw_langchain.payload import Payload
 from tests.langchain.oracle import Oracle
 
 Way = Literal["invoke", "ainvoke", "stream", "astream"]
@@ -52,13 +53,13 @@ def weather(city: str) -> str:
     return city
 
 
-def tracer(**of_small: Any) -> TracerChatModel:
+def routed(**of_small: Any) -> ConductorChatModel:
     children = {"small": Oracle(model="small-1", **of_small), "large": Oracle(model="large-1")}
-    return TracerChatModel(policy=POLICY, children=children)
+    return ConductorChatModel(policy=POLICY, agents=children)
 
 
-def child(model: TracerChatModel, name: str) -> Any:
-    return model.children[name]
+def child(model: ConductorChatModel, name: str) -> Any:
+    return model.agents[name]
 
 
 def ask(asked: Any, question: Any, way: Way, config: Any = None, **kwargs: Any) -> Any:
@@ -111,7 +112,7 @@ class Runs(BaseCallbackHandler):
 
 @each_way
 def test_the_second_child_answers_where_the_first_cannot_be_reached(way: Way) -> None:
-    model = tracer(fails=ConnectionError("down"))
+    model = routed(fails=ConnectionError("down"))
 
     answer = ask(model, "Hello", way)
 
@@ -122,7 +123,7 @@ def test_the_second_child_answers_where_the_first_cannot_be_reached(way: Way) ->
 @each_way
 def test_a_failed_child_and_the_one_that_answered_stand_below_one_chain_run(way: Way) -> None:
     runs = Runs()
-    model = tracer(fails=ConnectionError("down"))
+    model = routed(fails=ConnectionError("down"))
 
     ask(model, "Hello", way, {"callbacks": [runs]})
 
@@ -142,12 +143,12 @@ def _exclaim(text: str) -> str:
 @each_way
 def test_the_run_lies_below_the_run_that_called_it(way: Way) -> None:
     runs = Runs()
-    chain: Any = RunnableLambda(_exclaim) | tracer()
+    chain: Any = RunnableLambda(_exclaim) | routed()
 
     ask(chain, "Hello", way, {"callbacks": [runs], "metadata": {"tier": "pro"}})
 
     outermost = next(iter(runs.parents))
-    assert list(runs.parents.values()).count(outermost) == 2  # the function and the tracer
+    assert list(runs.parents.values()).count(outermost) == 2  # the function and the conductor
     assert runs.tags == [["conductor:large"]]
 
 
@@ -155,7 +156,7 @@ def test_the_run_lies_below_the_run_that_called_it(way: Way) -> None:
 def test_usage_is_counted_once_and_the_model_starts_once(way: Way) -> None:
     runs, usage = Runs(), UsageMetadataCallbackHandler()
 
-    answer = ask(tracer(), "Hello over there", way, {"callbacks": [runs, usage]})
+    answer = ask(routed(), "Hello over there", way, {"callbacks": [runs, usage]})
 
     assert runs.lines.count("model starts") == 1
     assert usage.usage_metadata == {"small-1": answer.usage_metadata}
@@ -165,7 +166,7 @@ def test_usage_is_counted_once_and_the_model_starts_once(way: Way) -> None:
 @each_way
 def test_the_error_of_the_first_child_reaches_the_caller_with_every_attempt(way: Way) -> None:
     runs, first = Runs(), ConnectionError("small is down")
-    model = tracer(fails=first)
+    model = routed(fails=first)
     child(model, "large").fails = ConnectionError("large is down")
 
     with pytest.raises(ConnectionError) as caught:
@@ -178,7 +179,7 @@ def test_the_error_of_the_first_child_reaches_the_caller_with_every_attempt(way:
 
 @pytest.mark.parametrize("way", STREAMS)
 def test_a_stream_that_breaks_after_its_first_words_falls_back_no_more(way: Way) -> None:
-    model = tracer(fails=ConnectionError("down"), when="middle")
+    model = routed(fails=ConnectionError("down"), when="middle")
 
     with pytest.raises(ConnectionError, match="down"):
         ask(model, "Hello", way)
@@ -188,7 +189,7 @@ def test_a_stream_that_breaks_after_its_first_words_falls_back_no_more(way: Way)
 
 @pytest.mark.parametrize("way", STREAMS)
 def test_nothing_of_a_child_that_failed_silently_reaches_the_caller(way: Way) -> None:
-    model = tracer(fails=ConnectionError("down"), when="silent")
+    model = routed(fails=ConnectionError("down"), when="silent")
 
     answer = ask(model, "Hello", way)
 
@@ -205,8 +206,8 @@ def test_tools_reach_the_child_raw_and_calls_come_back_whole(way: Way) -> None:
             seen.extend(tools)
             return super().bind_tools(tools, **kwargs)
 
-    model = TracerChatModel(
-        policy=POLICY, children={"small": Watching(model="small-1"), "large": Oracle()}
+    model = ConductorChatModel(
+        policy=POLICY, agents={"small": Watching(model="small-1"), "large": Oracle()}
     )
 
     answer = ask(model.bind_tools([weather], tool_choice="weather"), "In 'Zürich'?", way)
@@ -226,7 +227,7 @@ def test_tools_reach_the_child_raw_and_calls_come_back_whole(way: Way) -> None:
 @each_way
 def test_messages_reach_the_child_as_the_very_objects_of_the_app(way: Way) -> None:
     messages = [SystemMessage("Be brief."), HumanMessage("Hello", name="ada")]
-    model = tracer()
+    model = routed()
 
     ask(model, messages, way)
 
@@ -236,18 +237,21 @@ def test_messages_reach_the_child_as_the_very_objects_of_the_app(way: Way) -> No
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
-def test_the_caller_gets_the_very_message_of_the_child(way: Way) -> None:
+def test_the_caller_gets_the_message_of_the_child_and_who_answered(way: Way) -> None:
     runs = Runs()
 
-    answer = ask(tracer(), "Hello", way, {"callbacks": [runs]})
+    answer = ask(routed(), "Hello", way, {"callbacks": [runs]})
 
-    assert answer is runs.said[0]
+    said = runs.said[0]
+    assert answer.response_metadata.pop("conductor")["agent"] == "small"
+    assert answer == said
+    assert "conductor" not in said.response_metadata  # what a cache or a tracer keeps stays as it was
 
 
 @each_way
 def test_prompt_and_parameters_of_an_agent_reach_only_its_child(way: Way) -> None:
     messages = [HumanMessage("Please reason")]
-    model = tracer()
+    model = routed()
 
     ask(model, messages, way, stop=["END"])
 
@@ -259,7 +263,7 @@ def test_prompt_and_parameters_of_an_agent_reach_only_its_child(way: Way) -> Non
 
 @each_way
 def test_naming_an_agent_as_the_model_asks_that_agent(way: Way) -> None:
-    answer = ask(tracer(), "Hello", way, model="large")
+    answer = ask(routed(), "Hello", way, model="large")
 
     assert answer.response_metadata["model_name"] == "large-1"
 
@@ -276,7 +280,7 @@ def test_the_child_sees_the_callers_context_and_changes_nothing_in_it(way: Way) 
         current.set("child")
 
     token = current.set("caller")
-    ask(tracer(look=look), "Hello", way)
+    ask(routed(look=look), "Hello", way)
 
     assert seen == ["caller"]
     assert current.get() == "caller"
@@ -285,7 +289,7 @@ def test_the_child_sees_the_callers_context_and_changes_nothing_in_it(way: Way) 
 
 @pytest.mark.parametrize("way", ["invoke", "stream"])
 async def test_a_sync_call_works_inside_a_running_event_loop(way: Way) -> None:
-    answer = ask(tracer(), "Hello", way)
+    answer = ask(routed(), "Hello", way)
 
     assert answer.text == "Hello from small-1, nice to see you"
 
@@ -305,7 +309,7 @@ class Joke(BaseModel):
 def test_an_output_that_cannot_be_parsed_goes_to_the_next_child(way: Way) -> None:
     runs = Runs()
     children = {"small": Garbled(model="small-1"), "large": Oracle(model="large-1")}
-    model = TracerChatModel(policy=POLICY, children=children)
+    model = ConductorChatModel(policy=POLICY, agents=children)
 
     joke = ask(model.with_structured_output(Joke), "A joke!", way, {"callbacks": [runs]})
 
@@ -316,7 +320,7 @@ def test_an_output_that_cannot_be_parsed_goes_to_the_next_child(way: Way) -> Non
 @pytest.mark.parametrize("way", STREAMS)
 def test_a_caller_who_stops_early_ends_every_run(way: Way) -> None:
     runs = Runs()
-    model = tracer()
+    model = routed()
 
     def first() -> Any:
         chunks = model.stream("Hello", {"callbacks": [runs]})
@@ -333,7 +337,7 @@ def test_a_caller_who_stops_early_ends_every_run(way: Way) -> None:
     first() if way == "stream" else asyncio.run(afirst())
 
     assert runs.lines[:2] == ["chain starts", "model starts"]
-    assert sorted(runs.lines[2:]) == ["chain fails: GeneratorExit", "model fails: GeneratorExit"]
+    assert sorted(runs.lines[2:]) == ["chain ends", "model fails: GeneratorExit"]
 
 
 def direct(question: str, **kwargs: Any) -> Request:
@@ -342,7 +346,7 @@ def direct(question: str, **kwargs: Any) -> Request:
 
 
 def test_the_engine_reads_usage_tool_calls_and_finish_from_the_childs_message() -> None:
-    model = tracer()
+    model = routed()
 
     answer = model.conductor.call(direct("In 'Oslo'?", tools=[weather]))
 
@@ -356,7 +360,7 @@ def test_the_engine_reads_usage_tool_calls_and_finish_from_the_childs_message() 
 
 def test_a_guarantee_holds_although_the_caller_names_the_agent() -> None:
     policy = POLICY + "guarantees: [{never: {when: \"tier == 'pro'\", agents: [small]}}]\n"
-    model = TracerChatModel(policy=policy, children={"small": Oracle(), "large": Oracle()})
+    model = ConductorChatModel(policy=policy, agents={"small": Oracle(), "large": Oracle()})
 
     with pytest.raises(Failure, match="was not asked"):
         model.invoke("Hello", {"metadata": {"tier": "pro"}}, model="small")
@@ -370,7 +374,7 @@ def test_an_agent_that_is_no_langchain_model_answers_in_langchains_form(way: Way
 agents: [{id: small}, {id: made, simulated: {answer: "We are on it."}}]
 routing: {default: {fallback: [small, made]}}
 """
-    model = TracerChatModel(policy=policy, children={"small": Oracle(fails=ConnectionError())})
+    model = ConductorChatModel(policy=policy, agents={"small": Oracle(fails=ConnectionError())})
 
     answer = ask(model, "Hello", way)
 
@@ -381,7 +385,7 @@ routing: {default: {fallback: [small, made]}}
 
 def test_an_output_that_no_child_could_parse_reaches_the_caller_as_langchains_own_error() -> None:
     children = {"small": Garbled(model="small-1"), "large": Garbled(model="large-1")}
-    model = TracerChatModel(policy=POLICY, children=children)
+    model = ConductorChatModel(policy=POLICY, agents=children)
 
     with pytest.raises(ValidationError):
         model.with_structured_output(Joke).invoke("A joke!")
