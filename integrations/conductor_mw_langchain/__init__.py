@@ -24,6 +24,12 @@ _HOMES: Final = {
     "ConductorRunnable": "runnable",
     "chat_model": "models",
 }
+_EXTRAS: Final = {
+    "langchain_core": "langchain",
+    "langchain": "langchain-agents",
+    "langgraph": "langchain-agents",
+}
+"""Which extra brings a package that is missing."""
 
 __all__ = [
     "ConductorCache",
@@ -39,7 +45,14 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f".{home}", __name__), name)
+    try:
+        value: object = getattr(import_module(f".{home}", __name__), name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRAS:
+            raise
+        mend = f"pip install 'conductor-mw[{_EXTRAS[missing]}]'"
+        raise ImportError(f"{name} needs {missing!r}: {mend}", name=missing) from error
     globals()[name] = value
     return value
 
