@@ -125,7 +125,9 @@ class Asked:
             yield native
         elif shape is None:
             if isinstance(native, AIMessageChunk) and native.chunk_position == "last":
-                self._held = native  # it waits for the figures, which are there when the run is over
+                self._held = (
+                    native  # it waits for the figures, which are there when the run is over
+                )
             elif isinstance(native, AIMessageChunk):
                 yield native
             elif isinstance(native, AIMessage):  # of a model that does not stream

@@ -6,7 +6,7 @@ the conductor and below it every attempt as the child itself tells it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -147,7 +147,7 @@ def stream(conductor: Conductor, call: Call) -> Iterator[Any]:
     manager.on_chain_end(_joined(shown))
 
 
-async def astream(conductor: Conductor, call: Call) -> AsyncIterator[Any]:
+async def astream(conductor: Conductor, call: Call) -> AsyncGenerator[Any, None]:
     """Give the answer chunk by chunk on the running event loop."""
     manager = await call.managed(AsyncCallbackManager).on_chain_start(**call.start())
     config = call.below(manager.get_child())

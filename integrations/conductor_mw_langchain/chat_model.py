@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Final, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
     AsyncCallbackManagerForLLMRun,
     CallbackManager,
-    Callbacks,
     CallbackManagerForLLMRun,
+    Callbacks,
 )
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
 from conductor_mw import Conductor, Decision
 
@@ -33,7 +34,7 @@ from .events import async_event_stream, event_stream
 from .payload import Shape
 from .profile import common_profile
 
-_DEFAULTS = ("temperature", "max_tokens", "stop", "timeout")
+_DEFAULTS: Final = ("temperature", "max_tokens", "stop", "timeout")
 
 
 class ConductorChatModel(BaseChatModel):
@@ -55,7 +56,7 @@ class ConductorChatModel(BaseChatModel):
         | `conductor` | instead of both: a `Conductor` shared with other parts of the app |
         | `environment` | which of the policy's environments holds |
         | `simulate` | answer for every agent that is not bound, without calling a model |
-        | `temperature`, `max_tokens`, `stop`, `timeout` | for every child, unless call or policy say |
+        | `temperature`, `max_tokens`, `stop`, `timeout` | for every child, unless said nearer |
 
     ??? info "Instantiate"
 
@@ -122,10 +123,11 @@ class ConductorChatModel(BaseChatModel):
     """
 
     policy: str | Path | None = Field(default=None, repr=False)
-    """The path of the policy file; or the policy itself, as YAML text of several lines."""
-    agents: Mapping[str, Any] = Field(
-        default_factory=dict[str, Any], exclude=True, repr=False
-    )
+    """The path of the policy file, or the policy itself, as YAML text of several lines.
+
+    The environment's `CONDUCTOR_POLICY` where neither this nor a conductor is given.
+    """
+    agents: Mapping[str, Any] = Field(default_factory=dict[str, Any], exclude=True, repr=False)
     """The app's own objects, by the id of the agent that they answer for."""
     given: Conductor | None = Field(default=None, alias="conductor", exclude=True, repr=False)
     """A conductor that other parts of the app use too, instead of a policy."""
@@ -151,7 +153,7 @@ class ConductorChatModel(BaseChatModel):
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     """Taken and left aside: each child has a key of its own provider."""
 
-    model_config = {"arbitrary_types_allowed": True, "populate_by_name": True}
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
 
     _conductor: Conductor = PrivateAttr()
 
@@ -163,6 +165,8 @@ class ConductorChatModel(BaseChatModel):
             ConductorError: an object cannot answer for its agent.
         """
         super().model_post_init(context)
+        if self.policy is None and self.given is None:
+            self.policy = os.environ.get("CONDUCTOR_POLICY") or None
         self._begin()
 
     def _begin(self) -> None:

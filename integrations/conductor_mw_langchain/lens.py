@@ -89,7 +89,9 @@ class LangChainLens:
         payload, kwargs = _of(native), _of(native).kwargs
         if kwargs.get("tools"):
             kwargs = {**kwargs, "tools": masked_tools(kwargs["tools"], mask)}
-        return replace(payload, messages=[masked(one, mask) for one in payload.messages], kwargs=kwargs)
+        return replace(
+            payload, messages=[masked(one, mask) for one in payload.messages], kwargs=kwargs
+        )
 
     def fresh(self, native: object, text: str) -> object:
         """Give a call with one user message; tools and the shape of the answer are kept out."""

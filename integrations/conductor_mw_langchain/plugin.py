@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from conductor_mw import Agent, RegisterAgent, Setting, Speaker, AgentOptions, ConductorError, hookimpl
+from conductor_mw import (
+    Agent,
+    AgentOptions,
+    ConductorError,
+    RegisterAgent,
+    Setting,
+    Speaker,
+    hookimpl,
+)
 
 __all__ = ["LangChainOptions", "conductor_agents"]
 

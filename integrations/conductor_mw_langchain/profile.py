@@ -19,10 +19,8 @@ def common_profile(models: Iterable[object]) -> dict[str, Any] | None:
     >>> class Model:
     ...     def __init__(self, **profile):
     ...         self.profile = profile
-    >>> common_profile([
-    ...     Model(tool_calling=True, max_input_tokens=8), Model(tool_calling=False, max_input_tokens=4)
-    ... ])
-    {'max_input_tokens': 4, 'tool_calling': False}
+    >>> common_profile([Model(tool_calling=True, max_tokens=8), Model(tool_calling=False)])
+    {'tool_calling': False}
     """
     profiles: list[Mapping[str, Any]] = []
     for model in models:

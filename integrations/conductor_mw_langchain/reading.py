@@ -61,7 +61,7 @@ def read_message(message: AIMessage, native: object) -> Part:
         text, found, media = _read_pieces(content)
         reasoning = reasoning or found
     usage = message.usage_metadata
-    part = Part(
+    return Part(
         text=text,
         reasoning=reasoning if isinstance(reasoning, str) else "",
         tool_calls=_calls(message),
@@ -72,7 +72,6 @@ def read_message(message: AIMessage, native: object) -> Part:
         logprobs=_logprobs(told["logprobs"]) if told.get("logprobs") else (),
         headers=headers_in(told["headers"]) if told.get("headers") else None,
     )
-    return part
 
 
 def _read_pieces(content: Any) -> tuple[str, str, tuple[str, ...]]:
@@ -150,7 +149,9 @@ def usage_metadata(usage: Usage | None) -> Mapping[str, Any] | None:
 
 
 def _logprobs(told: Any) -> tuple[float, ...]:
-    content: Any = cast("Mapping[str, Any]", told).get("content") if isinstance(told, dict) else None
+    content: Any = (
+        cast("Mapping[str, Any]", told).get("content") if isinstance(told, dict) else None
+    )
     if not isinstance(content, list):
         return ()
     found = [one.get("logprob") for one in cast("list[Any]", content) if isinstance(one, dict)]

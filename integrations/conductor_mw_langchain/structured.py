@@ -24,9 +24,7 @@ def structured(model: Any, shape: Shape, kwargs: dict[str, Any]) -> Any:
     found = shape.built.get(id(model))
     if found is None or found[0] is not model:
         # With the raw message, so that its tokens are seen, and what could not be parsed of it.
-        found = model, model.with_structured_output(
-            shape.schema, include_raw=True, **shape.options
-        )
+        found = model, model.with_structured_output(shape.schema, include_raw=True, **shape.options)
         shape.built[id(model)] = found
     runnable: Any = found[1]
     return _with(runnable, kwargs) if kwargs else runnable

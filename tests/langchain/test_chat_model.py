@@ -11,6 +11,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 import pytest
+from conductor_mw_langchain import ConductorChatModel
+from conductor_mw_langchain.lens import LENS
+from conductor_mw_langchain.payload import Payload
 from langchain_core.callbacks import (
     BaseCallbackHandler,
     CallbackManager,
@@ -22,10 +25,6 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, ValidationError
 
 from conductor_mw import Conductor, Failure, Request, attempts_of
-
-from conductor_mw_langchain import ConductorChatModel
-from conductor_mw_langchain.lens import LENS
-from conductor_mw_langchain.payload import Payload
 from tests.langchain.oracle import Oracle
 
 Way = Literal["invoke", "ainvoke", "stream", "astream"]
@@ -245,7 +244,9 @@ def test_the_caller_gets_the_message_of_the_child_and_who_answered(way: Way) -> 
     said = runs.said[0]
     assert answer.response_metadata.pop("conductor")["agent"] == "small"
     assert answer == said
-    assert "conductor" not in said.response_metadata  # what a cache or a tracer keeps stays as it was
+    assert (
+        "conductor" not in said.response_metadata
+    )  # what a cache or a tracer keeps stays as it was
 
 
 @each_way

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from conductor_mw_langchain.lens import LENS
+from conductor_mw_langchain.payload import Payload
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from conductor_mw import Attempt, Conductor, Message, Part, Request, RequestError
-
-from .langchain_lens import LENS, Payload
 
 
 @tool
@@ -60,9 +60,17 @@ def test_a_changed_payload_leaves_the_apps_own_as_it_was() -> None:
     fresh: Any = LENS.fresh(PAYLOAD, "Is this right?")
 
     assert [message.text for message in led.messages] == ["Think.", "BE BRIEF.", "LOOK", ""]
-    assert led.kwargs["tools"] is PAYLOAD.kwargs["tools"]
+    assert led.kwargs["stop"] == ["END"]
     assert ([message.text for message in fresh.messages], fresh.kwargs) == (["Is this right?"], {})
     assert before == MESSAGES
+
+
+def test_tools_in_which_nothing_is_masked_stay_the_apps_own_objects() -> None:
+    masked: Any = LENS.redacted(PAYLOAD, lambda text: text.replace("Oslo", "<city>"))
+
+    assert masked.kwargs["tools"] is PAYLOAD.kwargs["tools"]
+    assert masked.messages[2].tool_calls[0]["args"] == {"city": "<city>"}
+    assert masked.messages[0] is MESSAGES[0]
 
 
 class Listening:
