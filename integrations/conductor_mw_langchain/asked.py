@@ -13,6 +13,7 @@ from langchain_core.runnables.config import ensure_config
 from conductor_mw import Answer, Conductor, ConductorError, Decision, Part, Policy, Request
 
 from .calls import NOTHING_OWN, Call, Own, metadata_of
+from .dialect import fields_of
 from .lens import LENS
 from .payload import Payload, Shape
 from .stamp import KEY, stamp_of, stamped
@@ -113,7 +114,7 @@ class Asked:
         shape = self.payload.shape
         if shape is None:
             return stamped(_message(native), answer)
-        pair = native if isinstance(native, dict) else _pair(_message(native), shape)
+        pair = fields_of(native) or _pair(_message(native), shape)
         if not shape.include_raw:
             return pair["parsed"]
         return {**pair, "raw": stamped(pair["raw"], answer)}

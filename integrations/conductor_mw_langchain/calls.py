@@ -6,12 +6,12 @@ the conductor and below it every attempt as the child itself tells it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -175,7 +175,7 @@ async def astream(conductor: Conductor, call: Call) -> AsyncGenerator[Any, None]
 
 
 @contextmanager
-def within(config: RunnableConfig) -> Iterator[None]:
+def within(config: RunnableConfig) -> Generator[None]:
     """Let whatever is called inside find a config, as LangChain's own runnables do."""
     token = var_child_runnable_config.set(config)
     try:
@@ -203,4 +203,4 @@ def _joined(chunks: list[Any]) -> Any:
     try:
         return reduce(add, chunks) if chunks else None
     except TypeError:
-        return cast("Any", chunks[-1])
+        return chunks[-1]

@@ -12,7 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from conductor_mw import Agent, Attempt, ConductorError, Failure, Io, Open, Part, Speaker
 
-from .dialect import Tools
+from .dialect import Tools, fields_of
 from .payload import Payload
 from .structured import structured
 
@@ -26,12 +26,10 @@ HIDDEN: Final = "nostream"
 
 def speaker_of(agent: Agent, bound: object) -> Speaker | None:
     """Give a speaker for an object of LangChain, or None for anything else."""
-    if isinstance(bound, BaseChatModel):
-        return Child(agent.id, bound)
-    if isinstance(bound, Runnable):
-        model: Any = bound
-        return Child(agent.id, model)
-    return None
+    if not isinstance(bound, Runnable):
+        return None
+    # A chat model, or one with fallbacks or retries of its own around it.
+    return Child(agent.id, cast("Any", bound))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +150,8 @@ async def _events(runnable: Any, messages: Any, config: Any) -> AsyncGenerator[A
 
 def _parsed(answer: Any) -> Any:
     """Give a structured output's pair. Raises `Failure` where nothing could be parsed of it."""
-    pair: dict[str, Any] = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
-    error: Exception | None = pair.get("parsing_error")
+    pair = fields_of(answer)
+    error: Exception | None = pair.get("parsing_error") if pair is not None else None
     if error is not None:
         raise Failure("invalid_output", str(error)) from error
     return answer

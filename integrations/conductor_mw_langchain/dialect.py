@@ -110,8 +110,14 @@ def _say_calls(message: AIMessage, written: dict[str, Any]) -> None:
             written[name] = told[name]
 
 
+def fields_of(value: object) -> dict[str, Any] | None:
+    """Give what is a `dict` as one with texts as keys, and None for anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
 def _is(piece: Any, kinds: frozenset[str]) -> bool:
-    return isinstance(piece, dict) and cast("dict[str, Any]", piece).get("type") in kinds
+    fields = fields_of(piece)
+    return fields is not None and fields.get("type") in kinds
 
 
 def _beside(piece: Any) -> bool:
@@ -119,12 +125,13 @@ def _beside(piece: Any) -> bool:
 
 
 def _piece(piece: Any) -> Any:
-    if isinstance(piece, dict):
-        fields = cast("dict[str, Any]", piece)
-        # A block of a provider's own, a search result for example: it is sent, so its text counts.
-        if fields.get("type") == "non_standard" or not isinstance(fields.get("type"), str):
-            return {"type": "text", "text": json.dumps(fields, ensure_ascii=False, default=str)}
-    return piece
+    fields = fields_of(piece)
+    if fields is None:
+        return piece
+    # A block of a provider's own, a search result for example: it is sent, so its text counts.
+    if fields.get("type") == "non_standard" or not isinstance(fields.get("type"), str):
+        return {"type": "text", "text": json.dumps(fields, ensure_ascii=False, default=str)}
+    return fields
 
 
 def _thought(piece: Any) -> str:
@@ -135,11 +142,11 @@ def _thought(piece: Any) -> str:
 def _texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
-    if isinstance(value, dict):
-        value = list(cast("dict[str, Any]", value).values())
+    fields = fields_of(value)
+    inside: list[Any] = list(fields.values()) if fields is not None else []
     if isinstance(value, list):
-        return [text for one in cast("list[Any]", value) for text in _texts(one)]
-    return []
+        inside = cast("list[Any]", value)
+    return [text for one in inside for text in _texts(one)]
 
 
 def openai_tools(tools: Any) -> list[dict[str, Any]]:
@@ -156,6 +163,7 @@ def openai_tools(tools: Any) -> list[dict[str, Any]]:
 
 
 def _tool(tool: Any) -> dict[str, Any]:
-    if isinstance(tool, dict) and "type" in tool and "name" not in cast("dict[str, Any]", tool):
-        return cast("dict[str, Any]", tool)  # OpenAI's form already
+    fields = fields_of(tool)
+    if fields is not None and "type" in fields and "name" not in fields:
+        return fields  # OpenAI's form already
     return convert_to_openai_tool(tool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.language_models.chat_model_stream import AsyncChatModelStream, ChatModelStream
 
@@ -14,7 +14,7 @@ def event_stream(events: Iterator[Any]) -> ChatModelStream:
 
     def pump() -> bool:
         try:
-            told.dispatch(cast("Any", next(events)))
+            told.dispatch(next(events))
         except StopIteration:
             return False
         except BaseException as error:  # noqa: BLE001 - the stream raises it at its reader

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from conductor_mw import ChatLens
 
-from .dialect import Tools, openai_tools
+from .dialect import Tools, fields_of, openai_tools
 
 _CHAT: Final = ChatLens()
 
@@ -60,8 +60,8 @@ def _pieces(content: Any, mask: Callable[[str], str]) -> Any:
 def _values(value: Any, mask: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return mask(value)
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
+    fields = fields_of(value)
+    if fields is not None:
         return {key: _values(one, mask) for key, one in fields.items()}
     if isinstance(value, list):
         return [_values(one, mask) for one in cast("list[Any]", value)]

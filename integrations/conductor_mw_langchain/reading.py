@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 
 from conductor_mw import Finish, Part, ToolCall, Usage, headers_in
 
-from .dialect import REASONING
+from .dialect import REASONING, fields_of
 
 _FINISHES: Final[Mapping[str, Finish]] = {
     "stop": "stop",
@@ -40,9 +40,7 @@ def read_answer(native: object) -> Part:
     """Read what a child gave: a message, a chunk, an event of v3, or a pair of raw and parsed."""
     if isinstance(native, AIMessage):
         return read_message(native, native)
-    answer: Mapping[str, Any] = {}
-    if isinstance(native, Mapping):
-        answer = cast("Mapping[str, Any]", native)
+    answer = fields_of(native) or {}
     if "event" in answer:
         return _read_event(answer)
     if isinstance(answer.get("raw"), AIMessage):
@@ -149,12 +147,11 @@ def usage_metadata(usage: Usage | None) -> Mapping[str, Any] | None:
 
 
 def _logprobs(told: Any) -> tuple[float, ...]:
-    content: Any = (
-        cast("Mapping[str, Any]", told).get("content") if isinstance(told, dict) else None
-    )
+    content: Any = (fields_of(told) or {}).get("content")
     if not isinstance(content, list):
         return ()
-    found = [one.get("logprob") for one in cast("list[Any]", content) if isinstance(one, dict)]
+    tokens = [fields_of(one) or {} for one in cast("list[Any]", content)]
+    found: list[Any] = [token.get("logprob") for token in tokens]
     return tuple(one for one in found if isinstance(one, float | int))
 
 

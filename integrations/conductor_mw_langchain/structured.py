@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
@@ -32,13 +32,13 @@ def structured(model: Any, shape: Shape, kwargs: dict[str, Any]) -> Any:
 
 def _with(runnable: Any, kwargs: dict[str, Any]) -> Any:
     """Give the same with parameters for its model, which a sequence does not pass on."""
-    if isinstance(runnable, RunnableSequence):
-        steps: list[Any] = runnable.steps  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        first = steps[0]
-        if isinstance(first, RunnableParallel) and set(first.steps__) == {"raw"}:
-            raw: Any = first.steps__["raw"]
-            return RunnableSequence(RunnableParallel(raw=raw.bind(**kwargs)), *steps[1:])
-    return runnable.bind(**kwargs)
+    steps: list[Any] = list(getattr(runnable, "steps", ()))
+    first: Any = steps[0] if steps else None
+    inside: dict[str, Any] = dict(getattr(first, "steps__", {}))
+    if set(inside) != {"raw"}:
+        return runnable.bind(**kwargs)
+    asking: Any = RunnableParallel(raw=inside["raw"].bind(**kwargs))
+    return cast("Any", RunnableSequence(asking, *steps[1:]))
 
 
 def parsed(message: AIMessage, shape: Shape) -> Any:
