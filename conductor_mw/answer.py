@@ -14,6 +14,7 @@ from .parts import Finish, Outcome, Part, Rating, ToolCall, Usage, joined_tool_c
 from .provenance import Provenance, agent_of, provenance_of
 from .request import Lens
 from .run import usage_of
+from .trajectory import Trajectory
 from .unread import begun, dropped, over
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ class Answer:
     def provenance(self) -> Provenance:
         """Who said which part of it, and what became of every attempt."""
         return provenance_of(self._parts, self.attempts)
+
+    @property
+    def trajectory(self) -> Trajectory | None:
+        """What the next call of the same trajectory is given; None where no rule decided."""
+        decision = self.decision
+        if decision.forced or decision.observed or not self.agent:
+            return None
+        return Trajectory(decision.rule, self.agent, decision.fingerprint)
 
     @property
     def score(self) -> float | None:

@@ -106,6 +106,16 @@ class Decision:
         """Whether the caller named the agent, so that no rule was asked."""
         return False
 
+    @property
+    def observed(self) -> bool:
+        """Whether the app's own model answered, and the policy only looked on."""
+        return False
+
+    @property
+    def kept(self) -> bool:
+        """Whether the agent of the trajectory's call before goes on, so that no rule was asked."""
+        return False
+
     def to_dict(self) -> dict[str, object]:
         """Give the decision as plain JSON."""
         record: dict[str, object] = {
@@ -117,6 +127,8 @@ class Decision:
         }
         if self.forced:
             record["forced"] = True
+        if self.kept:
+            record["kept"] = True
         if self.asked:
             record["asked"] = [one.to_dict() for one in self.asked]
         return record

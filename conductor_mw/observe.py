@@ -51,20 +51,26 @@ class ObservedDecision(Decision):
         """The app's own model."""
         return self._app
 
+    @property
+    def observed(self) -> bool:
+        """True: the policy looked on."""
+        return True
+
     def to_dict(self) -> dict[str, object]:
         """Give the decision as plain JSON."""
         return {**super().to_dict(), "observed": True}
 
 
-def observing(policy: Policy) -> Callable[[Run], Parts]:
+def observing(policy: Policy, app: str = APP) -> Callable[[Run], Parts]:
     """Give what stands in the place of deciding and answering.
 
     Args:
         policy: the policy as it was written, guarantees included.
+        app: the agent that stands for what the app asks by itself.
     """
 
     async def answer(run: Run) -> AsyncGenerator[Part, None]:
-        run.decision, told = _decided(policy, run)
+        run.decision, told = _decided(policy, run, app)
         await run.tell("observed", "", 0, **told)
         async with aclosing(route(run)) as parts:
             async for part in parts:
@@ -73,7 +79,7 @@ def observing(policy: Policy) -> Callable[[Run], Parts]:
     return answer
 
 
-def _decided(policy: Policy, run: Run) -> tuple[Decision, dict[str, object]]:
+def _decided(policy: Policy, run: Run, app: str) -> tuple[Decision, dict[str, object]]:
     """Give the decision, and what is told of it; a policy that cannot decide stops nothing."""
     commitments = run.runtime.commitments
     try:
@@ -81,13 +87,17 @@ def _decided(policy: Policy, run: Run) -> tuple[Decision, dict[str, object]]:
         asked = agents_below([decision.flow])
         refused = set(forbidden_agents(policy.guarantees, run.facts)) & set(asked)
     except (EvaluationError, RequestError, Unasked) as error:
-        return ForcedDecision(run.policy, run.facts, APP, commitments), {"problem": error.problem}
+        return _undecided(run, app), {"problem": error.problem}
     except Exception as fault:  # noqa: BLE001 - logged, and the app answers as it would alone
         # A function behind a signal broke, say: that stops nothing either.
         _LOG.exception("the observed policy could not decide")
         problem = f"a fault: {type(fault).__name__}"
-        return ForcedDecision(run.policy, run.facts, APP, commitments), {"problem": problem}
+        return _undecided(run, app), {"problem": problem}
     told: dict[str, object] = {"rule": decision.rule, "target": decision.target}
     if refused:
         told["would_refuse"] = sorted(refused)
-    return ObservedDecision(decision, AskAgent(run.policy.agents[APP])), told
+    return ObservedDecision(decision, AskAgent(run.policy.agents[app])), told
+
+
+def _undecided(run: Run, app: str) -> Decision:
+    return ForcedDecision(run.policy, run.facts, app, run.runtime.commitments, straight=True)

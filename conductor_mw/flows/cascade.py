@@ -62,11 +62,18 @@ class Cascade:
     """Asks the first step, and the next one until an answer is accepted.
 
     No answer streams: whether it is accepted is known when it is whole.
+
+    Attributes:
+        steps: who is asked, the cheapest first.
+        judging: says how good an answer is, and whether that will do.
+        on_failure: whether a step that fails ends it.
+        begin: the step that is asked first; those before it had their turn.
     """
 
     steps: Sequence[Flow]
     judging: Judging
     on_failure: OnFailure
+    begin: int = 0
 
     @property
     def label(self) -> str:
@@ -101,7 +108,7 @@ class Cascade:
         best: Reply | None = None
         failure: Failure | None = None
         last = len(self.steps) - 1
-        for index in range(len(self.steps)):
+        for index in range(self.begin, len(self.steps)):
             rating = UNRATED
             try:
                 reply = await self._ask(index, request, at)

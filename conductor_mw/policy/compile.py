@@ -110,6 +110,7 @@ def compile_policy(
         ),
         env=MappingProxyType(allowed),
         environment=loaded.environment,
+        decide=routes.decide,
         worst_calls=MappingProxyType(worst_calls(routes, paid)),
         paid=MappingProxyType(paid),
         store=file.store,

@@ -222,6 +222,11 @@ class RoutingEntry(Entry):
         description="who answers after each kind of failure that a target could not mend",
     )
     deadline: Duration | None = Field(None, description="how long any request may take")
+    decide: Literal["trajectory", "call"] = Field(
+        "trajectory",
+        description="whether the rules decide once for all calls of an agent's tool loop, whose "
+        "agent then goes on, or for every call",
+    )
 
 
 class NeverEntry(Entry):

@@ -94,7 +94,7 @@ class _Join:
         return both
 
     def routing_key(self, both: Table, key: str, before: Table, after: Table) -> None:
-        """Unite `default` or `deadline`."""
+        """Unite `default`, `deadline` or `decide`."""
         del both
         if before[key] != after[key]:
             problem = f"{self.file(before, key)} says {_said(before[key])}"
@@ -168,7 +168,10 @@ class _Overlay(_Join):
                 self.findings.add(place, "overlay", problem, Nearest(name, before))
 
     def routing_key(self, both: Table, key: str, before: Table, after: Table) -> None:
-        """Narrow `default` or `deadline`."""
+        """Narrow `default`, `deadline` or `decide`."""
+        if key == "decide" and before[key] == "call" and after[key] != "call":
+            problem = "the file below lets its rules decide every call"
+            self.refuse(after, key, f"routing.{key}", problem, "remove it")
         if key == "deadline" and not _shorter(after[key], before[key]):
             problem = (
                 f"{_said(after[key])} is longer than the {_said(before[key])} of the file below"

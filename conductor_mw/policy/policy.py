@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NOWHERE: Final = Place()
 OnError = Literal["fail", "skip", "match"]
+DecidePer = Literal["trajectory", "call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Policy:
         warnings: findings that do not stop the policy from loading.
         sources: the files that were read, the policy's own first.
         rollout: the new version that answers a share of the traffic, or None.
+        decide: whether the rules decide once for a trajectory, or for every call of it.
         checked: the agents whose own checks every answer must meet, by id.
         documents: the text of every file that was read, by its name.
     """
@@ -129,5 +131,6 @@ class Policy:
     warnings: tuple[Finding, ...]
     sources: tuple[str, ...]
     rollout: Rollout | None = None
+    decide: DecidePer = "trajectory"
     checked: Mapping[str, Flow] = field(default_factory=dict[str, "Flow"])
     documents: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)

@@ -11,7 +11,7 @@ from conductor_mw.flows.rescue import Rescue
 from conductor_mw.policy.document import ClassTable, RoutingEntry, RuleEntry
 from conductor_mw.policy.draft import Draft
 from conductor_mw.policy.findings import Nearest
-from conductor_mw.policy.policy import Rule
+from conductor_mw.policy.policy import DecidePer, Rule
 from conductor_mw.policy.site import Flows
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import shown
@@ -27,6 +27,7 @@ class Routes:
         default: the target where none matches, or None.
         default_flow: its flow.
         deadline: the seconds any request may take, or None.
+        decide: whether the rules decide once for a trajectory, or for every call of it.
         meaning: all of it as plain JSON, for the fingerprint.
         worst_calls: the largest number of calls one request can cost, by target.
     """
@@ -35,6 +36,7 @@ class Routes:
     default: str | None = None
     default_flow: Flow | None = None
     deadline: float | None = None
+    decide: DecidePer = "trajectory"
     meaning: object = None
     worst_calls: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -93,7 +95,7 @@ class _Router:
             elif one.id is not None:
                 first[one.id] = position
             self._rule(one, position, at)
-        return self._routes(entry.default, entry.deadline)
+        return self._routes(entry.default, entry.deadline, entry.decide)
 
     def from_table(self, table: ClassTable) -> Routes:
         """Give the routes of the short form: one rule for each `input.type`."""
@@ -110,17 +112,20 @@ class _Router:
                 place = self.draft.positions.place(at, key=True)
                 self.rules.append(Rule(name, position, condition, label, flow, "fail", place))
                 self.meanings.append([name, condition.canonical, *meaning, "fail"])
-        return self._routes(table.default, None)
+        return self._routes(table.default, None, "trajectory")
 
-    def _routes(self, default: Target | None, deadline: float | None) -> Routes:
+    def _routes(self, default: Target | None, deadline: float | None, decide: DecidePer) -> Routes:
         name, flow, meaning = self._default(default)
         rescues = {kind: rescue.canonical for kind, rescue in self.rescues.items()}
+        # Said only where it is not the usual: policies written before it keep their fingerprint.
+        said = {} if decide == "trajectory" else {"decide": decide}
         return Routes(
             tuple(self.rules),
             name,
             flow,
             deadline,
-            {"rules": self.meanings, "default": meaning, "fallback": rescues},
+            decide,
+            {"rules": self.meanings, "default": meaning, "fallback": rescues, **said},
             self.worst,
         )
 

@@ -199,6 +199,8 @@ class Describer:
             )
             if decision.forced:
                 found["forced"] = True
+            elif decision.kept:
+                found["kept"] = True
             elif position <= FEW_RULES:
                 told = decision
                 found["passed_over"] = [[one.rule, one.because] for one in decision.passed_over]
