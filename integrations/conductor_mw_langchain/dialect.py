@@ -86,7 +86,7 @@ def _say_calls(message: AIMessage, written: dict[str, Any]) -> None:
             "type": "function",
             "function": {
                 "name": call["name"],
-                "arguments": json.dumps(call["args"], ensure_ascii=False),
+                "arguments": _written(call["args"]),
             },
         }
         for call in message.tool_calls
@@ -113,6 +113,11 @@ def _say_calls(message: AIMessage, written: dict[str, Any]) -> None:
 def fields_of(value: object) -> dict[str, Any] | None:
     """Give what is a `dict` as one with texts as keys, and None for anything else."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _written(arguments: Any) -> str:
+    # As models write them, without spaces: LangChain has forgotten how these were written.
+    return json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
 
 
 def _is(piece: Any, kinds: frozenset[str]) -> bool:
