@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .callbacks import ConductorCallbackHandler
     from .chat_model import ConductorChatModel
     from .middleware import ConductorMiddleware
-    from .models import chat_model
+    from .models import chat_model_of
     from .runnable import ConductorRunnable
 
 _HOMES: Final = {
@@ -22,7 +22,7 @@ _HOMES: Final = {
     "ConductorChatModel": "chat_model",
     "ConductorMiddleware": "middleware",
     "ConductorRunnable": "runnable",
-    "chat_model": "models",
+    "chat_model_of": "models",
 }
 _EXTRAS: Final = {
     "langchain_core": "langchain",
@@ -37,7 +37,7 @@ __all__ = [
     "ConductorChatModel",
     "ConductorMiddleware",
     "ConductorRunnable",
-    "chat_model",
+    "chat_model_of",
 ]
 
 

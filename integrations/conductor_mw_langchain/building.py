@@ -42,12 +42,12 @@ def conductor_of(
             )
         return conductor
     from .gates import GraphApprovals
-    from .models import chat_model
+    from .models import chat_model_of
 
     dressed = partial(_dressed, output_version)
     given: dict[str, Any] = {
         "agents": {name: dressed(one) for name, one in agents.items()},
-        "connect": _Connecting(chat_model, dressed),
+        "connect": _Connecting(chat_model_of, dressed),
         "approvals": GraphApprovals(approvals),
         **{name: value for name, value in options.items() if value is not None},
     }
