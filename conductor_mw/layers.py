@@ -47,6 +47,10 @@ class Layers:
         """Give the layers that also stand where the policy only observes."""
         return layered({name: one for name, one in self.named.items() if _observes(one)})
 
+    def attending(self) -> Layers:
+        """Give the layers that also stand around a call that the app makes itself."""
+        return layered({name: one for name, one in self.named.items() if not _answers(one)})
+
     def close(self) -> None:
         """Let every layer flush and let go, outermost first; raise the first error at the end."""
         first: Exception | None = None
@@ -129,6 +133,10 @@ class _Halves(Generic[S]):
 
 def _observes(layer: object) -> bool:
     return getattr(layer, "observes", False) is True
+
+
+def _answers(layer: object) -> bool:
+    return getattr(layer, "answers", False) is True
 
 
 def _whole(name: str, layer: object, attribute: str) -> int:

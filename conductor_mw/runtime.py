@@ -36,6 +36,8 @@ class Runtime:
         innermost: what decides and answers inside every layer; `route` where left out.
         observed: where the policy only observes, the runtime in which the app's own model answers.
         versions: where the policy rolls out a new version, that one.
+        attended: the runtimes in which the app makes an agent's calls itself, by agent; made when
+            first needed.
     """
 
     policy: Policy
@@ -47,3 +49,4 @@ class Runtime:
     innermost: Callable[[Run], Parts] | None = None
     observed: Runtime | None = None
     versions: Versions | None = None
+    attended: dict[str, Runtime] = field(default_factory=dict[str, "Runtime"], repr=False)

@@ -14,13 +14,14 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
 from contextlib import suppress
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from .drivers.background import tell_fault
 from .drivers.sync import THREADS
 from .parts import Part
 
-_UNREAD: Final[set[Generator[Part, None, None] | AsyncGenerator[Part, None]]] = set()
+Unread: TypeAlias = Generator[Any, Any, Any] | AsyncGenerator[Part, None]
+_UNREAD: Final[set[Unread]] = set()
 
 
 class _Collector:
@@ -37,17 +38,17 @@ _COLLECTOR: Final = _Collector()
 gc.callbacks.append(_COLLECTOR)
 
 
-def begun(parts: Generator[Part, None, None] | AsyncGenerator[Part, None]) -> None:
+def begun(parts: Unread) -> None:
     """Keep the parts of a stream alive until they are over or nobody can read them."""
     _UNREAD.add(parts)
 
 
-def over(parts: Generator[Part, None, None] | AsyncGenerator[Part, None]) -> None:
+def over(parts: Unread) -> None:
     """Keep them no longer: they are read, or closed, or their event loop closes them."""
     _UNREAD.discard(parts)
 
 
-def dropped(parts: Generator[Part, None, None]) -> None:
+def dropped(parts: Generator[Any, Any, Any]) -> None:
     """Close the parts of a stream that nobody can read any more."""
     if parts not in _UNREAD or sys.is_finalizing():
         return
@@ -60,11 +61,11 @@ def dropped(parts: Generator[Part, None, None]) -> None:
     parts.close()
 
 
-def _closing(parts: Generator[Part, None, None]) -> None:
+def _closing(parts: Generator[Any, Any, Any]) -> None:
     threading.Thread(target=_close, args=(parts,), name=THREADS, daemon=True).start()
 
 
-def _close(parts: Generator[Part, None, None]) -> None:
+def _close(parts: Generator[Any, Any, Any]) -> None:
     _UNREAD.discard(parts)
     try:
         parts.close()

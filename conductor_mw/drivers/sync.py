@@ -84,7 +84,7 @@ class SyncDriver:
                     effect = step.throw(self._abandon())
                     continue
                 try:
-                    found = self._perform(effect)
+                    found = self.perform(effect)
                 except BaseException as error:
                     effect = step.throw(error)
                 else:
@@ -115,7 +115,8 @@ class SyncDriver:
         """Close a flow."""
         self.run(flow.aclose())
 
-    def _perform(self, effect: object) -> object:
+    def perform(self, effect: object) -> object:
+        """Carry out one effect."""
         sort = type(effect)
         at_once = AT_ONCE.get(sort)
         if at_once is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from conductor_mw import (
     Attempted,
@@ -85,6 +85,9 @@ class Cache:
     shelf: Shelf
     flights: Flights
     semantic: Semantic | None = None
+
+    answers: ClassVar[bool] = True
+    """It answers in an agent's place, so it is left out where the app makes its calls itself."""
 
     @classmethod
     def of(cls, prepared: Prepared, setting: Setting) -> Self:
