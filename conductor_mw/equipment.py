@@ -11,6 +11,7 @@ from .audience import Audience
 from .connect import adapted, connect_agents
 from .drivers import Background, Host
 from .errors import ConductorError, nearest
+from .gates import keeping
 from .layers import build_layers
 from .observe import APP, observed_policy, observing
 from .rollout import Versions
@@ -124,7 +125,11 @@ class Equipment:
             policy,
             Host(policy.agents, speakers, self.clock, self.dice, self.background),
             board,
-            replace(layers, requests=layers.requests.inside(*outermost)),
+            replace(
+                layers,
+                requests=layers.requests.inside(*outermost),
+                attempts=layers.attempts.inside(*keeping(self.approvals, policy)),
+            ),
             audience,
             self.commitments,
         )

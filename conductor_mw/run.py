@@ -204,6 +204,10 @@ class Run:
         """Put what a call cost in the place of what was held back for it."""
         self._spending.settle(held, outcome)
 
+    def carry_over(self, calls: int, cost: Money) -> None:
+        """Count what an earlier pass of this run did and cost, so that its bounds hold for both."""
+        self._spending.add(cost, calls)
+
     def begin_attempt(self, purpose: Purpose) -> None:
         """Count an attempt that begins; `record` counts its end."""
         with self._lock:

@@ -80,9 +80,10 @@ class Spending:
             with self._lock:
                 self._taken += outcome.cost - held
 
-    def add(self, cost: Money) -> None:
-        """Count money that no call of an agent cost."""
+    def add(self, cost: Money, calls: int = 0) -> None:
+        """Count money that no call of an agent cost now, and calls that were made before."""
         with self._lock:
+            self._calls += calls
             self._taken += cost
 
 

@@ -7,7 +7,7 @@ in its own way (`Conductor(..., approvals=)`).
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -27,7 +27,9 @@ from conductor_mw.gates import (
     Gates,
     OnTimeout,
     Verdict,
+    Visit,
     told,
+    visit_of,
 )
 from conductor_mw.gates.record import problem_of_terms, too_large
 from conductor_mw.parts import Part, Usage
@@ -129,10 +131,13 @@ class Person:
         gates = Gates(await Io(self.setting.store))
         now = await Now()
         asked = self._gate(attempt, now)
+        visit = visit_of(self.setting.approvals)
+        if visit is not None:
+            asked = await visit.reopened(asked)
         try:
             gate = await Io(partial(gates.open, asked, now.utc))
             if gate.verdict is None and self.setting.approvals is not None:
-                gate = await self._ask_app(gates, gate, self.setting.approvals)
+                gate = await self._ask_app(gates, gate, self.setting.approvals, visit)
             gate = await _decided(gates, gate)
         except Unwind:
             raise  # the run is taken up again elsewhere, and there the gate must still be open
@@ -171,12 +176,20 @@ class Person:
         limit = self.agent.timeouts.first_part
         return None if limit is None else now.monotonic + limit
 
-    async def _ask_app(self, gates: Gates, gate: Gate, approvals: Approvals) -> Gate:
+    async def _ask_app(
+        self, gates: Gates, gate: Gate, approvals: Approvals, visit: Visit | None
+    ) -> Gate:
         """Ask in the app's own way, again for every further person whom the quorum needs."""
         while gate.verdict is None:
             now = await Now()
+            if gate.overdue(now.utc):
+                return gate  # it was opened in an earlier pass, and nobody answered in time
             left = gate.deadline - now.utc if gate.deadline is not None else _DAY
-            ask = partial(_called, approvals, gate, self.agent.id)
+            ask: Callable[[], Coroutine[Any, Any, Verdict | None]]
+            if visit is None:
+                ask = partial(_called, approvals, gate, self.agent.id)
+            else:
+                ask = partial(visit.ask, gate)
             # In a branch, because only a branch can be given up when the gate's deadline passes.
             (asked,) = await Gather((ask,), deadline=now.monotonic + left)
             if asked.error is not None:

@@ -13,6 +13,7 @@ from .gate import (
     State,
     Verdict,
 )
+from .interrupting import Interrupting, Visit, keeping, visit_of
 
 __all__ = [
     "CALLER",
@@ -24,11 +25,15 @@ __all__ = [
     "Decided",
     "Gate",
     "Gates",
+    "Interrupting",
     "Listing",
     "OnTimeout",
     "State",
     "Status",
     "Verdict",
+    "Visit",
+    "keeping",
     "moment",
     "told",
+    "visit_of",
 ]
