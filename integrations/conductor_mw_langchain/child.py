@@ -28,8 +28,12 @@ def speaker_of(agent: Agent, bound: object) -> Speaker | None:
     """Give a speaker for an object of LangChain, or None for anything else."""
     if not isinstance(bound, Runnable):
         return None
-    # A chat model, or one with fallbacks or retries of its own around it.
-    return Child(agent.id, cast("Any", bound))
+    from .chain import Chain, stands_for_model
+
+    runnable = cast("Any", bound)
+    model = Child(agent.id, runnable)
+    # A chat model, also with fallbacks or retries of its own around it, takes messages only.
+    return model if stands_for_model(runnable) else Chain(agent.id, runnable, model)
 
 
 @dataclass(frozen=True, slots=True)
