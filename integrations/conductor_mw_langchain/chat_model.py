@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -21,14 +22,14 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from conductor_mw import Conductor, Decision
 
 from . import calls
 from .asked import Asked
 from .building import conductor_of
-from .calls import Own
+from .calls import NOTHING_OWN, Own
 from .dialect import Tools
 from .events import async_event_stream, event_stream
 from .payload import Shape
@@ -155,8 +156,6 @@ class ConductorChatModel(BaseChatModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
 
-    _conductor: Conductor = PrivateAttr()
-
     def model_post_init(self, context: Any, /) -> None:
         """Load the policy.
 
@@ -167,10 +166,12 @@ class ConductorChatModel(BaseChatModel):
         super().model_post_init(context)
         if self.policy is None and self.given is None:
             self.policy = os.environ.get("CONDUCTOR_POLICY") or None
-        self._begin()
+        self.conductor  # noqa: B018 - now, so that what is wrong with the policy is said here
 
-    def _begin(self) -> None:
-        self._conductor = conductor_of(
+    @cached_property
+    def conductor(self) -> Conductor:
+        """What decides and asks: for `feedback`, `reload`, `layer` and `close`."""
+        return conductor_of(
             self.policy,
             agents=self.agents,
             conductor=self.given,
@@ -182,16 +183,11 @@ class ConductorChatModel(BaseChatModel):
             reload_every=self.reload_every,
         )
 
-    @property
-    def conductor(self) -> Conductor:
-        """What decides and asks: for `feedback`, `reload`, `layer` and `close`."""
-        return self._conductor
-
     def decide(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Decision:
         """Give where a call would go and why, without sending anything. Arguments as `invoke`."""
-        return self._asked(input, config, kwargs).decision(self._conductor)
+        return self._asked(input, config, kwargs).decision(self.conductor)
 
     # LangChain's surface.
 
@@ -211,7 +207,7 @@ class ConductorChatModel(BaseChatModel):
                 answered; `conductor_mw.attempts_of(error)` tells every attempt.
             Failure: a guarantee, a layer or a person refused.
         """
-        answer: AIMessage = calls.invoke(self._conductor, self._asked(input, config, kwargs).call())
+        answer: AIMessage = calls.invoke(self.conductor, self._asked(input, config, kwargs).call())
         return answer
 
     async def ainvoke(
@@ -219,7 +215,7 @@ class ConductorChatModel(BaseChatModel):
     ) -> AIMessage:
         """Give the answer on the running event loop. Arguments and errors as for `invoke`."""
         asked = self._asked(input, config, kwargs)
-        answer: AIMessage = await calls.ainvoke(self._conductor, asked.call())
+        answer: AIMessage = await calls.ainvoke(self.conductor, asked.call())
         return answer
 
     def stream(
@@ -231,9 +227,9 @@ class ConductorChatModel(BaseChatModel):
         """
         asked = self._asked(input, config, kwargs)
         if self._whole(asked.payload.kwargs):
-            yield cast("AIMessageChunk", calls.invoke(self._conductor, asked.call()))
+            yield cast("AIMessageChunk", calls.invoke(self.conductor, asked.call()))
         else:
-            yield from calls.stream(self._conductor, asked.call())
+            yield from calls.stream(self.conductor, asked.call())
 
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -241,9 +237,9 @@ class ConductorChatModel(BaseChatModel):
         """Give the answer chunk by chunk, on the running event loop. See `stream`."""
         asked = self._asked(input, config, kwargs)
         if self._whole(asked.payload.kwargs):
-            yield cast("AIMessageChunk", await calls.ainvoke(self._conductor, asked.call()))
+            yield cast("AIMessageChunk", await calls.ainvoke(self.conductor, asked.call()))
         else:
-            async with aclosing(calls.astream(self._conductor, asked.call())) as chunks:
+            async with aclosing(calls.astream(self.conductor, asked.call())) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
@@ -366,12 +362,12 @@ class ConductorChatModel(BaseChatModel):
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
-        policy = self._conductor.policy
+        policy = self.conductor.policy
         return {"policy": policy.name, "fingerprint": policy.fingerprint}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
         told = super()._get_ls_params(stop=stop, **kwargs)
-        name = kwargs.get("model") or self._conductor.policy.name or "policy"
+        name = kwargs.get("model") or self.conductor.policy.name or "policy"
         return {**told, "ls_provider": "conductor", "ls_model_name": name}
 
     @classmethod
@@ -405,11 +401,8 @@ class ConductorChatModel(BaseChatModel):
                 "a ConductorChatModel with a conductor of the app's cannot be pickled; "
                 "pickle one that was made for a policy"
             )
-        return {**state, "__pydantic_private__": {}}
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
-        self._begin()
+        kept = {key: one for key, one in state["__dict__"].items() if key != "conductor"}
+        return {**state, "__dict__": kept}  # the policy is loaded again where it is used first
 
     # How an app's call becomes the engine's.
 
@@ -421,8 +414,10 @@ class ConductorChatModel(BaseChatModel):
             one = getattr(self, name)
             if one is not None and kwargs.get(name) is None:
                 kwargs[name] = one
-        own = Own(self.callbacks, self.tags, self.metadata, bool(self.verbose))
-        return Asked.of(messages, config, kwargs, self._conductor.policy, self.get_name(), own)
+        own = NOTHING_OWN
+        if self.callbacks or self.tags or self.metadata or self.verbose:
+            own = Own(self.callbacks, self.tags, self.metadata, self.verbose)
+        return Asked.of(messages, config, kwargs, self.conductor.policy, self.get_name(), own)
 
     def _whole(self, kwargs: Mapping[str, Any]) -> bool:
         disabled = self.disable_streaming
