@@ -18,7 +18,7 @@ routing:
     - {id: pro, condition: "metadata.tier == 'pro'", target: big}
   default: small
 """
-EXTRAS = ("langchain_core", "litellm", "re2", "rich", "tiktoken")
+EXTRAS = ("langchain", "langchain_core", "langgraph", "litellm", "re2", "rich", "tiktoken")
 
 
 def main(kind: str) -> None:
@@ -38,6 +38,7 @@ def main(kind: str) -> None:
     assert (decision.rule, decision.target) == ("pro", "big"), decision
     answer = conductor.call("Hello", metadata={"tier": "free"})
     assert (answer.text, answer.agent) == ("A small answer.", "small"), answer
+    _langchain(kind)
 
     command = Path(sys.executable).with_name("conductor-mw")
     with tempfile.TemporaryDirectory() as folder:
@@ -48,6 +49,22 @@ def main(kind: str) -> None:
         assert "big" in _run(command, "explain", str(policy), "Hello", "--metadata", "tier=pro")
         _run(command, "run", str(policy), "Hello", "--metadata", "tier=free")
     print(f"smoke test passed: {kind}, Python {sys.version.split()[0]}")
+
+
+def _langchain(kind: str) -> None:
+    """Ask a LangChain chat model, or read what it needs."""
+    import conductor_mw_langchain
+
+    assert "langchain_core" not in sys.modules
+    if kind == "bare":
+        try:
+            said = str(conductor_mw_langchain.ConductorChatModel)
+        except ImportError as error:
+            said = str(error)
+        assert "pip install 'conductor-mw[langchain]'" in said, said
+        return
+    model = conductor_mw_langchain.ConductorChatModel(policy=POLICY)
+    assert model.invoke("Hello", {"metadata": {"tier": "pro"}}).text == "A big answer."
 
 
 def _run(*command: str | Path) -> str:
