@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from conductor_mw import Agent, Attempt, ConductorError, Failure, Io, Open, Part, Speaker
 
+from .conducted import CONDUCTED
 from .dialect import Tools, fields_of
 from .payload import Payload
 from .structured import structured
@@ -116,6 +117,7 @@ def config_of(around: RunnableConfig, agent: str, *, hidden: bool) -> RunnableCo
         agent: the agent's id.
         hidden: whether its tokens must not be streamed to anybody.
     """
+    CONDUCTED.set(True)
     given: Any = around.get("callbacks")
     if given is None:
         return around
