@@ -30,7 +30,7 @@ def question_of(prepared: Prepared, attempt: Attempted) -> Question | str:
     partition = prepared.partitions.of(attempt.run)
     if not partition:
         return f"no {prepared.options.scope}"
-    if prepared.personal and _is_personal(prepared, attempt.run):
+    if prepared.personal and is_personal(prepared, attempt.run):
         return "personal"
     try:
         asked = payload_of(attempt)
@@ -54,7 +54,7 @@ def _use(prepared: Prepared, attempt: Attempted) -> Use | None:
     return use
 
 
-def _is_personal(prepared: Prepared, run: Run) -> bool:
+def is_personal(prepared: Prepared, run: Run) -> bool:
     """Whether what is asked holds personal data; also where that is not known."""
     try:
         return any(one.evaluate(run.facts) is not False for one in prepared.personal)

@@ -22,6 +22,7 @@ from conductor_mw import (
 )
 
 from .admission import question_of, worth_keeping
+from .corner import Corner
 from .flights import Ending, Flight, Flights, Landing, landing_of
 from .kept import Kept
 from .options import MEMORY, Prepared
@@ -77,6 +78,7 @@ class Cache:
         clock: what time it is.
         shelf: where answers lie.
         flights: what is being asked at this moment.
+        tell: tells an event that belongs to no run.
         semantic: looks for similar questions, or None where no route asks for it.
     """
 
@@ -84,6 +86,7 @@ class Cache:
     clock: Clock
     shelf: Shelf
     flights: Flights
+    tell: Callable[..., None]
     semantic: Semantic | None = None
 
     answers: ClassVar[bool] = True
@@ -105,11 +108,11 @@ class Cache:
             )
         flights = setting.shared((NAME, "flights"), Flights)
         if options.semantic is None:
-            return cls(prepared, setting.clock, shelf, flights)
+            return cls(prepared, setting.clock, shelf, flights, setting.tell)
         from .semantic.finder import Semantic
 
         semantic = Semantic.of(options.semantic, setting, shelf)
-        return cls(prepared, setting.clock, shelf, flights, semantic)
+        return cls(prepared, setting.clock, shelf, flights, setting.tell, semantic)
 
     def embed_with(self, embedder: object) -> None:
         """Bind the app's embedder, where the policy says `embedder: app`.
@@ -124,6 +127,19 @@ class Cache:
         if self.semantic is None:
             raise ConductorError("no route asks for the semantic cache")
         self.semantic.embed_with(embedder)
+
+    def corner(self, host: str, *, tenant: object = None, user: object = None) -> Corner:
+        """Give a place where a host keeps answers of its own making, for one tenant.
+
+        Args:
+            host: what keeps them, for example `langchain`; others' answers lie apart.
+            tenant: whose answers; needed where the policy says `scope: tenant`.
+            user: of that tenant; needed where the policy says `scope: user`.
+
+        Raises:
+            ConductorError: the policy keeps answers apart by what is not given.
+        """
+        return Corner.of(self, host, tenant, user)
 
     async def around_attempt(
         self, attempt: Attempted, proceed: Callable[[Attempted], Parts]

@@ -58,7 +58,12 @@ class Question:
     @property
     def name(self) -> str:
         """The key's name in a store: those of one partition begin alike."""
-        return f"{self.partition[:32]}.{self.key.hex()}"
+        return name_of(self.partition, self.key)
+
+
+def name_of(partition: str, key: bytes) -> str:
+    """Give the name in a store under which a partition's answer to a key lies."""
+    return f"{partition[:32]}.{key.hex()}"
 
 
 def payload_of(attempt: Attempted) -> Mapping[str, object]:

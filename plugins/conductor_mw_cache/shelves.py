@@ -12,7 +12,7 @@ from weakref import WeakSet
 from conductor_mw import ConductorError, Instant, Io, Store, StoreError
 
 from .kept import Kept, read_kept
-from .question import Question
+from .question import Question, name_of
 
 if TYPE_CHECKING:
     from cachetools import LRUCache
@@ -52,6 +52,22 @@ class Shelf(Protocol):
 
     async def put(self, question: Question, kept: Kept, now: Instant) -> None:
         """Keep an answer where it is not at hand. Raises `StoreError`."""
+        ...
+
+    def find(self, question: Question, now: Instant) -> Kept | None:
+        """Give an answer, wherever it is, to a caller who waits for it. Raises `StoreError`."""
+        ...
+
+    def hold(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Keep an answer while the caller waits. Raises `StoreError`."""
+        ...
+
+    def forget(self, partition: str, mark: bytes, now: Instant) -> int:
+        """Forget the answers of a partition whose keys begin alike. Raises `StoreError`.
+
+        Returns:
+            How many there were.
+        """
         ...
 
 
@@ -120,6 +136,23 @@ class Memory:
         """Do the same as `lay`."""
         self.lay(question, kept, now.monotonic)
 
+    def find(self, question: Question, now: Instant) -> Kept | None:
+        """Give the same as `glance`."""
+        return self.glance(question, now.monotonic)
+
+    def hold(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Do the same as `lay`."""
+        self.lay(question, kept, now.monotonic)
+
+    def forget(self, partition: str, mark: bytes, now: Instant) -> int:
+        """Forget the answers whose keys begin so."""
+        del partition, now  # the mark stands for the partition as well
+        with self._lock:
+            keys = [key for key in self._shelf if key.startswith(mark)]
+            for key in keys:
+                del self._shelf[key]
+        return len(keys)
+
     def _put(self, key: bytes, row: tuple[Kept, float, float]) -> None:
         with suppress(ValueError):  # it alone is larger than everything may be
             self._shelf[key] = row
@@ -181,23 +214,49 @@ class Shared:
         """Give an answer that is no older than the question says. Raises `StoreError`."""
         if now.monotonic < self._down_until:
             return None
-        entry = await self._do(lambda store: store.get(TABLE, question.name, now=now.utc), now)
-        kept = None if entry is None else read_kept(entry, question.key)
-        return kept if kept is not None and now.utc < kept.made + question.ttl else None
+        io: Io[Kept | None] = Io(lambda: self.find(question, now))
+        return await io
 
     async def put(self, question: Question, kept: Kept, now: Instant) -> None:
         """Keep an answer for as long as the question says. Raises `StoreError`."""
         if now.monotonic < self._down_until:
             return
+        io: Io[None] = Io(lambda: self.hold(question, kept, now))
+        await io
+
+    def find(self, question: Question, now: Instant) -> Kept | None:
+        """Give the same as `get`."""
+        if now.monotonic < self._down_until:
+            return None
+        entry = self._do(lambda store: store.get(TABLE, question.name, now=now.utc), now)
+        kept = None if entry is None else read_kept(entry, question.key)
+        return kept if kept is not None and now.utc < kept.made + question.ttl else None
+
+    def hold(self, question: Question, kept: Kept, now: Instant) -> None:
+        """Do the same as `put`."""
+        if now.monotonic < self._down_until:
+            return
         entry, expires = kept.to_bytes(question.key), now.utc + question.ttl
-        await self._do(
+        self._do(
             lambda store: store.put(TABLE, question.name, entry, now=now.utc, expires=expires), now
         )
 
-    async def _do(self, work: Callable[[Store], T], now: Instant) -> T:
-        io: Io[T] = Io(lambda: work(self._open()))
+    def forget(self, partition: str, mark: bytes, now: Instant) -> int:
+        """Forget the answers of a partition whose keys begin so. Raises `StoreError`."""
+
+        def forget(store: Store) -> int:
+            forgotten = 0
+            prefix = name_of(partition, mark)
+            for key in store.keys(TABLE, now=now.utc, prefix=prefix):
+                store.delete(TABLE, key)
+                forgotten += 1
+            return forgotten
+
+        return self._do(forget, now)
+
+    def _do(self, work: Callable[[Store], T], now: Instant) -> T:
         try:
-            return await io
+            return work(self._open())
         except StoreError:
             self._down_until = now.monotonic + REST
             raise
