@@ -97,7 +97,7 @@ class Attended:
             while self._go(self._steps.throw, error) is not None:
                 pass
         except BaseException as raised:
-            if raised is not error:
+            if raised is not error and raised is not error.__cause__:
                 raise
 
     def cut(self) -> None:

@@ -5,8 +5,12 @@ A name is loaded when it is first used: `import conductor_mw_langchain` loads no
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
+
+from .variables import POLICY
 
 if TYPE_CHECKING:
     from .cache import ConductorCache
@@ -59,3 +63,9 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+if os.environ.get(POLICY) and find_spec("langchain_core") is not None:
+    from .environment import attach
+
+    attach()
