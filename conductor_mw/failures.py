@@ -75,6 +75,21 @@ _PASSES: Final = frozenset({"GraphBubbleUp", "GraphInterrupt"})
 # LiteLLM wraps whatever breaks a stream.
 _WRAPPERS: Final = frozenset({"MidStreamFallbackError"})
 
+# What OpenAI and Anthropic write into an error inside a stream, which came with status 200.
+_BY_TYPE: Final[Mapping[str, FailureKind]] = {
+    "rate_limit_exceeded": "rate_limit",
+    "rate_limit_error": "rate_limit",
+    "overloaded_error": "server_error",
+    "server_error": "server_error",
+    "api_error": "server_error",
+    "timeout_error": "timeout",
+    "authentication_error": "auth",
+    "permission_error": "auth",
+    "request_too_large": "context_overflow",
+    "invalid_request_error": "invalid_request",
+    "not_found_error": "invalid_request",
+}
+
 _OVERFLOW: Final = (
     "context_length_exceeded",
     "maximum context length",
@@ -110,7 +125,7 @@ def classify(error: BaseException) -> FailureKind | None:
     names = [kind.__name__ for kind in type(error).__mro__]
     kind: FailureKind | None = next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
     if kind is None:
-        kind = _by_status(status_of(error)) or _by_transport(error, names)
+        kind = _by_status(status_of(error)) or _by_body(error) or _by_transport(error, names)
     if kind == "invalid_request" and _says(error, _OVERFLOW):
         return "context_overflow"
     if kind == "server_error" and _says(error, _KEYLESS):
@@ -197,6 +212,19 @@ def _by_status(status: int | None) -> FailureKind | None:
         504: "timeout",
     }
     return exact.get(status, "server_error" if status >= _SERVER_ERROR else "invalid_request")
+
+
+def _by_body(error: Exception) -> FailureKind | None:
+    told: object = getattr(error, "body", None)
+    for _ in range(2):  # Anthropic's error lies in another, whose type is `error`
+        if not isinstance(told, Mapping):
+            return None
+        body = cast("Mapping[object, object]", told)
+        for name in (body.get("code"), body.get("type")):
+            if isinstance(name, str) and name in _BY_TYPE:
+                return _BY_TYPE[name]
+        told = body.get("error")
+    return None
 
 
 def _by_transport(error: Exception, names: Iterable[str]) -> FailureKind | None:

@@ -43,6 +43,12 @@ def with_status(status: int, message: str = "") -> Exception:
     return error
 
 
+def in_stream(**told: object) -> Exception:
+    error = with_status(200)
+    error.body = told  # type: ignore[attr-defined]  # as SDKs do
+    return error
+
+
 def with_headers(**headers: str) -> Exception:
     error = Exception()
     error.response = SimpleNamespace(  # type: ignore[attr-defined]  # as SDKs do
@@ -88,6 +94,10 @@ def with_headers(**headers: str) -> Exception:
         (with_status(500), "server_error"),
         (with_status(503), "server_error"),
         (with_status(504), "timeout"),
+        (in_stream(type="server_error", code=None), "server_error"),
+        (in_stream(type="requests", code="rate_limit_exceeded"), "rate_limit"),
+        (in_stream(type="error", error={"type": "overloaded_error"}), "server_error"),
+        (in_stream(type="error", error={"type": "rate_limit_error"}), "rate_limit"),
         (Failure("low_confidence"), "low_confidence"),
     ],
 )
@@ -102,6 +112,8 @@ def test_a_failure_has_its_kind(error: Exception, kind: FailureKind) -> None:
         KeyError("x"),
         OSError("disk full"),
         with_status(200),
+        in_stream(type=["server_error"], error="server_error"),
+        in_stream(type="error", error={"error": {"type": "server_error"}}),
         named("GraphInterrupt"),
         Suspend("waits"),
         Fenced("taken"),
