@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .agents.model import ModelOptions
     from .answer import Answer, AsyncPartStream, PartStream
     from .attempts import Attempted
+    from .attended import Attended
     from .clock import Clock, SystemClock
     from .commitment import Commitments
     from .conductor import Conductor
@@ -111,6 +112,7 @@ _HOMES: Final = {
     "agents.model": "ModelOptions",
     "answer": "Answer AsyncPartStream PartStream",
     "attempts": "Attempted",
+    "attended": "Attended",
     "clock": "Clock SystemClock",
     "conductor": "Conductor",
     "decide": "Decision PassedOver",
@@ -173,6 +175,7 @@ __all__ = [
     "AttemptBracket",
     "AttemptLayer",
     "Attempted",
+    "Attended",
     "Board",
     "ChatLens",
     "Clock",

@@ -12,6 +12,7 @@ from . import drivers
 from . import plugins as plugin_registry
 from . import policy as policies
 from .answer import Answer, AsyncPartStream, PartStream, answer_of
+from .attended import Attended
 from .chance import Chance
 from .clock import Clock, SystemClock
 from .commitment import Commitments
@@ -258,6 +259,32 @@ class Conductor:
             prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=True
         )
         return AsyncPartStream(run, drivers.astream(run.runtime.host, run.parts()))
+
+    def attend(
+        self, request: Request, *, agent: str | None, model: str = "", patient: bool = True
+    ) -> Attended:
+        """Look at a call that the app is about to make itself, or refuse it.
+
+        Every layer that does not answer begins; they end with the call. Nothing is routed.
+
+        Args:
+            request: the host's payload with the host's lens.
+            agent: the agent that stands for what the app asks; None where no agent does, so that
+                every guarantee forbids it and no budget counts it.
+            model: what is asked, for the records, where no agent stands for it.
+            patient: whether layers may wait, for room for example; who calls from an event loop's
+                own thread says no.
+
+        Returns:
+            The call while it is under way: say how it ended with `end`, `fail` or `cut`.
+
+        Raises:
+            Failure: the call must not be made.
+            ConductorError: nobody can tell whether it may be made.
+        """
+        call = Attended(self._governor.attend(request, agent, model), patient=patient)
+        call.begin()
+        return call
 
     def feedback(
         self,

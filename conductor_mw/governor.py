@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import policy as policies
+from .attended import attended
 from .decide import ForcedDecision
 from .errors import ConductorError, nearest
 from .live import Board
@@ -97,6 +98,12 @@ class Governor:
             if target is None
             else ForcedDecision(policy, facts, target, runtime.commitments, straight=straight),
         )
+
+    def attend(self, request: Request, agent: str | None, model: str) -> Run:
+        """Give the run of a call that the app makes itself; see `Conductor.attend`."""
+        runtime, facts = self.chosen(request, agent)
+        runtime = attended(runtime, agent, model)
+        return Run(runtime, request, facts, runtime.host.clock.now())
 
     def chosen(self, request: Request, target: str | None) -> tuple[Runtime, Facts]:
         """Give the version of the policy that answers a request, and the request's facts."""

@@ -140,6 +140,15 @@ class Run:
         if self.policy.guarantees.never and agent.id not in self._forbidden:
             self._forbidden[agent.id] = await self._forbidding(agent, path)
 
+    def weigh_unasked(self, agent: Agent) -> None:
+        """Find out whether a guarantee forbids an agent where nobody may be asked for that.
+
+        Args:
+            agent: whom the app is about to ask.
+        """
+        forbidden = forbidden_agents(self.policy.guarantees, self.facts)
+        self._forbidden[agent.id] = forbidden.get(agent.id, "")
+
     def refuse_forbidden(self, agent: Agent) -> None:
         """Refuse an agent that this request must never reach.
 
