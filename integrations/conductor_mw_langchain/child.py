@@ -57,6 +57,11 @@ class Child:
         """
         request = attempt.request
         payload, read = self._payload(request.native), request.lens.read
+        if payload.origin is not None:  # an agent's model call, which has its own way to be made
+            async with aclosing(payload.origin.answer(self, attempt)) as parts:
+                async for part in parts:
+                    yield part
+            return
         config = config_of(payload.config, self.id, hidden=not attempt.visible)
         runnable, messages = self._runnable(payload), payload.messages
         if not request.stream:

@@ -96,8 +96,9 @@ class LangChainLens:
     def fresh(self, native: object, text: str) -> object:
         """Give a call with one user message; tools and the shape of the answer are kept out."""
         return replace(
-            _of(native), messages=[HumanMessage(text)], kwargs={}, form="message", shape=None
-        )
+            _of(native), messages=[HumanMessage(text)], kwargs={}, form="message", shape=None,
+            origin=None,
+        )  # fmt: skip
 
     def shortened(self, native: object, dropped: Collection[int], note: str = "") -> object:
         """Give a call without the messages at these positions; a note may stand for them."""

@@ -19,7 +19,8 @@ def stamp_of(answer: Answer) -> dict[str, Any]:
     Returns:
         `run` (the id in events and records, for `feedback`), `agent`, `rule`, `target`,
         `fingerprint` of the policy, `dollars` of all attempts or None where unknown, `tokens` of
-        all of them, `attempts`, and `score` and `accepted` where something judged it.
+        all of them, `attempts`, `kept` where a trajectory went on, and `score` and `accepted` where
+        something judged it.
     """
     decision, usage = answer.decision, answer.usage
     told: dict[str, Any] = {
@@ -32,6 +33,8 @@ def stamp_of(answer: Answer) -> dict[str, Any]:
         "tokens": usage.input_tokens + usage.output_tokens,
         "attempts": [_attempt(one) for one in answer.attempts],
     }
+    if decision.kept:
+        told["kept"] = True
     if answer.score is not None:
         told["score"] = answer.score
     if not answer.accepted:
