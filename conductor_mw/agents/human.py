@@ -199,6 +199,9 @@ class Person:
             now = await Now()
             decided = await Io(partial(gates.decide, gate.id, asked.value, now.utc))
             if decided.gate is None or not decided.counts:
+                if visit is not None and decided.status == "voted":
+                    # Nobody waits for the store here, so whoever resumed the run is told.
+                    raise ConductorError(str(decided), where=f"agent {self.agent.id!r}")
                 return gate
             gate = decided.gate
         return gate

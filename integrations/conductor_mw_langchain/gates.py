@@ -1,11 +1,203 @@
-"""Ask people from inside a graph."""
+"""Ask people from inside a graph of LangGraph: it is interrupted, and resumed with a verdict."""
 
-from typing import Any
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Final, Protocol
+
+from conductor_mw import Attempted, ConductorError, Gate, Part, Parts, Verdict
+
+from .graph import Node, in_pass, interrupts
+from .journal import Journal
+from .replaying import journalled, left_by_agents
+from .verdicts import verdict_of
+
+TYPE: Final = "conductor_gate"
+"""The `type` of an interrupt's value that asks at a gate."""
+
+
+class Approvals(Protocol):
+    """The app's own way to ask people where there is no graph; see `Conductor(approvals=)`."""
+
+    def __call__(self, gate: Gate, /) -> Verdict | Awaitable[Verdict | None] | None:
+        """Give a verdict, or None to leave the gate to the store's queue."""
+        ...
 
 
 class GraphApprovals:
-    def __init__(self, inner: Any = None) -> None:
-        self.inner = inner
+    """Asks people with LangGraph's `interrupt()` where a node of a graph asks.
 
-    def __call__(self, gate: Any) -> Any:
-        return self.inner(gate) if self.inner else None
+    The graph needs a checkpointer, which keeps what agents said before the gate: when the graph is
+    resumed, with `Command(resume=True)` for example, no model is asked again.
+
+    Args:
+        inner: asks people outside a graph, and where there is no checkpointer; None leaves them to
+            the queue of the policy's store.
+
+    Example:
+        >>> from conductor_mw import Conductor
+        >>> policy = '''
+        ... agents: [{id: leads, human: support-leads}]
+        ... routing: {default: leads}
+        ... '''
+        >>> conductor = Conductor.from_text(policy, approvals=GraphApprovals())
+    """
+
+    def __init__(self, inner: Approvals | None = None) -> None:
+        """Ask people from inside graphs, and in the app's own way elsewhere."""
+        self._inner = inner
+
+    def __call__(self, gate: Gate) -> Verdict | Awaitable[Verdict | None] | None:
+        """Ask in the app's own way."""
+        return None if self._inner is None else self._inner(gate)
+
+    def visit(self) -> GraphVisit | None:
+        """Give the pass of the node that the caller is in, or None where there is none."""
+        return in_pass(GraphVisit)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What the graph was resumed with for a question, and in which run it was read."""
+
+    value: object
+    run: str
+
+
+class GraphVisit:
+    """One pass of a node: what was asked in it and in earlier ones, and what was kept.
+
+    LangGraph gives resume values in the order in which a node asks. Branches come to their gates in
+    any order, so this keeps the order of the first asking, and a value is read for that question
+    for which the graph was interrupted, whoever comes first now.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._journal = Journal(node)
+        self._gates: dict[str, str] = {}
+        self._asked: list[Mapping[str, Any]] | None = None
+        self._answers: list[_Answer] = []
+        self._left: BaseException | None = None
+        self._lock = threading.Lock()
+
+    async def reopened(self, gate: Gate) -> Gate:
+        """Give a gate with the opening and the deadline of the first pass that came to it."""
+        await self._journal.load()
+        question = self._journal.key(
+            gate.agent, gate.path, gate.queue, gate.show, gate.approves, gate.choices, gate.quorum
+        )
+        with self._lock:
+            self._gates[gate.id] = question
+            first = next((one for one in self._earlier() if one["question"] == question), None)
+        if first is None:
+            return gate
+        return replace(
+            gate,
+            opened=first["opened"],
+            deadline=first["deadline"],
+            on_timeout=first["on_timeout"],
+        )
+
+    async def ask(self, gate: Gate) -> Verdict:
+        """Give what the graph was resumed with; interrupt it where it was not.
+
+        Raises:
+            GraphInterrupt: nobody has answered yet.
+            ConductorError: the resume value is no verdict of this gate.
+        """
+        await self._journal.save()
+        question = self._gates[gate.id]
+        asked = _asked_of(question, gate)
+        try:
+            answer = self._answer(asked, gate)
+        except BaseException as error:
+            if interrupts(error):  # only now it is sure that this is what the graph waits for
+                await self._journal.save()
+            raise
+        elsewhere = answer.run != gate.run or left_by_agents(self._journal)
+        return verdict_of(answer.value, gate, asked, named=elsewhere)
+
+    def around_attempt(
+        self, attempt: Attempted, proceed: Callable[[Attempted], Parts]
+    ) -> AsyncGenerator[Part, None]:
+        """Give what an earlier pass got from this attempt; else make it, and keep what it gives."""
+        return journalled(self._journal, attempt, proceed)
+
+    def _answer(self, asked: str, gate: Gate) -> _Answer:
+        with self._lock:
+            if self._left is not None:
+                raise self._left
+            earlier = self._earlier()
+            places = [number for number, one in enumerate(earlier) if one["asked"] == asked]
+            last = places[0] if places else len(earlier) - 1
+            while len(self._answers) <= last:
+                self._next(earlier[len(self._answers)]["value"], gate.run)
+            if places:
+                return self._answers[places[0]]
+            question = self._question(asked, gate)
+            try:
+                self._next(question["value"], gate.run)
+            except BaseException as error:
+                if interrupts(error):
+                    self._journal.keep(f"asked {len(earlier)}", question)
+                raise
+            self._answers.pop()
+            raise ConductorError(
+                "the graph was resumed before this was asked",
+                where=f"agent {gate.agent!r}",
+                mend="Resume a graph with the value of the interrupt that it waits for.",
+            )
+
+    def _next(self, value: object, run: str) -> None:
+        from langgraph.types import interrupt
+
+        try:
+            self._answers.append(_Answer(interrupt(value), run))
+        except BaseException as error:
+            if interrupts(error):
+                self._left = error  # one question at a time: whoever comes later raises the same
+            raise
+
+    def _earlier(self) -> list[Mapping[str, Any]]:
+        """Give what was asked in earlier passes, in its order."""
+        if self._asked is None:
+            self._asked = []
+            while (record := self._journal.get(f"asked {len(self._asked)}")) is not None:
+                self._asked.append(record)
+        return self._asked
+
+    def _question(self, asked: str, gate: Gate) -> Mapping[str, Any]:
+        value = {
+            "type": TYPE,
+            "gate": asked,
+            "agent": gate.agent,
+            "queue": gate.queue,
+            "show": gate.show,
+            "text": gate.approves,
+            "choices": list(gate.choices),
+            "deadline": gate.deadline,
+            "on_timeout": gate.on_timeout,
+            "quorum": gate.quorum,
+            "missing": gate.missing,
+            "votes": [
+                {"by": vote.by, "choice": vote.choice, "comment": vote.comment}
+                for vote in gate.votes
+            ],
+        }
+        return {
+            "asked": asked,
+            "question": self._gates[gate.id],
+            "opened": gate.opened,
+            "deadline": gate.deadline,
+            "on_timeout": gate.on_timeout,
+            "value": value,
+        }
+
+
+def _asked_of(question: str, gate: Gate) -> str:
+    """Give the id of what is asked of the next person; each of a quorum is asked anew."""
+    votes = "".join(f" {vote.choice} {vote.by.casefold()}" for vote in gate.votes)
+    return sha256((question + votes).encode("utf-8", "surrogatepass")).hexdigest()[:32]

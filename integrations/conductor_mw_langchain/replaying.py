@@ -1,0 +1,188 @@
+"""Give again what an attempt gave in an earlier pass; whoever counts finds that it cost nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final, cast, get_args
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    message_to_dict,
+    messages_from_dict,
+)
+
+from conductor_mw import (
+    Attempted,
+    Failure,
+    FailureKind,
+    Money,
+    Now,
+    Outcome,
+    Part,
+    Parts,
+    ToolCall,
+    joined_tool_calls,
+)
+
+from .graph import interrupts
+from .journal import Journal, Record
+from .payload import Payload
+
+NAME: Final = "journal"
+"""What outcomes call whoever answered in the agent's place."""
+_KINDS: Final = frozenset[str](get_args(FailureKind))
+_LEFT: Final = "left"
+_UNKEPT: Final = ("human", "shadow")
+
+
+async def journalled(
+    journal: Journal, attempt: Attempted, proceed: Callable[[Attempted], Parts]
+) -> AsyncGenerator[Part, None]:
+    """Give what is kept of an attempt; where nothing is, make it and keep what it gives.
+
+    Raises:
+        Failure: it failed, now or in the earlier pass.
+    """
+    asked = _asked(attempt)
+    if asked is None:
+        async with aclosing(proceed(attempt)) as found:
+            async for part in found:
+                yield part
+        return
+    await journal.load()
+    key = journal.key(*asked)
+    record = journal.get(key)
+    if record is not None and _LEFT not in record:
+        async for part in _replayed(record, attempt):
+            yield part
+        return
+    parts: list[Part] = []
+    try:
+        async with aclosing(proceed(attempt)) as found:
+            async for part in found:
+                parts.append(part)
+                yield part
+    except Failure as failure:
+        told = {"kind": failure.kind, "problem": failure.problem[:2000]}
+        journal.keep(key, {**told, **_cost(attempt)})
+        raise
+    except Exception as error:
+        if interrupts(error):
+            # It asks somebody itself. LangGraph gives resume values in the order of asking, so in
+            # every pass it must ask again: it is not given from the journal.
+            journal.keep(key, {_LEFT: True})
+            await journal.save()
+        raise
+    answer = _answer(parts, attempt)
+    if answer is not None:
+        journal.keep(key, {**answer, **_cost(attempt)})
+
+
+def left_by_agents(journal: Journal) -> bool:
+    """Say whether an agent interrupted the graph itself, in this pass or before."""
+    return journal.any(_LEFT)
+
+
+def _asked(attempt: Attempted) -> Sequence[object] | None:
+    """Give everything that shapes an answer, or None for what is not kept."""
+    agent, request = attempt.agent, attempt.request
+    if agent.kind in _UNKEPT or attempt.purpose in _UNKEPT:
+        return None
+    native = request.native
+    said: object
+    if isinstance(native, Payload):
+        if native.shape is not None or native.form != "message":
+            return None  # its answer is an object of the app's own class, or a stream of events
+        said = [native.chat, getattr(native, "value", None)]
+    else:
+        said = request.lens.plain(native)
+        if said is None:
+            return None
+    return agent.id, agent.fingerprint, attempt.path, attempt.number, attempt.purpose, said
+
+
+def _cost(attempt: Attempted) -> Record:
+    """Give what the calls of an attempt came to; one of unknown cost counts with the most."""
+    calls = [one for one in attempt.outcomes if not one.by]
+    worst = attempt.worst_cost()
+    at_most = worst.nano if isinstance(worst, Money) else 0
+    spent = sum(at_most if one.cost is None else one.cost.nano for one in calls)
+    return {"calls": len(calls), "nano": spent}
+
+
+def _answer(parts: Sequence[Part], attempt: Attempted) -> Record | None:
+    """Give an answer as plain JSON, or None where it is none."""
+    whole = attempt.request.lens.join(parts)
+    told: dict[str, Any] = {
+        "text": "".join(part.text for part in parts),
+        "reasoning": "".join(part.reasoning for part in parts),
+        "tool_calls": [
+            [call.index, call.id, call.name, call.arguments] for call in joined_tool_calls(parts)
+        ],
+        "finish": next((part.finish for part in reversed(parts) if part.finish), ""),
+        "media": sorted({kind for part in parts for kind in part.media}),
+        "logprobs": [one for part in parts for one in part.logprobs],
+    }
+    if isinstance(whole, AIMessage):
+        told["message"] = message_to_dict(whole)
+    else:
+        told["native"] = whole
+    try:
+        again = json.loads(json.dumps(told))
+    except (TypeError, ValueError, RecursionError):
+        return None
+    # A tuple or a key that is no text would come back as something else.
+    return told if again == told else None
+
+
+async def _replayed(record: Record, attempt: Attempted) -> AsyncGenerator[Part, None]:
+    now = (await Now()).monotonic
+    attempt.run.carry_over(int(record.get("calls", 1)), Money(int(record.get("nano", 0))))
+    kind = cast("FailureKind | None", record.get("kind"))
+    failure: Failure | None = None
+    if kind is not None:
+        known: FailureKind = kind if kind in _KINDS else "server_error"
+        failure = Failure(known, str(record.get("problem", "")), agent=attempt.agent.id)
+    attempt.settle(
+        Outcome(
+            path=attempt.path,
+            agent=attempt.agent.id,
+            number=attempt.number,
+            kind=None if failure is None else failure.kind,
+            error=failure,
+            cost=Money(),
+            started=now,
+            finish="error" if failure else record["finish"] or "stop",
+            visible=attempt.visible,
+            purpose=attempt.purpose,
+            by=NAME,
+        )
+    )
+    if failure is not None:
+        raise failure
+    yield Part(
+        text=record["text"],
+        reasoning=record["reasoning"],
+        tool_calls=tuple(ToolCall(*call) for call in record["tool_calls"]),
+        finish=record["finish"],
+        native=_native(record, streams=attempt.request.stream),
+        media=tuple(record["media"]),
+        logprobs=tuple(record["logprobs"]),
+    )
+
+
+def _native(record: Record, *, streams: bool) -> object:
+    if "message" not in record:
+        return record["native"]
+    (message,) = messages_from_dict([record["message"]])
+    if not streams or not isinstance(message, AIMessage):
+        return message
+    given: Mapping[str, Any] = {
+        name: getattr(message, name)
+        for name in ("content", "additional_kwargs", "response_metadata", "name", "id",
+                     "tool_calls", "invalid_tool_calls", "usage_metadata")
+    }  # fmt: skip
+    return AIMessageChunk(**given, chunk_position="last")
