@@ -16,10 +16,9 @@ from langchain_core.runnables import (
 )
 from langchain_core.runnables.config import ensure_config
 from langchain_core.runnables.graph import Graph
-from langchain_core.runnables.utils import Input as In
-from langchain_core.runnables.utils import Output as Out
 from langchain_core.runnables.utils import get_unique_config_specs
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from typing_extensions import TypeVar
 
 from conductor_mw import Answer, Conductor, Decision, Flow, Policy, Request
 
@@ -31,8 +30,11 @@ from .input_lens import INPUT_LENS
 from .inputs import Input, Read, Write
 from .outputs import NOTHING, shown
 
+In_contra = TypeVar("In_contra", contravariant=True, default=Any)
+Out_co = TypeVar("Out_co", covariant=True, default=Any)
 
-class ConductorRunnable(RunnableSerializable[In, Out]):
+
+class ConductorRunnable(RunnableSerializable[In_contra, Out_co]):
     """A runnable whose policy says, for every input, which chain answers it.
 
     A chain is any runnable: a sequence, a graph, a function, a chat model. The chosen one gets the
@@ -168,7 +170,9 @@ class ConductorRunnable(RunnableSerializable[In, Out]):
             if isinstance(one, Runnable)
         }
 
-    def decide(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Decision:
+    def decide(
+        self, input: In_contra, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Decision:
         """Give where an input would go and why, without asking anybody. Arguments as `invoke`."""
         config = ensure_config(config)
         return self._conductor.decide(self._request(input, config, kwargs, config, stream=False))
@@ -176,7 +180,9 @@ class ConductorRunnable(RunnableSerializable[In, Out]):
     # LangChain's surface. Batches, `transform`, `astream_events`, `astream_log` and what dresses a
     # runnable (`bind`, `with_retry`, ...) are LangChain's own over these four.
 
-    def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+    def invoke(
+        self, input: In_contra, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Out_co:
         """Give what the chain gives that the policy chose.
 
         Args:
@@ -189,23 +195,25 @@ class ConductorRunnable(RunnableSerializable[In, Out]):
                 answered; `conductor_mw.attempts_of(error)` tells every attempt.
             Failure: a guarantee, a layer or a person refused.
         """
-        output: Out = calls.invoke(self._conductor, self._call(input, config, kwargs))
+        output: Out_co = calls.invoke(self._conductor, self._call(input, config, kwargs))
         return output
 
-    async def ainvoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+    async def ainvoke(
+        self, input: In_contra, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Out_co:
         """Give it on the running event loop. Arguments and errors as for `invoke`."""
-        output: Out = await calls.ainvoke(self._conductor, self._call(input, config, kwargs))
+        output: Out_co = await calls.ainvoke(self._conductor, self._call(input, config, kwargs))
         return output
 
     def stream(
-        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Iterator[Out]:
+        self, input: In_contra, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Out_co]:
         """Give it chunk by chunk; another chain may take over until the first chunk."""
         yield from calls.stream(self._conductor, self._call(input, config, kwargs))
 
     async def astream(
-        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> AsyncIterator[Out]:
+        self, input: In_contra, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Out_co]:
         """Give it chunk by chunk, on the running event loop. See `stream`."""
         call = self._call(input, config, kwargs)
         chunks = cast("Any", calls.astream(self._conductor, call))
@@ -282,7 +290,9 @@ class ConductorRunnable(RunnableSerializable[In, Out]):
 
     # How an app's call becomes the engine's.
 
-    def _call(self, input: In, config: RunnableConfig | None, kwargs: dict[str, Any]) -> calls.Call:
+    def _call(
+        self, input: In_contra, config: RunnableConfig | None, kwargs: dict[str, Any]
+    ) -> calls.Call:
         around = ensure_config(config)
         return calls.Call(
             name=self.get_name(),
@@ -295,7 +305,7 @@ class ConductorRunnable(RunnableSerializable[In, Out]):
 
     def _request(
         self,
-        input: In,
+        input: In_contra,
         config: RunnableConfig,
         kwargs: Mapping[str, Any],
         below: RunnableConfig,
@@ -303,7 +313,9 @@ class ConductorRunnable(RunnableSerializable[In, Out]):
         stream: bool,
     ) -> Request:
         asked = replace(Input.of(input, kwargs, self.read, self.write), config=below)
-        metadata = {"input": asked.facts(), **calls.metadata_of(config)}
+        metadata, facts = calls.metadata_of(config), asked.facts()
+        if facts:
+            metadata.setdefault("input", facts)  # what the app itself says counts
         return Request(asked, INPUT_LENS, metadata, stream)
 
 
