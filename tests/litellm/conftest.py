@@ -1,4 +1,4 @@
-"""What the tracers' tests share: an event loop that LiteLLM may find, and that is closed again."""
+"""What the tests of LiteLLM share: an event loop that it may find, and that is closed again."""
 
 from __future__ import annotations
 

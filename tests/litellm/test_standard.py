@@ -8,16 +8,16 @@ from typing import Any
 
 import litellm
 import pytest
+from conductor_mw_litellm import ConductorProvider
+from conductor_mw_litellm.policies import Policies
 from langchain_core._api import LangChainBetaWarning
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import convert_to_messages
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 from conductor_mw import Conductor
-
-from .litellm_tracer import ConductorLLM
-from .openai_server import OpenAIServer, Reply
 from tests.langchain.oracle import Oracle
+from tests.litellm.openai_server import OpenAIServer, Reply
 
 langchain_litellm: Any = pytest.importorskip("langchain_litellm", reason="needs langchain-litellm")
 
@@ -58,8 +58,10 @@ def server() -> Iterator[OpenAIServer]:
 @pytest.fixture
 def provider(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACER_KEY", "sk-test")
-    policies = {name: _policy(name, server.url) for name in ("main", "other")}
-    offered: Any = {"provider": "conductor", "custom_handler": ConductorLLM(policies)}
+    policies = Policies({})
+    for name in ("main", "other"):
+        policies.register(name, _policy(name, server.url))
+    offered: Any = {"provider": "conductor", "custom_handler": ConductorProvider(policies)}
     monkeypatch.setattr(litellm, "custom_provider_map", [offered])
 
 

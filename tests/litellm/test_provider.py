@@ -8,12 +8,12 @@ from typing import Any, Literal, cast
 
 import litellm
 import pytest
+from conductor_mw_litellm import ConductorProvider
+from conductor_mw_litellm.policies import Policies
 from litellm.exceptions import BadRequestError
 
 from conductor_mw import Conductor, attempts_of
-
-from .litellm_tracer import ConductorLLM
-from .openai_server import OpenAIServer, Reply, Scripted
+from tests.litellm.openai_server import OpenAIServer, Reply, Scripted
 
 Way = Literal["completion", "acompletion", "stream", "astream"]
 WAYS: tuple[Way, ...] = ("completion", "acompletion", "stream", "astream")
@@ -83,7 +83,9 @@ routing:
     - {{condition: "to == 'made'", target: made}}
   default: plain
 """)
-    provider: Any = {"provider": "conductor", "custom_handler": ConductorLLM({"main": made})}
+    policies = Policies({})
+    policies.register("main", made)
+    provider: Any = {"provider": "conductor", "custom_handler": ConductorProvider(policies)}
     monkeypatch.setattr(litellm, "custom_provider_map", [provider])
     return made
 

@@ -1,0 +1,36 @@
+"""What LiteLLM hands to a custom provider, as the request that the app made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from conductor_mw import ChatLens, Request
+
+_CHAT: Final = ChatLens()
+_OF_THE_HOST: Final = frozenset(("stream", "stream_options", "max_retries", "extra_headers"))
+"""What LiteLLM puts among the parameters for itself; a call of an agent says these anew."""
+
+
+def request_of(call: Mapping[str, Any], *, stream: bool) -> Request:
+    """Give the request.
+
+    Args:
+        call: what LiteLLM passes to `CustomLLM`, by name.
+        stream: whether the caller reads chunk by chunk.
+    """
+    told: Mapping[str, Any] = call.get("optional_params") or {}
+    native: dict[str, Any] = {
+        name: value for name, value in told.items() if name not in _OF_THE_HOST
+    }
+    native["messages"] = call["messages"]
+    native["no-log"] = True  # LiteLLM logs the app's call, with the cost of all that it took
+    return Request(native, _CHAT, metadata_of(call.get("litellm_params") or {}), stream)
+
+
+def metadata_of(params: Mapping[str, Any]) -> dict[str, object]:
+    """Give what the app says about a request; the proxy keeps it under a name of its own."""
+    found: dict[str, object] = {}
+    for name in ("litellm_metadata", "metadata"):
+        found.update(params.get(name) or {})
+    return found

@@ -1,0 +1,77 @@
+"""What a policy refuses, as the exceptions of LiteLLM that clients and Routers know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from conductor_mw import ConductorError, Failure, FailureKind, RequestError
+
+from .loading import litellm
+
+STATUS: Final[Mapping[FailureKind, int]] = {
+    "timeout": 408,
+    "connection": 503,
+    "rate_limit": 429,
+    "server_error": 500,
+    "auth": 401,
+    "invalid_request": 400,
+    "context_overflow": 400,
+    "refusal": 400,
+    "invalid_output": 502,
+    "low_confidence": 502,
+    "scorer_failed": 502,
+    "incapable": 400,
+    "policy_violation": 403,
+    "budget": 429,
+    "limited": 429,
+    "circuit_open": 503,
+    "rejected": 403,
+}
+"""The HTTP status of each kind of failure."""
+_CLASSES: Final[Mapping[int, str]] = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    408: "Timeout",
+    429: "RateLimitError",
+    500: "InternalServerError",
+    502: "BadGatewayError",
+    503: "ServiceUnavailableError",
+}
+_BY_KIND: Final[Mapping[str, str]] = {
+    "context_overflow": "ContextWindowExceededError",
+    "refusal": "ContentPolicyViolationError",
+}
+
+
+def told(error: ConductorError, model: str) -> Exception:
+    """Give the exception of LiteLLM that stands for one of ours, ours as its cause.
+
+    Args:
+        error: what the run raised; a provider's own exception never comes here.
+        model: what the caller asked for, as `conductor/<policy>`.
+    """
+    kind: FailureKind = "server_error"
+    if isinstance(error, Failure):
+        kind = error.kind
+    elif isinstance(error, RequestError):
+        kind = "invalid_request"
+    status = STATUS[kind]
+    name = _BY_KIND.get(kind, _CLASSES[status])
+    given: dict[str, Any] = {"message": f"{kind}: {error}", "model": model}
+    given["llm_provider"] = "conductor"
+    if name == "PermissionDeniedError":
+        given["response"] = _response(status)
+    made: Exception = getattr(litellm(), name)(**given)
+    made.__dict__.update(
+        {key: value for key, value in vars(error).items() if key == "conductor_attempts"}
+    )
+    made.__cause__ = error
+    return made
+
+
+def _response(status: int) -> Any:
+    import httpx
+
+    return httpx.Response(status, request=httpx.Request("POST", "conductor://policy"))

@@ -1,0 +1,105 @@
+"""Which policy answers `conductor/<name>`: those that were registered, and those the process names.
+
+A name is looked up and never opened: no request can make a file a policy.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from conductor_mw import Conductor, ConductorError, nearest
+
+ONE: Final = "CONDUCTOR_POLICY"
+"""The environment variable with the path of a policy file, which is called by its own name."""
+SEVERAL: Final = "CONDUCTOR_POLICIES"
+"""The environment variable with several, as `main=conductor.yaml,batch=batch.yaml`."""
+UNNAMED: Final = "main"
+"""What a policy is called whose file says no `workflow: {name: ...}`."""
+
+
+class Policies:
+    """Conductors by name; safe from many threads."""
+
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        self._env = os.environ if env is None else env
+        self._known: dict[str, Conductor] = {}
+        self._read: tuple[str, str] | None = None
+        self._lock = threading.RLock()
+
+    def register(self, name: str, policy: str | Path | Conductor, **options: Any) -> Conductor:
+        """Let a policy answer under a name; whatever had it before answers no more.
+
+        Args:
+            name: what follows `conductor/`.
+            policy: the path of its file, or a conductor that the app made.
+            options: what else `Conductor` takes.
+
+        Raises:
+            PolicyError: the policy cannot be used as written.
+        """
+        made = policy if isinstance(policy, Conductor) else Conductor(policy, **options)
+        with self._lock:
+            self._known[name] = made
+        return made
+
+    def unregister(self, name: str) -> None:
+        """Let nobody answer under a name; it may have been forgotten already."""
+        with self._lock:
+            self._known.pop(name, None)
+
+    def of(self, name: str) -> Conductor:
+        """Give the conductor of a name.
+
+        Raises:
+            ConductorError: there is no such policy.
+            PolicyError: the policy that the environment names cannot be used as written.
+        """
+        found = self._known.get(name)
+        if found is not None:
+            return found
+        with self._lock:
+            self._read_environment()
+            found = self._known.get(name)
+            if found is not None:
+                return found
+            raise ConductorError(
+                f"no policy is called {name[:80]!r}",
+                mend=nearest(name, self._known)
+                or f"Register one: conductor_mw_litellm.register({UNNAMED!r}, 'conductor.yaml'), "
+                f"or set {ONE}.",
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name, sorted; those of the environment too."""
+        with self._lock:
+            self._read_environment()
+            return tuple(sorted(self._known))
+
+    def _read_environment(self) -> None:
+        said = self._env.get(ONE, ""), self._env.get(SEVERAL, "")
+        if said == self._read:
+            return
+        one, several = said
+        if one:
+            made = Conductor(one)
+            self._known.setdefault(made.policy.name or UNNAMED, made)
+        for pair in filter(None, (piece.strip() for piece in several.split(","))):
+            name, found, path = pair.partition("=")
+            if not found or not path.strip():
+                raise ConductorError(
+                    f"{SEVERAL} holds {pair[:80]!r}", mend="Write name=path, separated by commas."
+                )
+            self._known.setdefault(name.strip(), Conductor(path.strip()))
+        self._read = said
+
+
+POLICIES: Final = Policies()
+"""The policies of this process."""
+
+register = POLICIES.register
+unregister = POLICIES.unregister
