@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel
 
@@ -58,6 +59,38 @@ def conductor_of(
             "there is no policy", mend='Name its file: ConductorChatModel(policy="conductor.yaml").'
         )
     return Conductor(policy, **given)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A conductor, and what it was made of.
+
+    LangChain makes an object anew for each call that configures one of its fields. The new one goes
+    on with the same conductor, its budgets and its cache, unless it is of something else.
+    """
+
+    of: Mapping[str, Any]
+    conductor: Conductor = field(compare=False)
+
+    @classmethod
+    def again(cls, earlier: Self | None, of: Mapping[str, Any]) -> Self:
+        """Give the one made earlier, where it is of the same; otherwise a new one.
+
+        Args:
+            earlier: of the object that this one was copied from, or None.
+            of: the arguments of `conductor_of`.
+        """
+        if earlier is not None and all(_same(earlier.of[name], one) for name, one in of.items()):
+            return earlier
+        return cls(of, conductor_of(**of))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        mine, theirs = cast("Mapping[str, Any]", one), cast("Mapping[str, Any]", other)
+        return mine.keys() == theirs.keys() and all(mine[key] is theirs[key] for key in mine)
+    plain = isinstance(one, str | Path | float | bool)
+    return one is other or (plain and type(one) is type(other) and bool(one == other))
 
 
 class _Connecting:

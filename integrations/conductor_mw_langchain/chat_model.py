@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -28,7 +28,7 @@ from conductor_mw import Conductor, Decision
 
 from . import calls
 from .asked import Asked
-from .building import conductor_of
+from .building import Made
 from .calls import NOTHING_OWN, Own
 from .dialect import Tools
 from .events import async_event_stream, event_stream
@@ -145,6 +145,9 @@ class ConductorChatModel(BaseChatModel):
     reload_every: float | None = None
     """Look at the policy's files this often, in seconds."""
 
+    made: Made | None = Field(default=None, exclude=True, repr=False)
+    """The conductor at work, for copies of this model; it is made of what is said above."""
+
     temperature: float | None = None
     max_tokens: int | None = None
     stop: list[str] | str | None = None
@@ -171,17 +174,21 @@ class ConductorChatModel(BaseChatModel):
     @cached_property
     def conductor(self) -> Conductor:
         """What decides and asks: for `feedback`, `reload`, `layer` and `close`."""
-        return conductor_of(
-            self.policy,
-            agents=self.agents,
-            conductor=self.given,
-            output_version=self.output_version,
-            approvals=self.approvals,
-            environment=self.environment,
-            simulate=self.simulate,
-            signals=self.signals,
-            reload_every=self.reload_every,
+        self.made = Made.again(
+            self.made,
+            {
+                "policy": self.policy,
+                "agents": self.agents,
+                "conductor": self.given,
+                "output_version": self.output_version,
+                "approvals": self.approvals,
+                "environment": self.environment,
+                "simulate": self.simulate,
+                "signals": self.signals,
+                "reload_every": self.reload_every,
+            },
         )
+        return self.made.conductor
 
     def decide(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -402,7 +409,16 @@ class ConductorChatModel(BaseChatModel):
                 "pickle one that was made for a policy"
             )
         kept = {key: one for key, one in state["__dict__"].items() if key != "conductor"}
-        return {**state, "__dict__": kept}  # the policy is loaded again where it is used first
+        # The policy is loaded again where it is used first.
+        return {**state, "__dict__": {**kept, "made": None}}
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        vars(copied).pop("conductor", None)  # `model_copy` may change what it is made of
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self.__copy__()  # children hold connections and locks, of which there is no copy
 
     # How an app's call becomes the engine's.
 
