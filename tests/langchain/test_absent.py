@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import conductor_mw_langchain
 import pytest
 from conductor_mw_langchain import ConductorChatModel
 from langchain_core.language_models import FakeListChatModel
@@ -59,9 +60,11 @@ def test_without_langchain_everything_else_works_and_each_name_says_what_it_need
 
     greeting, *needs = said
     assert greeting == "Hello."
-    assert len(needs) == 6
-    for line in needs:
-        assert line.endswith(" needs 'langchain_core': pip install 'conductor-mw[langchain]'")
+    mends = {line.split(" needs ")[0]: line.split(" needs ")[1] for line in needs}
+    agents = mends.pop("ConductorMiddleware")
+    assert agents == "'langchain': pip install 'conductor-mw[langchain-agents]'"
+    assert set(mends) == set(conductor_mw_langchain.__all__) - {"ConductorMiddleware"}
+    assert set(mends.values()) == {"'langchain_core': pip install 'conductor-mw[langchain]'"}
 
 
 def test_without_agents_the_chat_model_works_and_the_middleware_says_what_it_needs() -> None:
