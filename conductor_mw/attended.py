@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .agents.base import Agent, Retry, Speaker, Timeouts
 from .agents.bound import BoundOptions
@@ -86,16 +86,19 @@ class Attended:
         Raises:
             Failure: the answer must not be used.
         """
-        while self._go(self._steps.send, native) is not None:
-            pass  # a layer asked again: it gets the same
+        self._come_to_end(_Given(native))
         if not any(part.native is native for part in self._read):
             raise _violation("the answer", "changed")
 
-    def fail(self, error: Exception) -> None:
-        """Settle a call that failed; the app has the error already."""
+    def fail(self, error: Exception, native: object = None) -> None:
+        """Settle a call that failed; the app has the error already.
+
+        Args:
+            error: what the app got.
+            native: what of an answer came before it, in the host's form, or None.
+        """
         try:
-            while self._go(self._steps.throw, error) is not None:
-                pass
+            self._come_to_end(_Given(native, error))
         except BaseException as raised:
             if raised is not error and raised is not error.__cause__:
                 raise
@@ -107,6 +110,10 @@ class Attended:
 
     def __del__(self) -> None:
         dropped(self._steps)
+
+    def _come_to_end(self, given: _Given) -> None:
+        while self._go(self._steps.send, given) is not None:
+            pass  # a layer asked again: it gets the same
 
     def _go(self, step: Callable[..., Pause], sent: object) -> Pause | None:
         """Go on until the next pause; None where the run is over."""
@@ -144,6 +151,14 @@ def attended(runtime: Runtime, agent: str | None, model: str) -> Runtime:
 
 
 @dataclass(frozen=True, slots=True)
+class _Given:
+    """What the app got from its call: an answer, an error, or a part of one before the other."""
+
+    native: object
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _App:
     """Speaks for an agent whose calls the app makes itself.
 
@@ -159,7 +174,11 @@ class _App:
         return self._given(attempt.request)
 
     async def _given(self, request: Request) -> AsyncGenerator[Part, None]:
-        yield request.lens.read(await Pause(request))
+        given: Any = await Pause(request)
+        if given.native is not None:
+            yield request.lens.read(given.native)
+        if given.error is not None:
+            raise given.error
 
 
 def _agent(policy: Policy, agent: str | None, model: str) -> Agent:

@@ -126,13 +126,19 @@ class Attending:
         if call is not None:
             call.end(native)
 
-    def fail(self, run: UUID, error: BaseException) -> None:
-        """Settle a call that failed, or that nobody waits for any more."""
+    def fail(self, run: UUID, error: BaseException, native: object = None) -> None:
+        """Settle a call that failed, or that nobody waits for any more.
+
+        Args:
+            run: LangChain's id of the run.
+            error: why it ended.
+            native: what of an answer came before, or None.
+        """
         call = self._taken(run)
         if call is None:
             return
         if isinstance(error, Exception):
-            call.fail(error)
+            call.fail(error, native)
         else:
             call.cut()
 

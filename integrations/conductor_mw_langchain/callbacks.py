@@ -189,7 +189,8 @@ class ConductorCallbackHandler(BaseCallbackHandler):
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Settle a call that failed or was stopped; its own error goes on to the app."""
         try:
-            self._attending.fail(run_id, error)
+            so_far: LLMResult | None = kwargs.get("response")
+            self._attending.fail(run_id, error, so_far and answer_in(so_far))
         except Exception:  # noqa: BLE001 - logged: raised here, it would hide why the call failed
             _LOG.exception("a failed call could not be settled")
 
