@@ -16,7 +16,7 @@ from .calls import NOTHING_OWN, Call, Own, metadata_of
 from .dialect import fields_of
 from .lens import LENS
 from .payload import Payload, Shape
-from .stamp import KEY, stamp_of, stamped
+from .stamp import stamped
 from .structured import parsed
 
 _UNSAID: Final = ("stop", "tool_choice")
@@ -69,9 +69,9 @@ class Asked:
         shape: Shape | None = kwargs.pop("shape", None)
         form: Any = kwargs.pop("form", "message")
         target: Any = kwargs.pop("model", None)
-        if target is not None and target not in policy.agents and target not in policy.flows:
+        if target is not None and not _named(target, policy):
             raise ConductorError(
-                f"`model={target!r}` names neither an agent nor a flow of the policy",
+                f"`model={target!r:.80}` names neither an agent nor a flow of the policy",
                 where=policy.name,
                 mend=f"Name one of {', '.join(sorted(policy.agents)[:10])}, or leave it out.",
             )
@@ -145,8 +145,11 @@ class Asked:
             # Who answered has no way of its own to make structured output.
             return None if self._parsed else self._give(answer)
         last = self._held or AIMessageChunk(content="", chunk_position="last")
-        told = {**last.response_metadata, KEY: stamp_of(answer)}
-        return last.model_copy(update={"response_metadata": told})
+        return stamped(last, answer)
+
+
+def _named(target: object, policy: Policy) -> bool:
+    return isinstance(target, str) and (target in policy.agents or target in policy.flows)
 
 
 def _message(native: Any) -> AIMessage:

@@ -12,6 +12,8 @@ from typing import Any, Final, cast
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from conductor_mw import RequestError
+
 ROLES: Final[Mapping[str, str]] = {
     "human": "user",
     "HumanMessageChunk": "user",
@@ -25,10 +27,13 @@ ROLES: Final[Mapping[str, str]] = {
 }
 REASONING: Final = frozenset(("thinking", "reasoning", "redacted_thinking", "reasoning_content"))
 """Blocks in which a model thinks; providers take them back with the next question."""
-_CALLS: Final = frozenset(
+CALLS: Final = frozenset(
     ("tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call")
 )
 """Blocks that say again what stands in `tool_calls`."""
+
+_DESCRIBED: Final = frozenset(("function", "custom", "object"))
+"""Types of tools that are the app's own: others say which tool of the provider is meant."""
 
 
 class Tools(list[Any]):
@@ -51,6 +56,23 @@ class Tools(list[Any]):
         return Tools, (list(self), self.options)  # what is made of them is made again
 
 
+def openai_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    """Give messages in OpenAI's form.
+
+    Raises:
+        RequestError: something in one of them is nested too deeply to be written.
+    """
+    written: list[dict[str, Any]] = []
+    try:
+        for message in messages:
+            written.append(openai_message(message))  # noqa: PERF401 - how many there are is told
+    except RecursionError:
+        raise RequestError(
+            "is nested too deeply to be read", where=f"messages.{len(written)}"
+        ) from None
+    return written
+
+
 def openai_message(message: BaseMessage) -> dict[str, Any]:
     """Give a message in OpenAI's form.
 
@@ -61,10 +83,10 @@ def openai_message(message: BaseMessage) -> dict[str, Any]:
     role = message.role if isinstance(message, ChatMessage) else ROLES.get(message.type)
     content: Any = message.content
     written: dict[str, Any] = {"role": role or message.type}
-    if type(content) is str:
+    if not isinstance(content, list):
         written["content"] = content
     else:
-        pieces: Any = content
+        pieces: Any = cast("list[Any]", content)
         written["content"] = [_piece(one) for one in pieces if not _beside(one)]
         thought = "".join(_thought(one) for one in pieces if _is(one, REASONING))
         if thought:
@@ -76,6 +98,15 @@ def openai_message(message: BaseMessage) -> dict[str, Any]:
     elif isinstance(message, AIMessage):
         _say_calls(message, written)
     return written
+
+
+def beside_chat(sent: Any) -> list[Any]:
+    """Give what a child may send of a message or a tool beside what stands in OpenAI's form."""
+    told: Any = getattr(sent, "additional_kwargs", None) or getattr(sent, "extras", None) or {}
+    beside: list[Any] = [{key: one for key, one in told.items() if one}] if told else []
+    if isinstance(sent, ToolMessage) and sent.status != "success":
+        beside.append(sent.status)
+    return [one for one in beside if one]
 
 
 def _say_calls(message: AIMessage, written: dict[str, Any]) -> None:
@@ -126,7 +157,7 @@ def _is(piece: Any, kinds: frozenset[str]) -> bool:
 
 
 def _beside(piece: Any) -> bool:
-    return _is(piece, REASONING) or _is(piece, _CALLS)
+    return _is(piece, REASONING) or _is(piece, CALLS)
 
 
 def _piece(piece: Any) -> Any:
@@ -169,6 +200,8 @@ def openai_tools(tools: Any) -> list[dict[str, Any]]:
 
 def _tool(tool: Any) -> dict[str, Any]:
     fields = fields_of(tool)
-    if fields is not None and "type" in fields and "name" not in fields:
-        return fields  # OpenAI's form already
+    if fields is not None:
+        kind = fields.get("type")
+        if "function" in fields or (isinstance(kind, str) and kind not in _DESCRIBED):
+            return fields  # OpenAI's form already, or a provider's own tool, a search for example
     return convert_to_openai_tool(tool)

@@ -18,6 +18,7 @@ from langchain_core.messages import (
 
 from conductor_mw import ChatLens, Message, Part, Usage, Weight
 
+from .dialect import beside_chat
 from .masking import masked, masked_tools
 from .payload import Payload
 from .reading import read_answer, usage_metadata
@@ -70,7 +71,12 @@ class LangChainLens:
     def plain(self, native: object) -> Mapping[str, object] | None:
         """Give the call as plain data; None where its answer holds more than parts can carry."""
         payload = _of(native)
-        return payload.chat if payload.shape is None and payload.form == "message" else None
+        if payload.shape is not None or payload.form != "message":
+            return None
+        beside = [
+            beside_chat(one) for one in (*payload.messages, *(payload.kwargs.get("tools") or ()))
+        ]
+        return {**payload.chat, "langchain": beside} if any(beside) else payload.chat
 
     def with_system(self, native: object, prompt: str) -> object:
         """Give a call that this prompt leads; the app's own system message stays after it."""

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 
 from conductor_mw import Finish, Part, ToolCall, Usage, headers_in
 
-from .dialect import REASONING, fields_of
+from .dialect import CALLS, REASONING, fields_of
 
 _FINISHES: Final[Mapping[str, Finish]] = {
     "stop": "stop",
@@ -35,6 +35,9 @@ _MEDIA: Final[Mapping[str, str]] = {
     "file": "file",
 }
 
+_CARRIED: Final = frozenset(("reasoning_content", "refusal", "tool_calls"))
+"""What parts carry of `additional_kwargs`."""
+
 
 def read_answer(native: object) -> Part:
     """Read what a child gave: a message, a chunk, an event of v3, or a pair of raw and parsed."""
@@ -58,6 +61,10 @@ def read_message(message: AIMessage, native: object) -> Part:
     if type(content) is not str:
         text, found, media = _read_pieces(content)
         reasoning = reasoning or found
+        if told.get("output_version") == "v1":
+            media = (*media, "blocks")
+    if message.additional_kwargs or message.invalid_tool_calls:
+        media = (*media, *_not_carried(message))
     usage = message.usage_metadata
     return Part(
         text=text,
@@ -83,13 +90,23 @@ def _read_pieces(content: Any) -> tuple[str, str, tuple[str, ...]]:
         kind: Any = piece.get("type")
         if kind in ("text", "output_text"):
             texts.append(piece.get("text") or "")
+            if piece.get("citations") or piece.get("annotations"):
+                media.append("citations")  # what parts cannot carry, so no cache keeps the answer
         elif kind in REASONING:
             thoughts.append(_thought(piece))
-            if piece.get("signature") or piece.get("data") or piece.get("encrypted_content"):
-                media.append("signature")  # what parts cannot carry, so no cache keeps the answer
-        elif kind in _MEDIA:
-            media.append(_MEDIA[kind])
+            media.append("signature")  # or an id: providers want the block as it was
+        elif kind not in CALLS:
+            media.append(_MEDIA.get(kind, "other"))
     return "".join(texts), "".join(thoughts), tuple(media)
+
+
+def _not_carried(message: AIMessage) -> tuple[str, ...]:
+    told = message.additional_kwargs
+    if any(value and name not in _CARRIED for name, value in told.items()):
+        return ("other",)
+    # Of a chunk they are what is not whole yet.
+    broken = message.invalid_tool_calls and not isinstance(message, AIMessageChunk)
+    return ("other",) if broken else ()
 
 
 def _thought(piece: Mapping[str, Any]) -> str:

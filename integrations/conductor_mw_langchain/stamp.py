@@ -11,6 +11,7 @@ from conductor_mw import Answer
 M = TypeVar("M", bound=AIMessage)
 
 KEY: Final = "conductor"
+_NO_TOKENS: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 
 
 def stamp_of(answer: Answer) -> dict[str, Any]:
@@ -55,5 +56,15 @@ def _attempt(outcome: Any) -> dict[str, Any]:
 
 def stamped(message: M, answer: Answer) -> M:
     """Give a message that says how it came about; the given one may lie in somebody's cache."""
-    told = {**message.response_metadata, KEY: stamp_of(answer)}
-    return message.model_copy(update={"response_metadata": told})
+    told: dict[str, Any] = {
+        "response_metadata": {**message.response_metadata, KEY: stamp_of(answer)}
+    }
+    if _free(answer):
+        usage: Any = message.usage_metadata or _NO_TOKENS
+        told["usage_metadata"] = {**usage, "total_cost": 0}
+    return message.model_copy(update=told)
+
+
+def _free(answer: Answer) -> bool:
+    """Whether a layer gave this answer, from a cache for example: LangChain's own marks it so."""
+    return any(one.by and one.agent == answer.agent and not one.kind for one in answer.attempts)
