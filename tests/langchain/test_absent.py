@@ -60,10 +60,11 @@ def test_without_langchain_everything_else_works_and_each_name_says_what_it_need
 
     greeting, *needs = said
     assert greeting == "Hello."
+    assert needs.pop() == "chat_model_of is there"  # it says what it needs when it is called
     mends = {line.split(" needs ")[0]: line.split(" needs ")[1] for line in needs}
     agents = mends.pop("ConductorMiddleware")
     assert agents == "'langchain': pip install 'conductor-mw[langchain-agents]'"
-    assert set(mends) == set(conductor_mw_langchain.__all__) - {"ConductorMiddleware"}
+    assert {*mends, "ConductorMiddleware", "chat_model_of"} == set(conductor_mw_langchain.__all__)
     assert set(mends.values()) == {"'langchain_core': pip install 'conductor-mw[langchain]'"}
 
 
