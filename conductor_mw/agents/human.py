@@ -189,7 +189,7 @@ class Person:
             if visit is None:
                 ask = partial(_called, approvals, gate, self.agent.id)
             else:
-                ask = partial(visit.ask, gate)
+                ask = partial(visit.ask, gate, partial(gates.objection, gate))
             # In a branch, because only a branch can be given up when the gate's deadline passes.
             (asked,) = await Gather((ask,), deadline=now.monotonic + left)
             if asked.error is not None:
@@ -199,9 +199,6 @@ class Person:
             now = await Now()
             decided = await Io(partial(gates.decide, gate.id, asked.value, now.utc))
             if decided.gate is None or not decided.counts:
-                if visit is not None and decided.status == "voted":
-                    # Nobody waits for the store here, so whoever resumed the run is told.
-                    raise ConductorError(str(decided), where=f"agent {self.agent.id!r}")
                 return gate
             gate = decided.gate
         return gate

@@ -153,10 +153,9 @@ class Gates:
                 person can have, or the record is damaged.
         """
         verdict = replace(verdict, by=_name(verdict.by), utc=now)
-        if verdict.by.casefold() in (DEADLINE, CALLER):
-            raise ConductorError(
-                f"{verdict.by!r} is no person's name", mend="Give the name of who decides."
-            )
+        nobody = _nobody(verdict.by)
+        if nobody:
+            raise ConductorError(nobody, mend="Give the name of who decides.")
 
         def vote(gate: Gate) -> Verdict | None:
             problem = problem_of(gate, verdict)
@@ -168,6 +167,13 @@ class Gates:
         if changed is None:
             return Decided("unknown")
         return Decided(_status(*changed), changed[0], verdict.by)
+
+    def objection(self, gate: Gate, verdict: Verdict) -> str:
+        """Say why a gate as it is now cannot take a verdict, or give an empty text."""
+        verdict = replace(verdict, by=_name(verdict.by))
+        if gate.vote_of(verdict.by):
+            return str(Decided("voted", gate, verdict.by))
+        return _nobody(verdict.by) or problem_of(gate, verdict)
 
     def look(self, gate_id: str, now: float) -> Gate | None:
         """Give a gate; one whose deadline passed decides itself first, and that is recorded."""
@@ -251,6 +257,10 @@ def _name(by: str) -> str:
     return " ".join(
         "".join(" " if sign.isspace() else sign for sign in plain if _seen(sign)).split()
     )
+
+
+def _nobody(by: str) -> str:
+    return f"{by!r} is no person's name" if by.casefold() in (DEADLINE, CALLER) else ""
 
 
 def _seen(sign: str) -> bool:

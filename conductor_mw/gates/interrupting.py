@@ -27,8 +27,13 @@ class Visit(Protocol):
         """Give a gate with the opening and the deadline of the first pass that came to it."""
         ...
 
-    async def ask(self, gate: Gate) -> Verdict:
-        """Give what a person decided; where nobody has, leave the run with the host's exception."""
+    async def ask(self, gate: Gate, objection: Callable[[Verdict], str]) -> Verdict:
+        """Give what a person decided; where nobody has, leave the run with the host's exception.
+
+        Args:
+            gate: what is asked.
+            objection: says why the gate cannot take a verdict; an empty text where it can.
+        """
         ...
 
     def around_attempt(self, attempt: Attempted, proceed: Callable[[Attempted], Parts]) -> Parts:

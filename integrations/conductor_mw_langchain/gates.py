@@ -61,10 +61,17 @@ class GraphApprovals:
 
 @dataclass(slots=True)
 class _Answer:
-    """What the graph was resumed with for a question, and in which run it was read."""
+    """What the graph was resumed with for a question.
+
+    Attributes:
+        value: the resume value.
+        run: the run that read it.
+        early: whether it came before the question was asked.
+    """
 
     value: object
     run: str
+    early: bool
 
 
 class GraphVisit:
@@ -101,22 +108,40 @@ class GraphVisit:
             on_timeout=first["on_timeout"],
         )
 
-    async def ask(self, gate: Gate) -> Verdict:
+    async def ask(self, gate: Gate, objection: Callable[[Verdict], str]) -> Verdict:
         """Give what the graph was resumed with; interrupt it where it was not.
+
+        What is no verdict of this gate is refused: the graph is interrupted again, and the value
+        of that interrupt says why.
 
         Raises:
             GraphInterrupt: nobody has answered yet.
-            ConductorError: the resume value is no verdict of this gate.
         """
         await self._journal.save()
-        question = self._gates[gate.id]
-        asked = _asked_of(question, gate)
-        try:
-            answer = self._answer(asked, gate)
-        except BaseException as error:
-            if interrupts(error):  # only now it is sure that this is what the graph waits for
-                await self._journal.save()
-            raise
+        asked = _asked_of(self._gates[gate.id], gate)
+        problem, tries = "", 0
+        while True:
+            try:
+                answer = self._answer(f"{asked} {tries}", self._question(asked, gate, problem))
+            except BaseException as error:
+                if interrupts(error):  # only now it is sure that this is what the graph waits for
+                    await self._journal.save()
+                raise
+            try:
+                verdict = self._verdict(answer, gate, asked)
+                problem = objection(verdict)
+            except ConductorError as refused:
+                problem = f"{refused.problem}. {refused.mend}"
+            else:
+                if not problem:
+                    return verdict
+            tries += 1
+
+    def _verdict(self, answer: _Answer, gate: Gate, asked: str) -> Verdict:
+        if answer.early:
+            raise ConductorError(
+                "the graph was resumed before this was asked", mend="It counts for nothing."
+            )
         elsewhere = answer.run != gate.run or left_by_agents(self._journal)
         return verdict_of(answer.value, gate, asked, named=elsewhere)
 
@@ -126,36 +151,36 @@ class GraphVisit:
         """Give what an earlier pass got from this attempt; else make it, and keep what it gives."""
         return journalled(self._journal, attempt, proceed)
 
-    def _answer(self, asked: str, gate: Gate) -> _Answer:
+    def _answer(self, asked: str, question: Mapping[str, Any]) -> _Answer:
         with self._lock:
             if self._left is not None:
                 raise self._left
             earlier = self._earlier()
             places = [number for number, one in enumerate(earlier) if one["asked"] == asked]
             last = places[0] if places else len(earlier) - 1
+            run = question["run"]
             while len(self._answers) <= last:
-                self._next(earlier[len(self._answers)]["value"], gate.run)
+                one = earlier[len(self._answers)]
+                self._next(one["value"], run, early=one["early"])
             if places:
                 return self._answers[places[0]]
-            question = self._question(asked, gate)
+            record = {**question, "asked": asked, "early": False}
             try:
-                self._next(question["value"], gate.run)
+                self._next(question["value"], run, early=True)
             except BaseException as error:
                 if interrupts(error):
-                    self._journal.keep(f"asked {len(earlier)}", question)
+                    self._journal.keep(f"asked {len(earlier)}", record)
                 raise
-            self._answers.pop()
-            raise ConductorError(
-                "the graph was resumed before this was asked",
-                where=f"agent {gate.agent!r}",
-                mend="Resume a graph with the value of the interrupt that it waits for.",
-            )
+            record["early"] = True
+            self._journal.keep(f"asked {len(earlier)}", record)
+            earlier.append(record)
+            return self._answers[-1]
 
-    def _next(self, value: object, run: str) -> None:
+    def _next(self, value: object, run: str, *, early: bool) -> None:
         from langgraph.types import interrupt
 
         try:
-            self._answers.append(_Answer(interrupt(value), run))
+            self._answers.append(_Answer(interrupt(value), run, early))
         except BaseException as error:
             if interrupts(error):
                 self._left = error  # one question at a time: whoever comes later raises the same
@@ -169,8 +194,8 @@ class GraphVisit:
                 self._asked.append(record)
         return self._asked
 
-    def _question(self, asked: str, gate: Gate) -> Mapping[str, Any]:
-        value = {
+    def _question(self, asked: str, gate: Gate, problem: str) -> Mapping[str, Any]:
+        value: dict[str, Any] = {
             "type": TYPE,
             "gate": asked,
             "agent": gate.agent,
@@ -187,9 +212,11 @@ class GraphVisit:
                 for vote in gate.votes
             ],
         }
+        if problem:
+            value["problem"] = problem
         return {
-            "asked": asked,
             "question": self._gates[gate.id],
+            "run": gate.run,
             "opened": gate.opened,
             "deadline": gate.deadline,
             "on_timeout": gate.on_timeout,
