@@ -65,6 +65,28 @@ def test_an_async_caller_may_break_out_of_its_loop() -> None:
     assert diary.lines[-2:] == ["inner closes: cut", "outer closes: cut"]
 
 
+@pytest.mark.parametrize("way", ["acall", "astream"])
+def test_the_loop_closes_what_an_sdk_leaves_open(way: Way) -> None:
+    left: list[AsyncGenerator[str, None]] = []
+    closed: list[bool] = []
+
+    async def connection() -> AsyncGenerator[str, None]:
+        try:
+            yield "one"
+        finally:
+            await asyncio.sleep(0)  # as a connection closes: on its loop
+            closed.append(True)
+
+    async def careless(request: Request) -> str:
+        del request
+        left.append(connection())
+        return await anext(left[0])
+
+    ask(conductor(a=careless), "hello", way=way)
+
+    assert closed == [True]
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_an_error_closes_every_layer_and_passes_as_it_was_raised(way: Way) -> None:
     diary, fault = Diary(), LookupError("of the agent")

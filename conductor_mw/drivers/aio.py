@@ -39,7 +39,7 @@ from conductor_mw.effects import (
 from conductor_mw.parts import Part, Parts
 
 from .background import tell_fault
-from .host import AT_ONCE, Host, Running, Settling, unhooked
+from .host import AT_ONCE, Host, Running, Settling, hooked, unhooked
 from .threaded import Threaded, called, in_thread
 
 T = TypeVar("T")
@@ -158,21 +158,25 @@ class AsyncDriver:
             raise TimeoutError(cast("tuple[float, str]", self._before)[1])
 
     def _open(self, effect: Open[Any]) -> Steps:
-        return _stream((yield from _opened(effect).__await__()))
+        return _stream((yield from _of_host(_opened(effect))))
 
     def _read(self, effect: Read[Any]) -> Steps:
         items = cast("AsyncIterator[Any]", effect.handle)
-        return (yield from _next_item(items).__await__())
+        try:
+            coming = items.__anext__()  # without hooks: the stream itself is ours to close
+        except StopAsyncIteration:
+            return END
+        return (yield from _of_host(_next_item(coming)))
 
     def _shut(self, effect: Shut) -> Steps:
         # SDKs' async streams (openai, anthropic) call it `close`.
         close = getattr(effect.handle, "aclose", None) or getattr(effect.handle, "close", None)
         if close is not None and isinstance(closing := close(), Awaitable):
-            yield from closing.__await__()
+            yield from _of_host(_awaited(cast("Awaitable[object]", closing)))
 
     def _io(self, effect: Io[Any]) -> Steps:
         if effect.aio is not None:
-            return (yield from effect.aio().__await__())
+            return (yield from _of_host(_awaited(effect.aio())))
         begin = in_thread if effect.abandonable else asyncio.to_thread
         return (yield from begin(called, effect.sync).__await__())
 
@@ -354,8 +358,16 @@ def _stream(handle: object) -> HostStream[Any]:
     return HostStream(handle)
 
 
-async def _next_item(items: AsyncIterator[Any]) -> object:
+async def _next_item(coming: Awaitable[object]) -> object:
     try:
-        return await items.__anext__()
+        return await coming
     except StopAsyncIteration:
         return END
+
+
+async def _awaited(found: Awaitable[object]) -> object:
+    return await found
+
+
+def _of_host(found: Coroutine[Any, Any, object]) -> Generator[Any, Any, Any]:
+    return _Steps(hooked, cast("Steps", found.__await__())).__await__()

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random as Dice
+from threading import local
 from typing import Any, Final, TypeVar
 
 from conductor_mw.agents.base import Agent, Speaker
@@ -54,12 +55,36 @@ def unhooked(run: Callable[..., T], *args: object) -> T:
     A loop closes generators that are open when it ends, in any order and without a driver: their
     effects would go to the loop. Drivers close every generator they open themselves.
     """
-    before = sys.get_asyncgen_hooks()
+    before, around = sys.get_asyncgen_hooks(), _THREAD.hooks
     sys.set_asyncgen_hooks(None, None)
+    _THREAD.hooks = before
+    try:
+        return run(*args)
+    finally:
+        _THREAD.hooks = around
+        sys.set_asyncgen_hooks(*before)
+
+
+def hooked(run: Callable[..., T], *args: object) -> T:
+    """Run a step of the host's own code inside one of ours, with the loop's hooks as it knows them.
+
+    An SDK forgets generators, for example those below a stream that broke; the loop closes them.
+    """
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(*_THREAD.hooks)
     try:
         return run(*args)
     finally:
         sys.set_asyncgen_hooks(*before)
+
+
+class _Thread(local):
+    """The hooks around the step that a thread carries out."""
+
+    hooks: tuple[Any, Any] = (None, None)
+
+
+_THREAD: Final = _Thread()
 
 
 @dataclass(slots=True, eq=False)
