@@ -148,14 +148,16 @@ def _clean_tool(tool: Any) -> Any:
 
 
 def _translated(message: AIMessage) -> AIMessage:
-    """Give what another provider said as anybody may have said it: text, media and tool calls."""
+    """Give what another provider said as anybody may have said it: text, media and tool calls.
+
+    Tool calls stand beside the content, so blocks that repeat them can go.
+    """
     content: Any = message.content
     if type(content) is not str:
         content = list(_portable(content)) or ""
     elif not message.additional_kwargs:
         return message
-    # The id may be the provider's own; tool calls stand beside the content.
-    return message.model_copy(update={"content": content, "additional_kwargs": {}, "id": None})
+    return message.model_copy(update={"content": content, "additional_kwargs": {}})
 
 
 def _portable(blocks: Iterable[Any]) -> Iterable[Any]:
