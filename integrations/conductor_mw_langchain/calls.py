@@ -95,10 +95,17 @@ class Call:
 
     def _managed(self, kind: type[Any]) -> Any:
         config, own = self.config, self.own
-        return kind.configure(
+        manager = kind.configure(
             config.get("callbacks"), own.callbacks, own.verbose, config.get("tags"), own.tags,
             config.get("metadata"), own.metadata,
         )  # fmt: skip
+        if own.callbacks or own.tags:
+            # Whoever belongs to a model hears of a model's run, and that is the child's.
+            manager.add_tags(own.tags or [])
+            given: Any = own.callbacks
+            for handler in getattr(given, "handlers", given) or ():
+                manager.add_handler(handler)
+        return manager
 
 
 @dataclass(slots=True)

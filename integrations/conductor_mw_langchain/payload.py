@@ -10,7 +10,7 @@ from typing import Any, Literal
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
-from .dialect import openai_message, openai_tools
+from .dialect import openai_messages, openai_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Payload:
         never changed.
         """
         chat: dict[str, Any] = {**self.kwargs}
-        chat["messages"] = [openai_message(message) for message in self.messages]
+        chat["messages"] = openai_messages(self.messages)
         if "tools" in chat:
             chat["tools"] = openai_tools(chat["tools"])
         return chat
