@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.graph import Graph, Node
 
 from conductor_mw import Flow, Policy
 
-DEFAULT = "otherwise"
+DEFAULT: Final = "otherwise"
 """What the branch is called that is taken where no rule matches."""
 
 
@@ -46,6 +46,7 @@ class _Drawing:
         self._graph = Graph()
         self._agents: dict[str, tuple[Node, Node]] = {}
         self._targets: dict[str, Node] = {}
+        self._drawn: set[tuple[str, str, str]] = set()
 
     def graph(self, ends: tuple[Any, Any], name: str) -> Graph:
         first = self._graph.add_node(ends[0])
@@ -68,16 +69,24 @@ class _Drawing:
         self._graph.add_edge(router, self._targets[target], label, conditional=True)
 
     def _target(self, label: str, target: str, flow: Flow) -> Node:
-        leaves = list(_leaves(flow))
-        if target in self._policy.agents and [agent for _, agent in leaves] == [target]:
-            return self._agent(target)[0]
-        named = target if target in self._policy.flows else f"{_strategy(flow)} of {label}"
-        if target in self._policy.agents:
-            named = f"{target} and who stands in"
-        node = self._graph.add_node(None, named)
-        for word, agent in leaves:
-            self._graph.add_edge(node, self._agent(agent)[0], word or None, conditional=True)
-        return node
+        main, beside = _unwrapped(flow)
+        if main.children:
+            named = target if target in self._policy.flows else f"{main.label} of {label}"
+            start = end = self._graph.add_node(None, named)
+            for word, step in main.children:
+                self._edges(start, word, step)
+        else:
+            start, end = self._agent(main.label)
+        for word, step in beside:
+            self._edges(end, word, step)
+        return start
+
+    def _edges(self, source: Node, word: str, flow: Flow) -> None:
+        for agent in dict.fromkeys(agents_below(flow)):
+            edge = (source.id, word, agent)
+            if edge not in self._drawn:
+                self._drawn.add(edge)
+                self._graph.add_edge(source, self._agent(agent)[0], word or None, conditional=True)
 
     def _agent(self, agent: str) -> tuple[Node, Node]:
         if agent not in self._agents:
@@ -99,22 +108,18 @@ class _Drawing:
         return node, node
 
 
-def _leaves(flow: Flow, word: str = "") -> Iterator[tuple[str, str]]:
-    """Give every agent below a flow once, with the word of the step in which it stands."""
-    found: dict[str, str] = {}
-    stack: list[tuple[str, Flow]] = [(word, flow)]
-    while stack:
-        name, one = stack.pop()
-        children = one.children
-        if not children:
-            found.setdefault(one.label, name)
-        stack.extend((name or below, child) for below, child in reversed(children))
-    for agent, name in found.items():
-        yield name, agent
+def agents_below(flow: Flow) -> Iterator[str]:
+    """Give the id of every agent below a flow, in order; one may come several times."""
+    if not flow.children:
+        yield flow.label
+    for _, child in flow.children:
+        yield from agents_below(child)
 
 
-def _strategy(flow: Flow) -> str:
-    """Give the name of the first step that is one: what lies around it has none to show."""
-    while len(flow.children) == 1 and flow.children[0][0] == "":
+def _unwrapped(flow: Flow) -> tuple[Flow, Sequence[tuple[str, Flow]]]:
+    """Give the step that answers, and what stands around it: who helps out, shadows, scores."""
+    beside: list[tuple[str, Flow]] = []
+    while flow.children and not flow.children[0][0]:
+        beside += flow.children[1:]
         flow = flow.children[0][1]
-    return flow.label
+    return flow, beside

@@ -20,12 +20,12 @@ from langchain_core.runnables.utils import get_unique_config_specs
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from typing_extensions import TypeVar
 
-from conductor_mw import Answer, Conductor, Decision, Flow, Policy, Request
+from conductor_mw import Answer, Conductor, Decision, Policy, Request
 
 from . import calls
 from .building import conductor_of
 from .chain import stands_for_model, untold
-from .drawing import drawn
+from .drawing import agents_below, drawn
 from .input_lens import INPUT_LENS
 from .inputs import Input, Read, Write
 from .outputs import NOTHING, shown
@@ -285,7 +285,7 @@ class ConductorRunnable(RunnableSerializable[In_contra, Out_co]):
     def _default(self) -> Any:
         policy, chains = self._conductor.policy, self.chains
         flow = policy.default_flow
-        first = next((one for one in _agents(flow) if one in chains), None) if flow else None
+        first = next((one for one in agents_below(flow) if one in chains), None) if flow else None
         return chains[first] if first is not None else next(iter(chains.values()), None)
 
     # How an app's call becomes the engine's.
@@ -322,13 +322,6 @@ class ConductorRunnable(RunnableSerializable[In_contra, Out_co]):
 def _given(answer: Answer) -> Any:
     native = answer.native
     return None if native is NOTHING else native
-
-
-def _agents(flow: Flow) -> Iterator[str]:
-    if not flow.children:
-        yield flow.label
-    for _, child in flow.children:
-        yield from _agents(child)
 
 
 def _refuse_untold(policy: Policy, chains: Mapping[str, Runnable[Any, Any]]) -> None:
