@@ -19,7 +19,7 @@ from langchain_core.messages import (
 from conductor_mw import ChatLens, Message, Part, Usage, Weight
 
 from .dialect import beside_chat
-from .masking import masked, masked_tools
+from .masking import masked_messages, masked_tools
 from .payload import Payload
 from .reading import read_answer, usage_metadata
 
@@ -95,9 +95,7 @@ class LangChainLens:
         payload, kwargs = _of(native), _of(native).kwargs
         if kwargs.get("tools"):
             kwargs = {**kwargs, "tools": masked_tools(kwargs["tools"], mask)}
-        return replace(
-            payload, messages=[masked(one, mask) for one in payload.messages], kwargs=kwargs
-        )
+        return replace(payload, messages=masked_messages(payload.messages, mask), kwargs=kwargs)
 
     def fresh(self, native: object, text: str) -> object:
         """Give a call with one user message; tools and the shape of the answer are kept out."""

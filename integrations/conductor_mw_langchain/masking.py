@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from conductor_mw import ChatLens
+from conductor_mw import ChatLens, RequestError
 
 from .dialect import Tools, fields_of, openai_tools
 
 _CHAT: Final = ChatLens()
+
+
+def masked_messages(
+    messages: Sequence[BaseMessage], mask: Callable[[str], str]
+) -> list[BaseMessage]:
+    """Give messages in which every text went through `mask`.
+
+    Raises:
+        RequestError: something in one of them is nested too deeply to be read.
+    """
+    found: list[BaseMessage] = []
+    try:
+        for message in messages:
+            found.append(masked(message, mask))  # noqa: PERF401 - how many there are is told
+    except RecursionError:
+        raise RequestError(
+            "is nested too deeply to be read", where=f"messages.{len(found)}"
+        ) from None
+    return found
 
 
 def masked(message: BaseMessage, mask: Callable[[str], str]) -> BaseMessage:

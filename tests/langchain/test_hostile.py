@@ -181,6 +181,19 @@ def test_what_is_nested_too_deeply_is_refused_with_its_place(
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        called({"a": [nested(900), "ada@example.com"]}),
+        AIMessage("ada@example.com", additional_kwargs={"provider": nested(900)}),
+    ],
+    ids=["arguments", "beside"],
+)
+def test_what_is_nested_too_deeply_to_be_masked_is_refused_with_its_place(said: Any) -> None:
+    with pytest.raises(RequestError, match=r"^messages\.1: is nested too deeply"):
+        reading().invoke([HumanMessage("x"), said])
+
+
 @pytest.mark.parametrize("content", [
     5, 1.5, {"type": "text"}, [None], [5], [{"type": "text", "text": 5}],
     [{"type": "text"}],
