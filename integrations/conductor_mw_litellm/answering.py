@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ def completion_of(answer: Answer) -> Any:
     """
     native: Any = answer.native
     if isinstance(native, dict):
-        native = litellm().ModelResponse(**cast("dict[str, Any]", native))
+        native = _model_response(cast("dict[str, Any]", native), answer)
     hidden: dict[str, Any] = dict(getattr(native, "_hidden_params", None) or {})
     if answer.cost is not None:
         hidden["response_cost"] = answer.cost.dollars
@@ -30,6 +31,18 @@ def completion_of(answer: Answer) -> Any:
     hidden["additional_headers"] = {**headers, **headers_of(answer)}
     native._hidden_params = hidden  # noqa: SLF001 - LiteLLM's place for what a provider tells
     return native
+
+
+def _model_response(written: dict[str, Any], answer: Answer) -> Any:
+    """Give what no model of LiteLLM's said as its `ModelResponse`."""
+    told = {
+        "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        **written,
+        "id": f"conductor-{answer.id}",
+        "model": written.get("model") or answer.agent,
+        "created": int(time.time()),
+    }
+    return litellm().ModelResponse(**told)
 
 
 def headers_of(answer: Answer) -> dict[str, str]:

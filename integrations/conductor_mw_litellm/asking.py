@@ -28,6 +28,12 @@ def request_of(call: Mapping[str, Any], *, stream: bool) -> Request:
     return Request(native, _CHAT, metadata_of(call.get("litellm_params") or {}), stream)
 
 
+def seconds_of(call: Mapping[str, Any]) -> float | None:
+    """Give how long the caller waits: the deadline of the whole run."""
+    given: object = call.get("timeout")
+    return float(given) if isinstance(given, int | float) and given > 0 else None
+
+
 def metadata_of(params: Mapping[str, Any]) -> dict[str, object]:
     """Give what the app says about a request; the proxy keeps it under a name of its own."""
     found: dict[str, object] = {}

@@ -10,10 +10,9 @@ from typing import Any, Final
 
 from conductor_mw import Conductor, ConductorError
 
+from .gate import PROVIDER, close_gate, open_gate
 from .loading import litellm
 from .policies import POLICIES
-
-PROVIDER: Final = "conductor"
 
 
 @dataclass(slots=True)
@@ -72,6 +71,7 @@ def install(
     from .provider import provider
 
     host = litellm()
+    open_gate()
     with _LOCK:
         if any(one.name == name for one in _INSTALLED):
             raise ConductorError(
@@ -115,3 +115,5 @@ def uninstall(name: str | None = None) -> None:
                 else:
                     known[alias] = was
             host.model_alias_map = known
+        if not any(entry["provider"] == PROVIDER for entry in host.custom_provider_map):
+            close_gate()

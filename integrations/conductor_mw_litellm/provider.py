@@ -8,8 +8,9 @@ from typing import Any
 from conductor_mw import Conductor, ConductorError
 
 from .answering import Chunks, completion_of
-from .asking import request_of
+from .asking import request_of, seconds_of
 from .failing import told
+from .gate import open_gate
 from .loading import litellm
 from .policies import POLICIES, Policies
 
@@ -27,12 +28,15 @@ class ConductorProvider(CustomLLM):
     def __init__(self, policies: Policies = POLICIES) -> None:
         super().__init__()
         self._policies = policies
+        open_gate()
 
     def completion(self, *args: Any, **call: Any) -> Any:
         """Give the answer to a sync caller."""
         conductor, model = self._conductor(call)
         try:
-            return completion_of(conductor.call(request_of(call, stream=False)))
+            return completion_of(
+                conductor.call(request_of(call, stream=False), deadline=seconds_of(call))
+            )
         except ConductorError as error:
             raise told(error, model) from error
 
@@ -40,7 +44,9 @@ class ConductorProvider(CustomLLM):
         """Give the answer on the running event loop."""
         conductor, model = self._conductor(call)
         try:
-            return completion_of(await conductor.acall(request_of(call, stream=False)))
+            return completion_of(
+                await conductor.acall(request_of(call, stream=False), deadline=seconds_of(call))
+            )
         except ConductorError as error:
             raise told(error, model) from error
 
@@ -49,7 +55,9 @@ class ConductorProvider(CustomLLM):
         conductor, model = self._conductor(call)
         chunks = Chunks()
         try:
-            with conductor.stream(request_of(call, stream=True)) as parts:
+            with conductor.stream(
+                request_of(call, stream=True), deadline=seconds_of(call)
+            ) as parts:
                 for part in parts:
                     yield from chunks.of(part)
             yield from chunks.last(parts.answer)
@@ -63,7 +71,9 @@ class ConductorProvider(CustomLLM):
         conductor, model = self._conductor(call)
         chunks = Chunks()
         try:
-            async with conductor.astream(request_of(call, stream=True)) as parts:
+            async with conductor.astream(
+                request_of(call, stream=True), deadline=seconds_of(call)
+            ) as parts:
                 async for part in parts:
                     for chunk in chunks.of(part):
                         yield chunk
