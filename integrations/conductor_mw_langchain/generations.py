@@ -14,6 +14,7 @@ from langchain_core.outputs import (
     GenerationChunk,
 )
 
+_KIND: Final = "kind"
 _KINDS: Final[Mapping[str, type[Generation]]] = {
     "Generation": Generation,
     "GenerationChunk": GenerationChunk,
@@ -46,12 +47,12 @@ def read(text: str) -> list[Generation] | None:
         if not isinstance(stated, list):
             return None
         return [_generation(one) for one in cast("list[Any]", stated)]
-    except (TypeError, ValueError, KeyError, RecursionError):  # pydantic's errors are ValueErrors
+    except Exception:  # noqa: BLE001 - LangChain's validators meet what nobody has checked: a miss
         return None
 
 
 def _fields(generation: Generation) -> dict[str, Any]:
-    fields = generation.model_dump(exclude={"message"})
+    fields = {**generation.model_dump(exclude={"message"}), _KIND: type(generation).__name__}
     if isinstance(generation, ChatGeneration):
         message: Any = generation.message
         fields["message"] = message.model_dump()
@@ -59,7 +60,7 @@ def _fields(generation: Generation) -> dict[str, Any]:
 
 
 def _generation(stated: Any) -> Generation:
-    kind = _KINDS[stated["type"]]
+    kind = _KINDS[stated.pop(_KIND)]
     if not issubclass(kind, ChatGeneration):
         return kind.model_validate(stated)
     said = stated["message"]
