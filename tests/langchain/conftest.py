@@ -49,11 +49,17 @@ def whole_cassette(vcr: Any, record_mode: str) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def live() -> Iterator[Provider]:
-    """The provider itself, for a test without a cassette."""
+@pytest.fixture(scope="session")
+def running() -> Iterator[Provider]:
     with Provider() as provider:
         yield provider
+
+
+@pytest.fixture
+def live(running: Provider) -> Provider:
+    """The provider itself, for a test without a cassette."""
+    running.asked.clear()
+    return running
 
 
 @pytest.fixture

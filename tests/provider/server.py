@@ -20,13 +20,17 @@ from .brain import RETRY_AFTER, TROUBLES, Reply, answer, manner
 from .dialect import Dialect
 from .openai import OPENAI
 
+_BREAKS = {"stumbling": 1, "choking": 4}
+"""How many events a stream has before it breaks."""
+
 
 class Provider:
     """Answers in both dialects and remembers what it was asked.
 
     A model's name says how it behaves (`brain.TROUBLES`): `limited-1` answers 429 with a
-    Retry-After, `refusing-1` refuses, `silent-1` never answers, `choking-1` fails inside its stream
-    after the first words. Every other name is answered with a greeting, JSON or a call of a tool.
+    Retry-After, `refusing-1` refuses, `silent-1` never answers; inside a stream, `stumbling-1`
+    fails before it says anything and `choking-1` after the first words. Every other name is
+    answered with a greeting, with JSON or with the call of a tool.
 
     Attributes:
         asked: path and body of every request.
@@ -94,15 +98,15 @@ async def _response(dialect: Dialect, request: Request, body: dict[str, Any]) ->
     reply = answer(question)
     if not body.get("stream"):
         return JSONResponse(dialect.completion(body, reply))
-    stream = _stream(dialect, body, reply, chokes=manner(question.model) == "choking")
+    stream = _stream(dialect, body, reply, _BREAKS.get(manner(question.model)))
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
 async def _stream(
-    dialect: Dialect, body: dict[str, Any], reply: Reply, *, chokes: bool
+    dialect: Dialect, body: dict[str, Any], reply: Reply, breaks: int | None
 ) -> AsyncIterator[bytes]:
     for number, (name, event) in enumerate(dialect.events(body, reply)):
-        if chokes and number == 4:
+        if number == breaks:
             yield _event("error" if name else None, dialect.error(500, None))
             return
         yield _event(name, {"type": name, **event} if name else event)
