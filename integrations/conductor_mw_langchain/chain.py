@@ -39,6 +39,8 @@ class Chain:
     async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give what the chain gives, as it gives it, and at the end the tokens it used.
 
+        Tokens are what the meter counted: a message that the chain gives may be one of many.
+
         Raises:
             ConductorError: the policy says something that no chain can be told. What the chain
                 raises itself passes through.
@@ -52,33 +54,25 @@ class Chain:
         meter = Meter()
         config = meter.within(config_of(asked.config, self.id, hidden=not attempt.visible))
         value, kwargs = self._value(asked), self._kwargs(asked)
-        if not attempt.request.stream:
-            answering = self._whole(value, config, kwargs)
-        elif attempt.visible:
-            answering = self._chunks(value, config, kwargs)
-        else:
-            answering = self._held(value, config, kwargs)
         try:
-            async with aclosing(answering) as parts:
+            if not attempt.request.stream:
+                chain = self.chain
+                given: Any = await Io(
+                    lambda: chain.invoke(value, config, **kwargs),
+                    aio=lambda: chain.ainvoke(value, config, **kwargs),
+                )
+                yield replace(read_output(given), usage=meter.usage)
+                return
+            chunks = self._chunks if attempt.visible else self._held
+            async with aclosing(chunks(value, config, kwargs)) as parts:
                 async for part in parts:
-                    yield replace(part, usage=None)  # the meter has seen it
+                    yield part if part.usage is None else replace(part, usage=None)
         except Exception:
             if meter.usage is not None:
                 yield Part(usage=meter.usage)  # what was spent before it failed
             raise
         if meter.usage is not None:
             yield Part(usage=meter.usage)
-
-    async def _whole(
-        self, value: Any, config: RunnableConfig, kwargs: dict[str, Any]
-    ) -> AsyncGenerator[Part, None]:
-        chain = self.chain
-        yield read_output(
-            await Io(
-                lambda: chain.invoke(value, config, **kwargs),
-                aio=lambda: chain.ainvoke(value, config, **kwargs),
-            )
-        )
 
     async def _chunks(
         self, value: Any, config: RunnableConfig, kwargs: dict[str, Any]

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self, cast
 
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 from langchain_core.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
+from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
 from conductor_mw import ConductorError, RequestError
@@ -111,6 +112,7 @@ class Input(Payload):
         kwargs: Mapping[str, Any],
         read: Read | None = None,
         write: Write | None = None,
+        config: RunnableConfig | None = None,
     ) -> Self:
         """Give a call's input with what is read of it.
 
@@ -119,14 +121,16 @@ class Input(Payload):
             kwargs: what else the call or `bind` said; it goes to the chain that answers.
             read: gives the text or the messages of an input, in the app's own way.
             write: gives an input with another text, in the app's own way.
+            config: of what runs below the conductor's own chain run.
 
         Raises:
             RequestError: what stands where the messages belong cannot be read as messages.
         """
         place, messages = _found(value, read, write)
         return cls(
-            messages, dict(kwargs), value=value, asked=messages, place=place, said=frozenset(kwargs)
-        )
+            messages, dict(kwargs), config or RunnableConfig(),
+            value=value, asked=messages, place=place, said=frozenset(kwargs),
+        )  # fmt: skip
 
     def for_chain(self) -> Any:
         """Give what the chain gets: the app's own input, unless a flow says something else.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -312,7 +311,7 @@ class ConductorRunnable(RunnableSerializable[In_contra, Out_co]):
         *,
         stream: bool,
     ) -> Request:
-        asked = replace(Input.of(input, kwargs, self.read, self.write), config=below)
+        asked = Input.of(input, kwargs, self.read, self.write, below)
         metadata, facts = calls.metadata_of(config), asked.facts()
         if facts:
             metadata.setdefault("input", facts)  # what the app itself says counts
