@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .installing import install, uninstall
     from .policies import register, unregister
-    from .provider import ConductorProvider, provider
+    from .provider import ConductorProvider, handler
 
 _HOMES: Final = {
     "ConductorProvider": "provider",
+    "handler": "provider",
     "install": "installing",
-    "provider": "provider",
     "register": "policies",
     "uninstall": "installing",
     "unregister": "policies",
@@ -24,8 +24,8 @@ _HOMES: Final = {
 
 __all__ = [
     "ConductorProvider",
+    "handler",
     "install",
-    "provider",
     "register",
     "uninstall",
     "unregister",

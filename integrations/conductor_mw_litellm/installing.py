@@ -68,7 +68,7 @@ def install(
         'Hello.'
         >>> uninstall()
     """
-    from .provider import provider
+    from .provider import handler
 
     host = litellm()
     open_gate()
@@ -85,7 +85,7 @@ def install(
                     mend=f"Write aliases={{{alias!r}: {name!r}}}, or name=... as the aliases do.",
                 )
         made = POLICIES.register(name, policy, **options)
-        entry = {"provider": PROVIDER, "custom_handler": provider}
+        entry = {"provider": PROVIDER, "custom_handler": handler}
         host.custom_provider_map.append(entry)
         known: dict[str, str] = host.model_alias_map or {}
         before = {alias: known.get(alias) for alias in given}

@@ -90,5 +90,5 @@ class ConductorProvider(CustomLLM):
             raise told(error, f"conductor/{name}") from error
 
 
-provider = ConductorProvider()
-"""For `custom_provider_map` of a proxy's `config.yaml`: `conductor_mw_litellm.provider`."""
+handler = ConductorProvider()
+"""For `custom_provider_map` of a proxy's `config.yaml`: `conductor_mw_litellm.handler`."""
