@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 from . import policy as policies
 from .attended import attended
 from .decide import ForcedDecision
 from .errors import ConductorError, nearest
+from .gates import visit_of
 from .live import Board
 from .reload import Watch
 from .run import Run
@@ -88,7 +90,7 @@ class Governor:
         if runtime.innermost is None:
             limits += [policy.deadline, policy.guarantees.at_most.seconds]
         shortest = min((limit for limit in limits if limit is not None), default=None)
-        return Run(
+        run = Run(
             runtime,
             request,
             facts,
@@ -98,6 +100,11 @@ class Governor:
             if target is None
             else ForcedDecision(policy, facts, target, runtime.commitments, straight=straight),
         )
+        visit = visit_of(self.equipment.approvals)
+        if visit is not None:  # after it has an id of its own, which a gate's id begins with
+            host = replace(runtime.host, dice=Random(visit.seed(request)))
+            run.runtime = replace(runtime, host=host)
+        return run
 
     def attend(self, request: Request, agent: str | None, model: str) -> Run:
         """Give the run of a call that the app makes itself; see `Conductor.attend`."""

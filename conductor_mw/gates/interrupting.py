@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from conductor_mw.flows.base import Flow
     from conductor_mw.parts import Part, Parts
     from conductor_mw.policy import Policy
+    from conductor_mw.request import Request
 
     from .gate import Approvals, Gate, Verdict
 
 
 class Visit(Protocol):
     """One pass of a run in such a host; what it awaits are effects, so it is written once."""
+
+    def seed(self, request: Request) -> str:
+        """Give a seed, the same in every pass: what chance chose for a request it chooses again."""
+        ...
 
     async def reopened(self, gate: Gate) -> Gate:
         """Give a gate with the opening and the deadline of the first pass that came to it."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
-from conductor_mw import Attempted, ConductorError, Gate, Part, Parts, Verdict
+from conductor_mw import Attempted, ConductorError, Gate, Part, Parts, Request, Verdict
 
 from .graph import Node, in_pass, interrupts
 from .journal import Journal
-from .replaying import journalled, left_by_agents
+from .replaying import cut_before, journalled, left_by_agents, said
 from .verdicts import verdict_of
 
 TYPE: Final = "conductor_gate"
@@ -90,6 +90,10 @@ class GraphVisit:
         self._left: BaseException | None = None
         self._lock = threading.Lock()
 
+    def seed(self, request: Request) -> str:
+        """Give a seed, the same in every pass: what chance chose for a request it chooses again."""
+        return self._journal.key("chance", self._journal.task, said(request))
+
     async def reopened(self, gate: Gate) -> Gate:
         """Give a gate with the opening and the deadline of the first pass that came to it."""
         await self._journal.load()
@@ -117,6 +121,7 @@ class GraphVisit:
         Raises:
             GraphInterrupt: nobody has answered yet.
         """
+        cut_before(self._journal, gate)
         await self._journal.save()
         asked = _asked_of(self._gates[gate.id], gate)
         problem, tries = "", 0

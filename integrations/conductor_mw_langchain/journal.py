@@ -39,8 +39,14 @@ class Journal:
         self._kept: dict[str, Record] = {}
         self._fresh: dict[str, Record] = {}
         self._seen: Counter[str] = Counter()
+        self._begun: dict[str, str] = {}
         self._loaded = False
         self._lock = threading.Lock()
+
+    @property
+    def task(self) -> str:
+        """The id of the task, the same in every pass."""
+        return self._node.task
 
     async def load(self) -> None:
         """Read what earlier passes kept; once."""
@@ -78,6 +84,21 @@ class Journal:
     def any(self, mark: str) -> bool:
         """Say whether a record has this mark."""
         return any(mark in record for record in tuple(self._kept.values()))
+
+    def begin(self, key: str, path: str) -> None:
+        """Remember that something is asked at a place, so that it is known where it never ends."""
+        with self._lock:
+            self._begun[key] = path
+
+    def forget(self, key: str) -> None:
+        """Take in that something came to its end, though nothing of it can be kept."""
+        with self._lock:
+            self._begun.pop(key, None)
+
+    def open(self) -> list[tuple[str, str]]:
+        """Give the keys and places of what was begun and of which nothing is kept."""
+        with self._lock:
+            return [(key, path) for key, path in self._begun.items() if key not in self._kept]
 
     def keep(self, key: str, record: Record) -> None:
         """Keep a record; it is written by the next `save`."""

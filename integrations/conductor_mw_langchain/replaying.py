@@ -18,12 +18,16 @@ from conductor_mw import (
     Attempted,
     Failure,
     FailureKind,
+    Gate,
+    Latch,
     Money,
     Now,
     Outcome,
     Part,
     Parts,
+    Request,
     ToolCall,
+    Wait,
     joined_tool_calls,
 )
 
@@ -35,6 +39,11 @@ NAME: Final = "journal"
 """What outcomes call whoever answered in the agent's place."""
 _KINDS: Final = frozenset[str](get_args(FailureKind))
 _LEFT: Final = "left"
+_CUT: Final = "cut"
+_OTHERS: Final = 1.0
+"""Seconds for which one that nobody needed before waits for those whose answers are kept."""
+_LONGEST: Final = 2_000
+"""Letters of what is kept of a failure's problem."""
 _UNKEPT: Final = ("human", "shadow")
 
 
@@ -47,26 +56,37 @@ async def journalled(
         Failure: it failed, now or in the earlier pass.
     """
     asked = _asked(attempt)
-    if asked is None:
-        async with aclosing(proceed(attempt)) as found:
-            async for part in found:
-                yield part
-        return
-    await journal.load()
-    key = journal.key(*asked)
-    record = journal.get(key)
-    if record is not None and _LEFT not in record:
-        async for part in _replayed(record, attempt):
+    key = ""
+    record: Record | None = None
+    if asked is not None:
+        await journal.load()
+        key = journal.key(*asked)
+        record = journal.get(key)
+    if record is not None and _CUT in record:
+        # It lost a race, whose winner is given again at once and closes this as it did before.
+        await Wait(Latch(), _OTHERS)
+    if record is None or _LEFT in record or _CUT in record:
+        parts = _made(journal, key, attempt, proceed) if key else proceed(attempt)
+    else:
+        parts = _replayed(record, attempt)
+    async with aclosing(parts) as found:
+        async for part in found:
             yield part
-        return
+
+
+async def _made(
+    journal: Journal, key: str, attempt: Attempted, proceed: Callable[[Attempted], Parts]
+) -> AsyncGenerator[Part, None]:
+    """Make an attempt, and keep how it ends."""
     parts: list[Part] = []
+    journal.begin(key, attempt.path)
     try:
         async with aclosing(proceed(attempt)) as found:
             async for part in found:
                 parts.append(part)
                 yield part
     except Failure as failure:
-        told = {"kind": failure.kind, "problem": failure.problem[:2000]}
+        told = {"kind": failure.kind, "problem": failure.problem[:_LONGEST]}
         journal.keep(key, {**told, **_cost(attempt)})
         raise
     except Exception as error:
@@ -75,10 +95,42 @@ async def journalled(
             # every pass it must ask again: it is not given from the journal.
             journal.keep(key, {_LEFT: True})
             await journal.save()
+        journal.forget(key)
         raise
     answer = _answer(parts, attempt)
-    if answer is not None:
+    if answer is None:
+        journal.forget(key)
+    else:
         journal.keep(key, {**answer, **_cost(attempt)})
+
+
+def said(request: Request) -> object | None:
+    """Give all that a request says as plain data, or None where its answer cannot be kept."""
+    native = request.native
+    if not isinstance(native, Payload):
+        return request.lens.plain(native)
+    if native.shape is not None or native.form != "message":
+        return None  # its answer is an object of the app's own class, or a stream of events
+    return [native.chat, getattr(native, "value", None)]
+
+
+def cut_before(journal: Journal, gate: Gate) -> None:
+    """Keep that attempts of earlier steps did not come to their end: nobody needs them now.
+
+    Whoever is asked beside the gate is asked again in the next pass.
+    """
+    for key, path in journal.open():
+        if _earlier(path, gate.path):
+            journal.keep(key, {_CUT: True})
+
+
+def _earlier(path: str, gate: str) -> bool:
+    """Whether one step's attempt belongs to a step of a sequence before the other's."""
+    words, others = path.split("/"), gate.split("/")
+    same = next(
+        (at for at, pair in enumerate(zip(words, others, strict=False)) if pair[0] != pair[1]), 0
+    )
+    return same > 0 and words[same - 1] == "sequence"
 
 
 def left_by_agents(journal: Journal) -> bool:
@@ -88,20 +140,13 @@ def left_by_agents(journal: Journal) -> bool:
 
 def _asked(attempt: Attempted) -> Sequence[object] | None:
     """Give everything that shapes an answer, or None for what is not kept."""
-    agent, request = attempt.agent, attempt.request
+    agent = attempt.agent
     if agent.kind in _UNKEPT or attempt.purpose in _UNKEPT:
         return None
-    native = request.native
-    said: object
-    if isinstance(native, Payload):
-        if native.shape is not None or native.form != "message":
-            return None  # its answer is an object of the app's own class, or a stream of events
-        said = [native.chat, getattr(native, "value", None)]
-    else:
-        said = request.lens.plain(native)
-        if said is None:
-            return None
-    return agent.id, agent.fingerprint, attempt.path, attempt.number, attempt.purpose, said
+    asked = said(attempt.request)
+    if asked is None:
+        return None
+    return agent.id, agent.fingerprint, attempt.path, attempt.number, attempt.purpose, asked
 
 
 def _cost(attempt: Attempted) -> Record:
