@@ -29,7 +29,7 @@ def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
     return str(recording.FOLDER / Path(request.node.path).stem)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def recorded_url(record_mode: str) -> Iterator[str]:
     """The provider's address: a real one only while cassettes are recorded."""
     if record_mode == "none":
@@ -49,7 +49,7 @@ def whole_cassette(vcr: Any, record_mode: str) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running() -> Iterator[Provider]:
     with Provider() as provider:
         yield provider

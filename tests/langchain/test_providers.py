@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pytest
 from anthropic import APIStatusError as AnthropicError
 from conductor_mw_langchain import ConductorChatModel
+from conductor_mw_langchain.lens import LENS
 from langchain_core.language_models import BaseChatModel
 from openai import APIStatusError as OpenAIError
 
@@ -189,6 +190,18 @@ def test_an_attempt_tells_how_long_the_provider_asked_to_wait_and_its_headers(
     left = [value for name, value in attempt.headers.items() if "requests-remaining" in name]
     left += [value for name, value in attempt.headers.items() if "remaining-requests" in name]
     assert left == ["99"]
+
+
+def test_an_answer_tells_the_headers_that_its_sdk_hands_on(live: Provider) -> None:
+    child = openai(live.url, "small-1", include_response_headers=True)
+
+    whole = LENS.read(child.invoke("Hello"))
+    pieces = [LENS.read(chunk) for chunk in child.stream("Hello")]
+
+    for part in (whole, pieces[0]):
+        assert part.headers is not None
+        assert part.headers["x-ratelimit-remaining-requests"] == "99"
+    assert [part.headers for part in pieces[1:]] == [None] * (len(pieces) - 1)
 
 
 @each_order
