@@ -10,7 +10,9 @@ from typing import Final
 from .report import Row, as_json, markdown
 from .timing import FULL, QUICK, TINY
 
-_NAMES: Final = ("decisions", "loading", "engine", "nodes", "layers", "imports", "memory")
+_NAMES: Final = (
+    "decisions", "loading", "engine", "nodes", "layers", "langchain", "imports", "memory",
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

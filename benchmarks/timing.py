@@ -54,9 +54,17 @@ class Timed:
         return min(median(samples) for samples in self.rounds)
 
     @property
+    def p95(self) -> float:
+        """The 95th percentile of the round in which it is least."""
+        return self._least(0.95)
+
+    @property
     def p99(self) -> float:
         """The 99th percentile of the round in which it is least."""
-        return min(sorted(samples)[int(len(samples) * 0.99)] for samples in self.rounds)
+        return self._least(0.99)
+
+    def _least(self, share: float) -> float:
+        return min(sorted(samples)[int(len(samples) * share)] for samples in self.rounds)
 
     def over(self, other: Timed) -> float:
         """Give this case's time divided by the other's, the median over the rounds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("loading", "Loading and checking"),
         ("engine", "Engine"),
         ("nodes", "Nodes"),
+        pytest.param(
+            "langchain",
+            "LangChain",
+            marks=pytest.mark.skipif(not find_spec("langchain"), reason="LangChain is absent"),
+        ),
         ("imports", "Import"),
         ("memory", "Memory"),
     ],
