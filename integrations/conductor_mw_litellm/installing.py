@@ -57,16 +57,11 @@ def install(
         ConductorError: it is installed already, or an alias cannot be one.
 
     Example:
-        >>> from conductor_mw_litellm import install, uninstall
-        >>> conductor = install(Conductor.from_text('''
-        ... agents: [{id: a, simulated: {answer: Hello.}}]
-        ... routing: {default: a}
-        ... '''), aliases={"gpt-4o": "main"})
-        >>> import litellm
-        >>> answer = litellm.completion("gpt-4o", [{"role": "user", "content": "Hi"}])
-        >>> answer.choices[0].message.content
-        'Hello.'
-        >>> uninstall()
+        ```python
+        install("conductor.yaml", aliases={"gpt-4o": "main"})
+        litellm.completion("gpt-4o", messages)  # the policy decides who answers
+        uninstall()
+        ```
     """
     from .provider import handler
 
