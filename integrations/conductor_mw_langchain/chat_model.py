@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -10,17 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
-from langchain_core.callbacks import (
-    AsyncCallbackManager,
-    AsyncCallbackManagerForLLMRun,
-    CallbackManager,
-    CallbackManagerForLLMRun,
-    Callbacks,
-)
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import ConfigDict, Field, SecretStr
 
@@ -30,6 +20,7 @@ from . import calls
 from .asked import Asked
 from .building import Made
 from .calls import NOTHING_OWN, Own
+from .delegating import DelegatingChatModel
 from .dialect import Tools
 from .events import async_event_stream, event_stream
 from .payload import Shape
@@ -38,7 +29,7 @@ from .profile import common_profile
 _DEFAULTS: Final = ("temperature", "max_tokens", "stop", "timeout")
 
 
-class ConductorChatModel(BaseChatModel):
+class ConductorChatModel(DelegatingChatModel):
     """A chat model whose policy says, for every request, which model answers it.
 
     ??? info "Setup"
@@ -286,81 +277,6 @@ class ConductorChatModel(BaseChatModel):
         """
         return self.bind(shape=Shape(schema, include_raw, kwargs))
 
-    def generate(
-        self,
-        messages: list[list[BaseMessage]],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        **kwargs: Any,
-    ) -> LLMResult:
-        """Give an answer to each conversation."""
-        told, configs = _split(callbacks, kwargs, len(messages))
-        answers = [
-            self.invoke(one, config, stop=stop, **told)
-            for one, config in zip(messages, configs, strict=True)
-        ]
-        return LLMResult(generations=[[ChatGeneration(message=one)] for one in answers])
-
-    async def agenerate(
-        self,
-        messages: list[list[BaseMessage]],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        **kwargs: Any,
-    ) -> LLMResult:
-        """Give an answer to each conversation, all at once."""
-        told, configs = _split(callbacks, kwargs, len(messages))
-        answers = await asyncio.gather(
-            *(
-                self.ainvoke(one, config, stop=stop, **told)
-                for one, config in zip(messages, configs, strict=True)
-            )
-        )
-        return LLMResult(generations=[[ChatGeneration(message=one)] for one in answers])
-
-    # What LangChain's own paths never reach, because they end in `invoke` and `stream` above; it is
-    # here for callers of the abstract methods.
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        message = self.invoke(messages, _below(run_manager), stop=stop, **kwargs)
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        message = await self.ainvoke(messages, _below(run_manager), stop=stop, **kwargs)
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        for chunk in self.stream(messages, _below(run_manager), stop=stop, **kwargs):
-            yield ChatGenerationChunk(message=chunk)
-
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        async for chunk in self.astream(messages, _below(run_manager), stop=stop, **kwargs):
-            yield ChatGenerationChunk(message=chunk)
-
     # Identity.
 
     @property
@@ -389,17 +305,6 @@ class ConductorChatModel(BaseChatModel):
 
     def _resolve_model_profile(self) -> Any:
         return common_profile(self.agents.values()) if self.agents else None
-
-    def get_num_tokens(self, text: str) -> int:
-        """Give about how many tokens a text has; each child counts in its own way."""
-        return self.get_num_tokens_from_messages([AIMessage(text)])
-
-    def get_num_tokens_from_messages(
-        self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
-    ) -> int:
-        """Give about how many tokens messages have; each child counts in its own way."""
-        del tools
-        return count_tokens_approximately(messages)
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
@@ -438,29 +343,3 @@ class ConductorChatModel(BaseChatModel):
     def _whole(self, kwargs: Mapping[str, Any]) -> bool:
         disabled = self.disable_streaming
         return disabled is True or (disabled == "tool_calling" and bool(kwargs.get("tools")))
-
-
-def _split(
-    callbacks: Callbacks, kwargs: dict[str, Any], count: int
-) -> tuple[dict[str, Any], list[RunnableConfig]]:
-    """Give what `generate` was told as parameters, and as a config for each conversation."""
-    own = {key: kwargs.pop(key, None) for key in ("tags", "metadata", "run_name")}
-    run_id = kwargs.pop("run_id", None)
-    given = {key: one for key, one in {**own, "callbacks": callbacks}.items() if one}
-    configs = [cast("RunnableConfig", dict(given)) for _ in range(count)]
-    if run_id is not None and configs:
-        configs[0]["run_id"] = run_id
-    return kwargs, configs
-
-
-def _below(run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> RunnableConfig:
-    """Give the config of what runs below a model's run, which LangChain knows no way to make."""
-    if run is None:
-        return RunnableConfig()
-    told: Any = run
-    kind = CallbackManager if isinstance(run, CallbackManagerForLLMRun) else AsyncCallbackManager
-    manager = kind(handlers=[], parent_run_id=run.run_id)
-    manager.set_handlers(told.inheritable_handlers)
-    manager.add_tags(told.inheritable_tags)
-    manager.add_metadata(told.inheritable_metadata)
-    return RunnableConfig(callbacks=manager)
