@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -336,3 +337,18 @@ def test_it_serves_models_that_complete_texts(everywhere: Any) -> None:
 
     assert [model.invoke("Hello") for _ in range(2)] == ["one", "one"]
     assert model.invoke("Hi") == "two"
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_the_example_in_the_docs_runs() -> None:
+    page = Path(__file__).parents[2] / "docs" / "cache.md"
+    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    child = Oracle()
+
+    for tenant in ("acme", "acme", None, None):
+        names["tenant"].set(tenant)
+        child.invoke("Hello")
+
+    assert len(child.asked) == 3
