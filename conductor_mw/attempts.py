@@ -124,8 +124,8 @@ class Tally:
     """Counts one attempt while a driver carries it out; both drivers count the same way."""
 
     __slots__ = (
-        "_finish", "_first", "_headers", "_reported", "_started", "_usage", "agent", "attempt",
-        "outcome",
+        "_by", "_finish", "_first", "_headers", "_reported", "_started", "_usage", "agent",
+        "attempt", "outcome",
     )  # fmt: skip
 
     def __init__(self, attempt: Attempt, agent: Agent, now: float) -> None:
@@ -138,6 +138,7 @@ class Tally:
         self._reported = False
         self._finish: Finish = ""
         self._headers: Mapping[str, str] = NO_HEADERS
+        self._by = ""
 
     @property
     def deadline(self) -> float | None:
@@ -175,6 +176,8 @@ class Tally:
             self._finish = part.finish
         if part.headers is not None:
             self._headers = part.headers
+        if part.by:
+            self._by = part.by
 
     def end(self, now: float, error: Exception | None = None, *, cut: bool = False) -> Outcome:
         """Give the outcome; the first end counts, a later one changes nothing."""
@@ -200,6 +203,7 @@ class Tally:
             finish=finish,
             visible=self.attempt.visible,
             purpose=self.attempt.purpose,
+            by=self._by,
             retry_after=retry_after,
             replica=self.attempt.replica,
             headers=self._headers if error is None else headers_of(error),
@@ -207,6 +211,8 @@ class Tally:
         return self.outcome
 
     def _cost(self, kind: FailureKind | None, *, failed: bool) -> Money | None:
+        if self._by:
+            return Money()
         if self._reported:
             return None if self.agent.price is None else self.agent.price.cost(self._usage)
         # An error in the place of an answer is not billed. What we stopped waiting for, or what

@@ -88,6 +88,7 @@ class Part:
         origin: who says this and what follows, on the first part of an agent that speaks.
         rating: what was found of the whole answer, on its last part.
         headers: the headers of the provider's response in small letters, on the part that has them.
+        by: who answered in the agent's place, at no cost: a cache of the host's, for example.
     """
 
     text: str = ""
@@ -101,6 +102,7 @@ class Part:
     origin: Origin | None = None
     rating: Rating | None = None
     headers: Mapping[str, str] | None = None
+    by: str = ""
 
     @property
     def speaks(self) -> bool:
@@ -119,7 +121,7 @@ class Part:
         # By hand: `dataclasses.replace` takes three times as long, and every answer comes by here.
         return Part(
             self.text, self.reasoning, self.tool_calls, self.usage, self.finish, self.native,
-            self.media, self.logprobs, origin, rating, self.headers,
+            self.media, self.logprobs, origin, rating, self.headers, self.by,
         )  # fmt: skip
 
 

@@ -26,6 +26,8 @@ _FINISHES: Final[Mapping[str, Finish]] = {
     "refusal": "refusal",
     "SAFETY": "refusal",
 }
+_CACHE: Final = "langchain-cache"
+"""Who answers where LangChain's own cache does: nobody has worked then, and nobody bills."""
 _MEDIA: Final[Mapping[str, str]] = {
     "image": "image",
     "image_url": "image",
@@ -76,6 +78,7 @@ def read_message(message: AIMessage, native: object) -> Part:
         media=media,
         logprobs=_logprobs(told["logprobs"]) if told.get("logprobs") else (),
         headers=headers_in(told["headers"]) if told.get("headers") else None,
+        by=_CACHE if usage and _free(usage) else "",
     )
 
 
@@ -143,9 +146,13 @@ def _finish(message: AIMessage, told: Mapping[str, Any]) -> Finish:
     return _FINISHES.get(reason, "stop") if isinstance(reason, str) and reason else ""
 
 
+def _free(told: Any) -> bool:
+    return bool(told.get("total_cost") == 0)
+
+
 def read_usage(told: Any) -> Usage:
     """Give the tokens that `usage_metadata` tells; none for an answer of LangChain's own cache."""
-    if told.get("total_cost") == 0:
+    if _free(told):
         return Usage()
     given: Mapping[str, int] = told.get("input_token_details") or {}
     made: Mapping[str, int] = told.get("output_token_details") or {}
