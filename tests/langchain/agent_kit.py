@@ -39,6 +39,7 @@ def agent(
     tools: Sequence[Any] = (get_weather,),
     options: Mapping[str, Any] | None = None,
     before: Sequence[Any] = (),
+    after: Sequence[Any] = (),
     **given: Any,
 ) -> Any:
     """An agent under a policy; its own model must never be asked."""
@@ -49,7 +50,7 @@ def agent(
     )
     own = Oracle(model="own", fails=AssertionError("the agent's own model was asked"))
     given.setdefault("model", own)
-    return create(tools=list(tools), middleware=[*before, middleware], **given)
+    return create(tools=list(tools), middleware=[*before, middleware, *after], **given)
 
 
 async def _invoke(agent: Any, question: Any = QUESTION, config: Any = None, **kw: Any) -> Any:

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("langchain.agents")
 
 from conductor_mw_langchain import ConductorChatModel, ConductorMiddleware
+from conductor_mw_langchain.conducted import CONDUCTED
+from langchain.agents.middleware.types import AgentMiddleware
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage, SystemMessage
 from langchain_core.runnables import RunnableLambda
@@ -171,17 +173,30 @@ async def test_the_policy_s_prompt_and_parameters_reach_the_child(way: Way) -> N
     assert [one["function"]["name"] for one in told["tools"]] == ["get_weather"]
 
 
-async def test_a_judge_is_asked_its_question_without_the_tools() -> None:
-    children = crew()
+class Counts(AgentMiddleware[Any, Any, Any]):
+    """Stands below the policy and counts what is asked through it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def wrap_model_call(self, request: Any, handler: Any) -> Any:
+        self.asked += 1
+        return handler(request)
+
+
+async def test_a_judge_is_asked_beside_the_agent_s_model_call() -> None:
+    children, counts = crew(), Counts()
     policy = "agents: [{id: small}, {id: large}, {id: judge}]\n"
     judge = children["judge"] = Oracle(model="judge-1")
     flow = (
         "{cascade: [small, large], score: {judge: judge, rubric: Kind?}, accept: answer.score > 2}"
     )
     with suppress(Failure):  # it does not grade, which is not the point here
-        agent(f"{{default: {flow}}}", children, policy=policy).invoke(QUESTION)
+        agent(f"{{default: {flow}}}", children, policy=policy, after=[counts]).invoke(QUESTION)
 
     assert judge.asked
+    assert counts.asked == len(children["small"].asked) + len(children["large"].asked)
     assert all("tools" not in told for _, told in judge.asked)
 
 
@@ -208,6 +223,15 @@ async def test_a_conductor_s_own_chat_model_below_runs_no_second_policy(way: Way
     assert len(children["small"].asked) == 1
     assert answered(state) == ["small"]
     assert len(state["conductor"]) == 1
+
+
+@ways
+async def test_calls_of_the_policy_are_marked_for_handlers_beside_it(way: Way) -> None:
+    seen: list[bool] = []
+    children = {**crew(), "large": Oracle(model="l", look=lambda: seen.append(CONDUCTED.get()))}
+    await way(agent("{default: large}", children, tools=()))
+
+    assert seen == [True]
 
 
 @ways
