@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from .setting import Setting, Shared
     from .signals import AgentState, Facts, Signal
     from .stores.base import Move, Store
+    from .trajectory import Trajectory
 
 _HOMES: Final = {
     "agents.access": "Access access_of",
@@ -154,6 +155,7 @@ _HOMES: Final = {
     "setting": "Setting Shared",
     "signals": "AgentState Facts Signal",
     "stores.base": "Move Store",
+    "trajectory": "Trajectory",
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -264,6 +266,7 @@ __all__ = [
     "Target",
     "Timeouts",
     "ToolCall",
+    "Trajectory",
     "Type",
     "Unasked",
     "Unwind",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .gates import Approvals
     from .plugins import Plugins
     from .policy import Policy
+    from .trajectory import Trajectory
 
 
 class Conductor:
@@ -189,6 +190,7 @@ class Conductor:
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
         target: str | None = None,
+        trajectory: Trajectory | None = None,
         **parameters: object,
     ) -> Answer:
         """Give the answer to a request.
@@ -199,6 +201,8 @@ class Conductor:
             tools: OpenAI-style tool definitions that the request offers.
             deadline: seconds until the whole run must be over.
             target: asks this agent or flow whatever the rules say; guarantees hold all the same.
+            trajectory: the `trajectory` of the answer before, where this call goes on with it, as
+                an agent's does that has called tools; its agent is kept, see `routing: decide`.
             parameters: further parameters of the call, for example `temperature`.
 
         Raises:
@@ -207,8 +211,9 @@ class Conductor:
             Failure: a guarantee, a layer or a simulated agent refused.
         """
         run = self._begin(
-            prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=False
-        )
+            prompt, metadata, tools, parameters, deadline=deadline, target=target,
+            trajectory=trajectory, stream=False,
+        )  # fmt: skip
         return answer_of(run, list(drivers.stream(run.runtime.host, run.parts())))
 
     async def acall(
@@ -219,12 +224,14 @@ class Conductor:
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
         target: str | None = None,
+        trajectory: Trajectory | None = None,
         **parameters: object,
     ) -> Answer:
         """Give the answer to a request, on the running event loop. Arguments as for `call`."""
         run = self._begin(
-            prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=False
-        )
+            prompt, metadata, tools, parameters, deadline=deadline, target=target,
+            trajectory=trajectory, stream=False,
+        )  # fmt: skip
         parts = drivers.astream(run.runtime.host, run.parts())
         return answer_of(run, [part async for part in parts])
 
@@ -236,12 +243,14 @@ class Conductor:
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
         target: str | None = None,
+        trajectory: Trajectory | None = None,
         **parameters: object,
     ) -> PartStream:
         """Give the answer part by part. Arguments and errors as for `call`."""
         run = self._begin(
-            prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=True
-        )
+            prompt, metadata, tools, parameters, deadline=deadline, target=target,
+            trajectory=trajectory, stream=True,
+        )  # fmt: skip
         return PartStream(run, drivers.stream(run.runtime.host, run.parts()))
 
     def astream(
@@ -252,12 +261,14 @@ class Conductor:
         tools: Sequence[Mapping[str, Any]] | None = None,
         deadline: float | None = None,
         target: str | None = None,
+        trajectory: Trajectory | None = None,
         **parameters: object,
     ) -> AsyncPartStream:
         """Give the answer part by part, on the running event loop. Arguments as for `call`."""
         run = self._begin(
-            prompt, metadata, tools, parameters, deadline=deadline, target=target, stream=True
-        )
+            prompt, metadata, tools, parameters, deadline=deadline, target=target,
+            trajectory=trajectory, stream=True,
+        )  # fmt: skip
         return AsyncPartStream(run, drivers.astream(run.runtime.host, run.parts()))
 
     def attend(
@@ -345,7 +356,12 @@ class Conductor:
         return self._governor.watch.error
 
     def begin(
-        self, request: Request, *, deadline: float | None = None, target: str | None = None
+        self,
+        request: Request,
+        *,
+        deadline: float | None = None,
+        target: str | None = None,
+        trajectory: Trajectory | None = None,
     ) -> Run:
         """Give the run of a request, for an integration that drives it itself.
 
@@ -353,8 +369,9 @@ class Conductor:
             request: the host's payload with the host's lens.
             deadline: seconds until the whole run must be over.
             target: asks this agent or flow whatever the rules say; guarantees hold all the same.
+            trajectory: as for `call`.
         """
-        return self._governor.begin(request, deadline, target)
+        return self._governor.begin(request, deadline, target, trajectory)
 
     def _begin(
         self,
@@ -365,7 +382,8 @@ class Conductor:
         *,
         deadline: float | None,
         target: str | None,
+        trajectory: Trajectory | None,
         stream: bool,
     ) -> Run:
         request = request_of(prompt, metadata, tools, parameters, stream=stream)
-        return self.begin(request, deadline=deadline, target=target)
+        return self.begin(request, deadline=deadline, target=target, trajectory=trajectory)

@@ -18,13 +18,16 @@ from .live import Board
 from .reload import Watch
 from .run import Run
 from .signals import Facts
+from .trajectory import kept_decision
 
 if TYPE_CHECKING:
+    from .decide import Decision
     from .direct import Direct
     from .equipment import Equipment
     from .policy import Policy
     from .request import Request
     from .runtime import Runtime
+    from .trajectory import Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,13 @@ class Governor:
         )
         self.watch = Watch(reload_every, self.runtime.policy.sources, equipment.clock)
 
-    def begin(self, request: Request, deadline: float | None, target: str | None) -> Run:
+    def begin(
+        self,
+        request: Request,
+        deadline: float | None,
+        target: str | None,
+        trajectory: Trajectory | None = None,
+    ) -> Run:
         """Give the run of a request; see `Conductor.begin`."""
         straight = target is None
         target = target or self.direct.target(request)
@@ -90,15 +99,18 @@ class Governor:
         if runtime.innermost is None:
             limits += [policy.deadline, policy.guarantees.at_most.seconds]
         shortest = min((limit for limit in limits if limit is not None), default=None)
+        decision: Decision | None = None
+        if target is not None:
+            decision = ForcedDecision(policy, facts, target, runtime.commitments, straight=straight)
+        elif trajectory is not None and runtime.innermost is None:
+            decision = kept_decision(policy, facts, runtime.commitments, trajectory)
         run = Run(
             runtime,
             request,
             facts,
             started,
             deadline=None if shortest is None else started.monotonic + shortest,
-            decision=None
-            if target is None
-            else ForcedDecision(policy, facts, target, runtime.commitments, straight=straight),
+            decision=decision,
         )
         visit = visit_of(self.equipment.approvals)
         if visit is not None:  # after it has an id of its own, which a gate's id begins with

@@ -130,6 +130,13 @@ class Run:
                 self.decision = decision
         return self.decision
 
+    async def decide_anew(self) -> Decision:
+        """Let the rules decide where a trajectory cannot go on as it began."""
+        self.decision = None
+        decision = await self.decided()
+        await self.tell("decided", rule=decision.rule, target=decision.target)
+        return decision
+
     async def weigh_guarantees(self, agent: Agent, path: str) -> None:
         """Find out whether a guarantee forbids an agent; asks for the paid signals that it reads.
 
@@ -204,7 +211,7 @@ class Run:
         if self.decision is None:  # what is asked now is asked in order to decide
             return worst * layers.most_calls
         known = self.policy.worst_calls.get(self.decision.target)
-        if known is None or self.decision.forced:
+        if known is None or self.decision.forced or self.decision.kept:
             known = worst + self.decision.flow.worst_calls
         self._worst_calls = (known + layers.side_calls) * layers.most_calls
         return self._worst_calls
