@@ -170,6 +170,13 @@ routing: {rules: [{condition: "depth > 2", target: a}], default: b}
     assert chain.invoke({"question": "Open?", "depth": 0}, config) == "deep"
 
 
+def test_the_text_itself_is_no_fact() -> None:
+    value = {"question": "Open?", "tier": "pro", 7: "x", "documents": []}
+
+    assert Input.of(value, {}).facts() == {"tier": "pro"}
+    assert Input.of("Open?", {}).facts() == {}
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -238,6 +245,15 @@ def test_personal_data_is_masked_in_every_field(way: Way) -> None:
     assert isinstance(kept.asked[0]["documents"][0], Document)
     assert "".join(found) == "Write to ana@example.com"  # what was masked is put back
     assert value["question"] == "Write to ana@example.com"
+
+
+def test_personal_data_is_masked_where_nobody_knows_the_texts_place() -> None:
+    kept = Keeping("Kept.")
+
+    one(kept, "plugins: {guard: {redact: [email]}}\n").invoke({"topic": ["ana@example.com"]})
+
+    (asked,) = kept.asked
+    assert "@" not in asked["topic"][0]
 
 
 def test_a_masked_prompt_stays_a_prompt() -> None:
