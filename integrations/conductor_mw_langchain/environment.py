@@ -18,7 +18,8 @@ from .variables import POLICY, UNKNOWN
 
 _HANDLER: Final[ContextVar[Any]] = ContextVar("conductor_mw_langchain.handler", default=None)
 _LOCK: Final = threading.RLock()
-_ATTENDING: dict[str, Attending] = {}
+ATTENDED: Final[dict[str, Attending]] = {}
+"""What every handler of the process shares, by the path of its policy."""
 
 
 def attach() -> None:
@@ -36,9 +37,9 @@ def attending() -> Attending:
     """
     path = os.environ.get(POLICY, "")
     with _LOCK:
-        found = _ATTENDING.get(path)
+        found = ATTENDED.get(path)
         if found is None:
-            found = _ATTENDING[path] = _made(path)
+            found = ATTENDED[path] = _made(path)
             atexit.register(found.close)
     return found
 
