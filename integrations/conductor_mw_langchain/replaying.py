@@ -13,6 +13,7 @@ from langchain_core.messages import (
     message_to_dict,
     messages_from_dict,
 )
+from pydantic import BaseModel
 
 from conductor_mw import (
     Attempted,
@@ -109,9 +110,10 @@ def said(request: Request) -> object | None:
     native = request.native
     if not isinstance(native, Payload):
         return request.lens.plain(native)
-    if native.shape is not None or native.form != "message":
-        return None  # its answer is an object of the app's own class, or a stream of events
-    return [native.chat, getattr(native, "value", None)]
+    if native.form != "message":
+        return None  # its answer is a stream of events
+    schema = None if native.shape is None else repr(native.shape.schema)
+    return [native.chat, getattr(native, "value", None), schema]
 
 
 def cut_before(journal: Journal, gate: Gate) -> None:
@@ -171,8 +173,13 @@ def _answer(parts: Sequence[Part], attempt: Attempted) -> Record | None:
         "media": sorted({kind for part in parts for kind in part.media}),
         "logprobs": [one for part in parts for one in part.logprobs],
     }
+    pair: Mapping[str, Any] = cast("Any", whole) if isinstance(whole, dict) else {}
     if isinstance(whole, AIMessage):
         told["message"] = message_to_dict(whole)
+    elif isinstance(pair.get("raw"), AIMessage):  # a structured output
+        parsed = pair.get("parsed")
+        told["message"] = message_to_dict(pair["raw"])
+        told["parsed"] = parsed.model_dump(mode="json") if isinstance(parsed, BaseModel) else parsed
     else:
         told["native"] = whole
     try:
@@ -213,17 +220,24 @@ async def _replayed(record: Record, attempt: Attempted) -> AsyncGenerator[Part, 
         reasoning=record["reasoning"],
         tool_calls=tuple(ToolCall(*call) for call in record["tool_calls"]),
         finish=record["finish"],
-        native=_native(record, streams=attempt.request.stream),
+        native=_native(record, attempt.request),
         media=tuple(record["media"]),
         logprobs=tuple(record["logprobs"]),
     )
 
 
-def _native(record: Record, *, streams: bool) -> object:
+def _native(record: Record, request: Request) -> object:
     if "message" not in record:
         return record["native"]
     (message,) = messages_from_dict([record["message"]])
-    if not streams or not isinstance(message, AIMessage):
+    if "parsed" in record:
+        # What it becomes is the app's class that asks now; nothing of that is kept.
+        schema: Any = getattr(getattr(request.native, "shape", None), "schema", None)
+        parsed = record["parsed"]
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
+            parsed = schema.model_validate(parsed)
+        return {"raw": message, "parsed": parsed, "parsing_error": None}
+    if not request.stream or not isinstance(message, AIMessage):
         return message
     given: Mapping[str, Any] = {
         name: getattr(message, name)

@@ -1,0 +1,111 @@
+"""People who approve inside an agent of `create_agent`, and before a structured output goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langchain")
+
+from conductor_mw_langchain import ConductorChatModel, ConductorMiddleware
+from langchain.agents import create_agent
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command
+from pydantic import BaseModel
+
+from tests.langchain.graphs import Graph, question
+from tests.langchain.oracle import Oracle
+
+POLICY = """
+agents: [{id: writer}, {id: leads, human: leads}]
+routing:
+  default: {sequence: [{id: draft, use: writer}, {use: leads, show: "{draft.text}"}]}
+"""
+THEN = POLICY.replace('"{draft.text}"}]', '"{draft.text}"}], answer: draft')
+
+
+@tool
+def weather(city: str) -> str:
+    """Tell the weather."""
+    return f"Sunny in {city}"
+
+
+def _agent(middleware: Any, **options: Any) -> Any:
+    unused = FakeListChatModel(responses=["never asked"])
+    return create_agent(unused, middleware=[middleware], checkpointer=InMemorySaver(), **options)
+
+
+def _send(agent: Any, value: Any, *, aio: bool) -> Any:
+    config = {"configurable": {"thread_id": "one"}}
+    if aio:
+        return asyncio.run(agent.ainvoke(value, config))
+    return agent.invoke(value, config)
+
+
+@pytest.mark.parametrize("aio", [False, True])
+def test_an_agents_model_call_waits_for_a_person(aio: bool) -> None:
+    writer = Oracle()
+    agent = _agent(ConductorMiddleware(POLICY, agents={"writer": writer}))
+    asked = question(_send(agent, {"messages": [("user", "Hi")]}, aio=aio))
+    assert asked["show"] == "Hello from oracle, nice to see you"
+    found = _send(agent, Command(resume={"choice": "edit", "text": "Good day."}), aio=aio)
+    assert found["messages"][-1].text == "Good day."
+    assert len(writer.asked) == 1
+
+
+@pytest.mark.parametrize("aio", [False, True])
+def test_every_call_of_a_tool_loop_has_its_own_gate(aio: bool) -> None:
+    writer = Oracle()
+    middleware = ConductorMiddleware(THEN, agents={"writer": writer})
+    agent = _agent(middleware, tools=[weather])
+    question(_send(agent, {"messages": [("user", "Hi")]}, aio=aio))
+    asked = question(_send(agent, Command(resume=True), aio=aio))
+    assert asked["show"] == "Hello from oracle, nice to see you"
+    found = _send(agent, Command(resume=True), aio=aio)
+    assert [one.type for one in found["messages"]] == ["human", "ai", "tool", "ai"]
+    assert len(writer.asked) == 2
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str
+    punchline: str
+
+
+@pytest.mark.parametrize("schema", [Joke, Joke.model_json_schema()], ids=["class", "json"])
+def test_a_structured_output_before_a_gate_is_given_again(schema: Any) -> None:
+    writer = Oracle()
+    model = ConductorChatModel(policy=THEN, agents={"writer": writer})
+    structured = model.with_structured_output(schema)
+    given: list[Any] = []
+
+    def node(state: MessagesState) -> Any:
+        given.append(structured.invoke(state["messages"]))
+        return {"messages": []}
+
+    graph = Graph(model)
+    builder: Any = StateGraph(MessagesState)
+    builder.add_node("answer", node)
+    builder.add_edge(START, "answer")
+    graph.app = builder.compile(checkpointer=InMemorySaver())
+    question(graph.ask())
+    graph.resume(True)
+    (found,) = given
+    assert isinstance(found, Joke if schema is Joke else dict)
+    assert len(writer.asked) == 1
+
+
+@pytest.mark.parametrize("aio", [False, True])
+def test_an_agents_structured_output_before_a_gate_is_given_again(aio: bool) -> None:
+    writer = Oracle()
+    agent = _agent(ConductorMiddleware(THEN, agents={"writer": writer}), response_format=Joke)
+    question(_send(agent, {"messages": [("user", "Hi")]}, aio=aio))
+    found = _send(agent, Command(resume=True), aio=aio)
+    assert isinstance(found["structured_response"], Joke)
+    assert len(writer.asked) == 1
