@@ -171,7 +171,7 @@ routing: {rules: [{condition: "depth > 2", target: a}], default: b}
 
 
 def test_the_text_itself_is_no_fact() -> None:
-    value = {"question": "Open?", "tier": "pro", 7: "x", "documents": []}
+    value: Any = {"question": "Open?", "tier": "pro", 7: "x", "documents": []}
 
     assert Input.of(value, {}).facts() == {"tier": "pro"}
     assert Input.of("Open?", {}).facts() == {}
