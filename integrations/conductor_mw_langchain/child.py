@@ -10,12 +10,12 @@ from typing import Any, Final, cast
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from conductor_mw import Agent, Attempt, ConductorError, Failure, Io, Open, Part, Speaker
+from conductor_mw import Agent, Attempt, ConductorError, Io, Open, Part, Speaker
 
 from .conducted import CONDUCTED
 from .dialect import Tools, fields_of
 from .payload import Payload
-from .structured import structured
+from .structured import nothing_in, pair_of, shaped, structured
 
 TAG: Final = "conductor:"
 """What the tag of an agent's run begins with; the rest is the agent's id."""
@@ -65,15 +65,20 @@ class Child:
         config = config_of(payload.config, self.id, hidden=not attempt.visible)
         runnable, messages = self._runnable(payload), payload.messages
         if not request.stream:
-            answer = await Io(
-                lambda: runnable.invoke(messages, config),
-                aio=lambda: runnable.ainvoke(messages, config),
-            )
-            yield read(_parsed(answer) if payload.shape is not None else answer)
+            with shaped(payload.shape):
+                answer = await Io(
+                    lambda: runnable.invoke(messages, config),
+                    aio=lambda: runnable.ainvoke(messages, config),
+                )
+            yield read(pair_of(answer) if payload.shape is not None else answer)
             return
-        async with aclosing(_chunks(runnable, payload, config)) as chunks:
-            async for chunk in chunks:
-                yield read(_parsed(chunk) if payload.shape is not None else chunk)
+        chunks = _chunks(runnable, payload, config)
+        if payload.shape is not None and payload.form == "message":
+            chunks = _once_parsed(chunks)
+        async with aclosing(chunks):
+            with shaped(payload.shape):
+                async for chunk in chunks:
+                    yield read(chunk)
 
     def _payload(self, native: object) -> Payload:
         if isinstance(native, Payload):
@@ -159,10 +164,22 @@ async def _events(runnable: Any, messages: Any, config: Any) -> AsyncGenerator[A
             yield event
 
 
-def _parsed(answer: Any) -> Any:
-    """Give a structured output's pair. Raises `Failure` where nothing could be parsed of it."""
-    pair = fields_of(answer)
-    error: Exception | None = pair.get("parsing_error") if pair is not None else None
-    if error is not None:
-        raise Failure("invalid_output", str(error)) from error
-    return answer
+async def _once_parsed(chunks: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    """Hold a structured output back until something is parsed of it: another may answer till then.
+
+    Raises:
+        Failure: nothing was; LangChain's own streams just end then.
+    """
+    held: list[Any] = []
+    found = False
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            pair = fields_of(pair_of(chunk, whole=False)) or {}
+            held.append(chunk)
+            found = found or pair.get("parsed") is not None
+            if found:
+                for one in held:
+                    yield one
+                held.clear()
+    if not found:
+        raise nothing_in(held)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import re
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from json import JSONDecodeError
+from typing import Any, Final, cast
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableParallel, RunnableSequence
 from langchain_core.utils.json import parse_json_markdown
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from conductor_mw import Failure, FailureKind, classify
+
+from .dialect import fields_of
 from .payload import Shape
+from .reading import read_message
+
+_PLACE: Final = re.compile(r" at line \d+ column \d+$")  # how jiter, which SDKs parse with, ends
 
 
 def structured(model: Any, shape: Shape, kwargs: dict[str, Any]) -> Any:
@@ -39,6 +49,62 @@ def _with(runnable: Any, kwargs: dict[str, Any]) -> Any:
         return runnable.bind(**kwargs)
     asking: Any = RunnableParallel(raw=inside["raw"].bind(**kwargs))
     return cast("Any", RunnableSequence(asking, *steps[1:]))
+
+
+def pair_of(answer: Any, *, whole: bool = True) -> Any:
+    """Give what a child answered, in which a value was parsed.
+
+    Args:
+        answer: a pair of raw and parsed, or a chunk of one.
+        whole: whether nothing follows.
+
+    Raises:
+        Failure: it could not be parsed, or is a refusal, or holds nothing of the schema.
+    """
+    pair = fields_of(answer)
+    if pair is None:
+        return answer
+    error: Exception | None = pair.get("parsing_error")
+    if error is not None:
+        kind: FailureKind = "refusal" if classify(error) == "refusal" else "invalid_output"
+        raise Failure(kind, str(error)) from error
+    if whole and "parsed" in pair and pair["parsed"] is None:
+        raise nothing_in([pair])
+    return answer
+
+
+def nothing_in(pairs: Iterable[Any]) -> Failure:
+    """Give the failure of an answer, or of its chunks, in which nothing was parsed."""
+    raws: list[Any] = [pair["raw"] for pair in pairs if pair.get("raw") is not None]
+    refused = any(read_message(raw, raw).finish == "refusal" for raw in raws)
+    problem = "the answer holds nothing of the schema that was asked for"
+    return Failure("refusal" if refused else "invalid_output", problem)
+
+
+@contextmanager
+def shaped(shape: Shape | None) -> Generator[None]:
+    """Say what it means where a child raises because its answer is not of the schema.
+
+    Some SDKs parse answers before LangChain sees them, and raise what their parser raises.
+
+    Args:
+        shape: what the app asked for, or None where it asked for no structured output.
+
+    Raises:
+        Failure: the answer is no JSON, or not of the schema.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if shape is not None and _unreadable(error):
+            raise Failure("invalid_output", str(error)) from error
+        raise
+
+
+def _unreadable(error: ValueError) -> bool:
+    if isinstance(error, ValidationError | JSONDecodeError):
+        return True
+    return type(error) is ValueError and _PLACE.search(str(error)) is not None
 
 
 def parsed(message: AIMessage, shape: Shape) -> Any:

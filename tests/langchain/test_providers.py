@@ -15,7 +15,10 @@ from anthropic import APIStatusError as AnthropicError
 from conductor_mw_langchain import ConductorChatModel
 from conductor_mw_langchain.lens import LENS
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
+from langchain_core.tools import tool
 from openai import APIStatusError as OpenAIError
+from pydantic import BaseModel
 
 from conductor_mw import FailureKind, Outcome, attempts_of
 from tests.provider.brain import REFUSAL, RETRY_AFTER
@@ -42,24 +45,39 @@ flows: {either: {fallback: [small, large]}}
 routing: {default: either}
 """
 REFUSALS = BOTH.replace("large]}}", "large], on: [refusal]}}")
+BABBLE = BOTH.replace("large]}}", "large], on: [invalid_output]}}")
+OF_CHATOPENAI = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+"""It says so of its own parsed answers."""
 GREETING = "Hello from large-1, nice to see you"
 
 
-def ask(model: ConductorChatModel, way: Way) -> Any:
+class City(BaseModel):
+    """A city."""
+
+    name: str
+
+
+@tool
+def weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"Sunny in {city}."
+
+
+def ask(model: Any, way: Way, question: Any = "Is it 'Oslo'?", *, last: bool = False) -> Any:
+    """Ask, and give the whole answer; of chunks that do not add up, the last."""
     if way == "invoke":
-        return model.invoke("Hello")
+        return model.invoke(question)
     if way == "ainvoke":
-        return asyncio.run(model.ainvoke("Hello"))
-    if way == "stream":
-        return reduce(add, model.stream("Hello"))
+        return asyncio.run(model.ainvoke(question))
 
-    async def read() -> Any:
-        return reduce(add, [chunk async for chunk in model.astream("Hello")])
+    async def read() -> list[Any]:
+        return [chunk async for chunk in model.astream(question)]
 
-    return asyncio.run(read())
+    chunks = asyncio.run(read()) if way == "astream" else list(model.stream(question))
+    return chunks[-1] if last else reduce(add, chunks)
 
 
-def attempts(model: ConductorChatModel, way: Way) -> tuple[Outcome, ...]:
+def attempts(model: Any, way: Way) -> tuple[Outcome, ...]:
     with pytest.raises(Exception, match=r"\w") as caught:
         ask(model, way)
     found = attempts_of(caught.value)
@@ -238,6 +256,59 @@ def test_another_provider_answers_where_the_first_refuses_and_the_policy_says_so
 
     assert answer.text == GREETING
     assert failed(answer) == ["refusal", None]
+
+
+@OF_CHATOPENAI
+@each_order
+@each_way
+@pytest.mark.parametrize("manner", ["babbling", "refusing"])
+def test_another_provider_answers_where_the_first_gives_nothing_of_a_schema(
+    live: Provider, first: Make, second: Make, way: Way, manner: str
+) -> None:
+    agents = {"small": first(live.url, f"{manner}-1"), "large": second(live.url, "large-1")}
+    policy = BABBLE if manner == "babbling" else REFUSALS
+    model = ConductorChatModel(policy=policy, agents=agents)
+
+    answer = ask(model.with_structured_output(City), way, last=True)
+
+    assert answer == City(name="Oslo")
+    assert live.models == [f"{manner}-1", "large-1"]
+
+
+@OF_CHATOPENAI
+@each_sdk
+@each_way
+@pytest.mark.parametrize(
+    ("manner", "kind"), [("babbling", "invalid_output"), ("refusing", "refusal")]
+)
+def test_the_app_hears_why_there_is_nothing_of_a_schema(
+    live: Provider, make: Make, way: Way, manner: str, kind: FailureKind
+) -> None:
+    model = ConductorChatModel(policy=ALONE, agents={"small": make(live.url, f"{manner}-1")})
+
+    (attempt,) = attempts(model.with_structured_output(City), way)
+
+    assert attempt.kind == kind
+
+
+@each_order
+@each_way
+def test_a_loop_of_tools_goes_on_with_another_provider(
+    live: Provider, first: Make, second: Make, way: Way
+) -> None:
+    agents = {"small": first(live.url, "small-1"), "large": second(live.url, "large-1")}
+    model = ConductorChatModel(policy=BOTH, agents=agents)
+    tired = ConductorChatModel(policy=BOTH, agents={**agents, "small": first(live.url, "broken-1")})
+    question = HumanMessage("How is 'Oslo'?")
+
+    wish = ask(model.bind_tools([weather]), way, [question])
+    answer = ask(
+        tired.bind_tools([weather]), way, [question, wish, weather.invoke(wish.tool_calls[0])]
+    )
+
+    assert [call["args"] for call in wish.tool_calls] == [{"city": "Oslo"}]
+    assert answer.text == GREETING
+    assert live.models == ["small-1", "broken-1", "large-1"]
 
 
 @each_way

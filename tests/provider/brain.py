@@ -110,16 +110,17 @@ def manner(model: str) -> str:
 def answer(question: Question) -> Reply:
     """Call the first tool, or the chosen one; tell JSON where it is asked for; greet otherwise."""
     reply = Reply(question.number, asked=question.told or 1)
+    babbles = manner(question.model) == "babbling"
     if manner(question.model) == "refusing":
         return replace(reply, text=REFUSAL, why="refusal", said=len(REFUSAL.split()))
     if question.tools and not question.resumes:
         chosen = [tool for tool in question.tools if tool.name == question.chosen]
         tool = (chosen or question.tools)[0]
-        arguments = _sample(tool.schema, question.text, "it", {})
+        arguments: Schema = {} if babbles else _sample(tool.schema, question.text, "it", {})
         call = Call(question.number, tool.name, arguments)
         return replace(reply, calls=(call,), why="tool_calls", said=len(call.text.split()))
     text = f"Hello from {question.model}, nice to see you"
-    if question.schema is not None:
+    if question.schema is not None and not babbles:
         text = json.dumps(_sample(question.schema, question.text, "it", {}), ensure_ascii=False)
     return _shortened(replace(reply, text=text), question)
 

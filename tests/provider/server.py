@@ -28,9 +28,9 @@ class Provider:
     """Answers in both dialects and remembers what it was asked.
 
     A model's name says how it behaves (`brain.TROUBLES`): `limited-1` answers 429 with a
-    Retry-After, `refusing-1` refuses, `silent-1` never answers; inside a stream, `stumbling-1`
-    fails before it says anything and `choking-1` after the first words. Every other name is
-    answered with a greeting, with JSON or with the call of a tool.
+    Retry-After, `refusing-1` refuses, `babbling-1` keeps to no schema, `silent-1` never answers;
+    inside a stream, `stumbling-1` fails before it says anything and `choking-1` after the first
+    words. Every other name is answered with a greeting, with JSON or with the call of a tool.
 
     Attributes:
         asked: path and body of every request.
