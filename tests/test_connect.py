@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from conductor_mw import (
     Conductor,
     ConductorError,
     Failure,
+    Io,
     ModelOptions,
     Part,
     Request,
@@ -213,7 +215,14 @@ def test_many_threads_connect_once() -> None:
     host = Host()
     together = threading.Barrier(8)
 
-    c = Conductor.from_text(TWO, connect=host)
+    inside = threading.Barrier(2)
+
+    def connect(agent: Agent) -> object | None:
+        with suppress(threading.BrokenBarrierError):
+            inside.wait(0.2)  # for another thread that is in here as well
+        return host(agent)
+
+    c = Conductor.from_text(TWO, connect=connect)
 
     def call(_: int) -> str:
         together.wait()
@@ -243,7 +252,7 @@ def test_a_caller_that_stops_at_the_first_call_closes_the_hosts_stream() -> None
                 yield Part("one ")
                 yield Part("two")
             finally:
-                closed.append("closed")
+                await Io(lambda: closed.append("closed"))  # nobody does this for a forgotten one
 
     def speaks(agent: Agent) -> object:
         del agent

@@ -81,14 +81,11 @@ def chat_model_of(agent: Agent) -> BaseChatModel | None:
     if provider.name == "azure_openai":
         settings["azure_deployment"] = name
     try:
-        return cast(
-            "BaseChatModel",
-            make(
-                name,
-                model_provider=provider.name,
-                **settings,
-                **_OF_PROVIDERS.get(provider.name, {}),
-            ),
+        model = make(
+            name,
+            model_provider=provider.name,
+            **settings,
+            **_OF_PROVIDERS.get(provider.name, {}),
         )
     except Exception as error:
         # Of whatever class: it is the caller's in the end, and a fallback may go on meanwhile.
@@ -96,6 +93,32 @@ def chat_model_of(agent: Agent) -> BaseChatModel | None:
         raise Failure(
             kind, f"agent {agent.id!r}: {provider.chat_model}: {error}", agent=agent.id
         ) from error
+    if access.headers:
+        _hide(model, next(name for name in _NAMES["headers"] if name in settings))
+    return cast("BaseChatModel", model)
+
+
+def _hide(model: Any, field: str) -> None:
+    """Keep a field out of traces and `repr`: LangChain would write a gateway's key there."""
+    kind: Any = model.__class__
+
+    def secrets(self: Any) -> dict[str, str]:
+        return {**kind.lc_secrets.fget(self), field: field.upper()}
+
+    def shown(self: Any) -> list[tuple[str, Any]]:
+        return [(name, one) for name, one in kind.__repr_args__(self) if name != field]
+
+    discreet = type(
+        kind.__name__,
+        (kind,),
+        {
+            "__module__": kind.__module__,
+            "__qualname__": kind.__qualname__,
+            "__repr_args__": shown,
+            "lc_secrets": property(secrets),
+        },
+    )
+    object.__setattr__(model, "__class__", discreet)
 
 
 def _init_chat_model(agent: Agent) -> Any:

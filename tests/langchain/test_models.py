@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from types import SimpleNamespace
@@ -18,6 +19,10 @@ pytest.importorskip("langchain", reason="needs the extra langchain-agents")
 
 from conductor_mw_langchain import ConductorChatModel, chat_model_of, names
 from conductor_mw_langchain.names import named
+from langchain_anthropic import ChatAnthropic
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumps
+from langchain_openai import ChatOpenAI
 
 from conductor_mw import Agent, Conductor, ConductorError, Failure, ModelOptions, Timeouts
 from conductor_mw.policy import load_text
@@ -266,6 +271,32 @@ def test_a_call_through_a_gateway_carries_its_headers(
     assert sent[0]["x-team"] == "support"
     assert sent[0]["x-key"] == "Bearer edge-1"
     assert sent[0]["authorization"] == "Bearer sk-openai"
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-4o-mini", "anthropic/claude-test-1"])
+def test_the_headers_of_a_gateway_are_in_no_trace(
+    gateway: tuple[str, list[dict[str, str]]], model: str
+) -> None:
+    url, sent = gateway
+    told: list[Any] = []
+
+    class Traces(BaseCallbackHandler):
+        def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+            told.append([serialized, messages, kwargs])
+
+    text = GATEWAY.format(url=url).replace("openai/gpt-4o-mini", model)
+    agents = load_text(text, env={}).agents
+    made: Any = chat_model_of(agents["small"])
+
+    with suppress(Exception):  # the gateway answers in one dialect only
+        made.invoke("Hello", {"callbacks": [Traces()]})
+
+    assert sent[0]["x-key"] == "Bearer edge-1"
+    assert isinstance(made, ChatOpenAI | ChatAnthropic)
+    seen = f"{told} {made!r} {dumps(made)} {made.with_config(tags=['x'])!r}"
+    assert told
+    assert "edge-1" not in seen
+    assert "sk-openai" not in seen
 
 
 def test_a_setting_that_the_class_does_not_take_is_refused(
