@@ -196,6 +196,7 @@ routing:
   rules:
     - {condition: "input.tokens < 5", target: {cascade: [a, b], accept: "answer.chars > 3"}}
     - {id: ask, condition: "input.tokens < 9", target: leads}
+    - {id: beside, condition: "input.tokens < 12", target: {use: a, shadow: b}}
   default: a
   fallback: {timeout: b}
 """,
@@ -213,8 +214,11 @@ routing:
         ("cascade of rule 1", "timeout", "b"),
         ("ConductorRunnable", "ask", "leads"),
         ("ConductorRunnable", "otherwise", "a"),
+        ("ConductorRunnable", "beside", "a"),
+        ("a", "shadow", "b"),
         ("a", "timeout", "b"),
     } <= edges
+    assert len(edges) == len(graph.edges)
     assert graph.draw_mermaid()
     assert graph.to_json()
 
