@@ -185,3 +185,60 @@ def test_tokens_of_a_replayed_answer_are_streamed_to_nobody() -> None:
     resumed: Any = Command(resume={"choice": "edit", "text": "Fine."})
     second = list(graph.app.stream(resumed, graph.config, stream_mode="messages"))
     assert "from a" not in "".join(chunk.text for chunk, _ in [*first, *second])
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("aio", [False, True])
+def test_runs_beside_each_other_in_one_node_get_their_own_answers(aio: bool, named: bool) -> None:
+    policy = "agents: [{id: leads, human: leads}]\nrouting: {default: leads}"
+    model = ConductorChatModel(policy=policy)
+    prompts: list[Any] = [f"May number {number} go?" for number in range(4)]
+
+    async def abatch(state: MessagesState) -> Any:
+        del state
+        return {"messages": [(one.type, one.text) for one in await model.abatch(prompts)]}
+
+    def batch(state: MessagesState) -> Any:
+        del state
+        return {"messages": [(one.type, one.text) for one in model.batch(prompts)]}
+
+    graph = Graph(model, "ainvoke" if aio else "invoke")
+    builder: Any = StateGraph(MessagesState)
+    builder.add_node("answer", abatch if aio else batch)
+    builder.add_edge(START, "answer")
+    graph.app = builder.compile(checkpointer=InMemorySaver())
+    found = graph.ask()
+    for _ in range(40):
+        if "__interrupt__" not in found:
+            break
+        asked = question(found)
+        said_of_it = {"choice": "edit", "text": f"Seen: {asked['show']}"}
+        found = graph.resume(said_of_it | ({"gate": asked["gate"]} if named else {}))
+    assert [one.text for one in found["messages"][1:]] == [f"Seen: {one}" for one in prompts]
+
+
+def test_what_a_node_asked_itself_is_no_verdict_where_its_order_changed() -> None:
+    policy = "agents: [{id: leads, human: leads}]\nrouting: {default: leads}"
+    model = ConductorChatModel(policy=policy)
+    first = ["May it go?"]
+
+    def node(state: MessagesState) -> Any:
+        del state
+        model.invoke(first[0])
+        interrupt("Do you like tea?")
+        return {"messages": [("ai", model.invoke("May all of it go?").text)]}
+
+    graph = Graph(model)
+    builder: Any = StateGraph(MessagesState)
+    builder.add_node("answer", node)
+    builder.add_edge(START, "answer")
+    graph.app = builder.compile(checkpointer=InMemorySaver())
+    assert question(graph.ask())["show"] == "May it go?"
+    assert graph.resume(True)["__interrupt__"][0].value == "Do you like tea?"
+    assert question(graph.resume(True))["show"] == "May all of it go?"
+    first[0] = "May another go?"  # the node asks otherwise than it did, which it should not
+    assert "before this was asked" in question(graph.resume(False))["problem"]
+    assert graph.resume(True)["__interrupt__"][0].value == "Do you like tea?"
+    asked = question(graph.resume(True))
+    assert asked["show"] == "May all of it go?"
+    assert "may be meant for another interrupt" in asked["problem"]
