@@ -37,11 +37,11 @@ def answered(state: Any, config: RunnableConfig) -> dict[str, Any]:
     return {"messages": [Oracle(model="node").invoke(state["messages"], config)]}
 
 
-def graph_of(node: Any) -> Any:
+def graph_of(node: Any, checkpointer: Any = None) -> Any:
     builder: Any = StateGraph(State)
     builder.add_node("desk", node)
     builder.add_edge("__start__", "desk")
-    return builder.compile()
+    return builder.compile(checkpointer)
 
 
 def test_a_graph_is_a_chain_of_it() -> None:
@@ -120,10 +120,7 @@ def test_an_interrupt_inside_a_chain_stops_the_graph_and_asks_no_other_chain() -
     def node(state: Any, config: RunnableConfig) -> dict[str, Any]:
         return {"messages": [chain.invoke({"question": state["messages"][0]}, config)]}
 
-    builder: Any = StateGraph(State)
-    builder.add_node("desk", node)
-    builder.add_edge("__start__", "desk")
-    compiled = builder.compile(checkpointer=InMemorySaver())
+    compiled = graph_of(node, InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
 
     stopped = compiled.invoke({"messages": ["Send it?"]}, config)
@@ -141,3 +138,35 @@ def test_a_run_inside_a_graph_lies_below_its_node() -> None:
     graph_of(chain).invoke({"messages": []}, {"callbacks": [runs]})
 
     assert runs.path("ConductorRunnable") == ["LangGraph", "desk", "ConductorRunnable"]
+
+
+@pytest.mark.parametrize(
+    "given", ["Nine.", {"answer": "Nine.", "sources": ["§4"]}, AIMessage("Nine.")]
+)
+def test_a_gate_between_chains_interrupts_the_graph_and_repeats_no_chain(given: Any) -> None:
+    draft, send = Keeping(given), Keeping()
+    chain = ConductorRunnable(
+        policy="""
+agents: [{id: draft}, {id: leads, human: {queue: leads}}, {id: send}]
+routing:
+  default:
+    sequence:
+      - {id: first, use: draft}
+      - {use: leads, show: "{first.text}"}
+      - {use: send, prompt: "Send {first.text}"}
+    answer: first
+""",
+        agents={"draft": draft.chain, "send": send.chain},
+    )
+
+    def node(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        return {"messages": [chain.invoke({"question": state["messages"][0]}, config)]}
+
+    graph, config = graph_of(node, InMemorySaver()), {"configurable": {"thread_id": "1"}}
+    stopped = graph.invoke({"messages": ["When?"]}, config)
+    done = graph.invoke(Command(resume=True), config)
+
+    assert stopped["__interrupt__"][0].value["show"] == "Nine."
+    assert done["messages"] == [given]
+    assert draft.asked == [{"question": "When?"}]
+    assert send.asked == [{"question": "Send Nine."}]
