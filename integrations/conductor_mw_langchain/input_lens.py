@@ -11,7 +11,7 @@ from conductor_mw import Part, Weight
 from .inputs import Input
 from .lens import LangChainLens
 from .outputs import joined, read_output, shown
-from .values import fields_of, masked_value, texts
+from .values import masked_value
 
 _MARKS: Final = 2
 """What the marks around a text count."""
@@ -29,17 +29,17 @@ class InputLens(LangChainLens):
 
     def size(self, native: object) -> int:
         """Give the number of UTF-8 bytes of everything that the chain is given."""
-        return super().size(native) + sum(_bytes(text) + _MARKS for text in _beside(native))
+        return super().size(native) + sum(_bytes(text) + _MARKS for text in _of(native).beside)
 
     def pieces(self, native: object) -> Iterator[str]:
         """Give every text that the chain is given."""
         yield from super().pieces(native)
-        yield from _beside(native)
+        yield from _of(native).beside
 
     def weight(self, native: object) -> Weight:
         """Give the input's weight."""
         found = super().weight(native)
-        beside = sum(_bytes(text) for text in _beside(native))
+        beside = sum(_bytes(text) for text in _of(native).beside)
         return found._replace(size=found.size + beside) if beside else found
 
     def plain(self, native: object) -> Mapping[str, object] | None:
@@ -87,13 +87,6 @@ def _of(native: object) -> Input:
     payload: Any = native
     found: Input = payload
     return found
-
-
-def _beside(native: object) -> Iterator[str]:
-    key = _of(native).place.key
-    if key is not None:
-        fields = fields_of(_of(native).value) or {}
-        yield from texts([one for name, one in fields.items() if name != key])
 
 
 def _bytes(text: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal, Self, cast
 
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
@@ -18,7 +19,7 @@ from pydantic import BaseModel
 from conductor_mw import ConductorError, RequestError
 
 from .payload import Payload
-from .values import fields_of, json_text
+from .values import fields_of, json_text, texts
 
 KEYS: Final = ("messages", "input", "question", "query", "text")
 """Where in a mapping the text or the messages stand; the first that holds some counts."""
@@ -131,6 +132,17 @@ class Input(Payload):
             messages, dict(kwargs), config or RunnableConfig(),
             value=value, asked=messages, place=place, said=frozenset(kwargs),
         )  # fmt: skip
+
+    @cached_property
+    def beside(self) -> Sequence[str]:
+        """The texts of the fields beside that of the text or the messages; found once.
+
+        Raises:
+            RequestError: they are nested too deep, or too many.
+        """
+        key = self.place.key
+        fields = {} if key is None else fields_of(self.value) or {}
+        return list(texts([one for name, one in fields.items() if name != key]))
 
     def for_chain(self) -> Any:
         """Give what the chain gets: the app's own input, unless a flow says something else.
