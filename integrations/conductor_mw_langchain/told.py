@@ -64,17 +64,11 @@ def _counted(output: Any) -> dict[str, int] | None:
         return None
     told = cast("Mapping[str, Any]", output)
     usage: Any = told.get("token_usage", told.get("usage"))
-    if usage == {} and "token_usage" in told:
-        return _tokens(0, 0)  # of a batch, whose first result tells the tokens of all
     if not isinstance(usage, Mapping):
         return None
     counted: Mapping[str, Any] = cast("Mapping[str, Any]", usage)
     for names in _COUNTED:
         sent, made = (counted.get(name) for name in names)
         if isinstance(sent, int) and isinstance(made, int) and sent >= 0 and made >= 0:
-            return _tokens(sent, made)
+            return {"input_tokens": sent, "output_tokens": made, "total_tokens": sent + made}
     return None
-
-
-def _tokens(sent: int, made: int) -> dict[str, int]:
-    return {"input_tokens": sent, "output_tokens": made, "total_tokens": sent + made}
