@@ -9,16 +9,17 @@ import pytest
 
 pytest.importorskip("langchain")
 
-from conductor_mw_langchain import ConductorChatModel, ConductorMiddleware
+from conductor_mw_langchain import ConductorChatModel, ConductorMiddleware, ConductorRunnable
 from langchain.agents import create_agent
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from pydantic import BaseModel
 
-from tests.langchain.graphs import Graph, question
+from tests.langchain.graphs import Graph, Way, question, said
 from tests.langchain.oracle import Oracle
 
 POLICY = """
@@ -109,3 +110,44 @@ def test_an_agents_structured_output_before_a_gate_is_given_again(aio: bool) -> 
     found = _send(agent, Command(resume=True), aio=aio)
     assert isinstance(found["structured_response"], Joke)
     assert len(writer.asked) == 1
+
+
+@pytest.mark.parametrize("aio", [False, True])
+def test_chains_before_a_gate_are_not_run_again(aio: bool) -> None:
+    runs: list[str] = []
+
+    def chain(value: dict[str, str]) -> str:
+        runs.append(value["question"])
+        return f"An answer to {value['question']}"
+
+    runnable = ConductorRunnable(policy=THEN, agents={"writer": RunnableLambda(chain)})
+
+    async def aanswer(_: MessagesState) -> Any:
+        return {"messages": [("ai", await runnable.ainvoke({"question": "this"}))]}
+
+    def answer(_: MessagesState) -> Any:
+        return {"messages": [("ai", runnable.invoke({"question": "this"}))]}
+
+    graph = Graph(None, "ainvoke" if aio else "invoke")
+    builder: Any = StateGraph(MessagesState)
+    builder.add_node("answer", aanswer if aio else answer)
+    builder.add_edge(START, "answer")
+    graph.app = builder.compile(checkpointer=InMemorySaver())
+    assert question(graph.ask())["show"] == "An answer to this"
+    assert said(graph.resume(True)) == "An answer to this"
+    assert runs == ["this"]
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream", "astream"])
+def test_a_signal_that_somebody_was_asked_for_is_not_asked_again(way: Way) -> None:
+    policy = f"""
+signals: {{mood: {{ask: mood, one_of: [good, bad], default: bad}}}}
+{POLICY.replace("agents: [", "agents: [{id: mood}, ")}
+  rules: [{{condition: "mood == 'good'", target: writer}}]
+"""
+    writer, mood = Oracle(), Oracle()
+    model = ConductorChatModel(policy=policy, agents={"writer": writer, "mood": mood})
+    graph = Graph(model, way)
+    question(graph.ask())
+    assert said(graph.resume(True))
+    assert (len(mood.asked), len(writer.asked)) == (1, 1)
