@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +35,8 @@ class ModelCall:
         handler: carries it out; of the caller's colour.
         copies: the models with their tags.
         config: of the agent's run.
-        payload: the call as the engine begins with it.
+        messages: the conversation as the engine begins with it, the system message included.
+        kwargs: what the engine begins with beside it.
         responses: what the handler gave, oldest first.
     """
 
@@ -42,26 +44,27 @@ class ModelCall:
     handler: Callable[[ModelRequest[Any]], Any]
     copies: Copies
     config: RunnableConfig
-    payload: Payload = field(init=False)
+    messages: list[BaseMessage] = field(init=False)
+    kwargs: dict[str, Any] = field(init=False)
     responses: list[ModelResponse[Any]] = field(default_factory=list[ModelResponse[Any]])
 
     def __post_init__(self) -> None:
         asked = self.request
-        kwargs: dict[str, Any] = dict(asked.model_settings)
+        self.kwargs = dict(asked.model_settings)
         if asked.tools:
-            kwargs["tools"] = asked.tools
+            self.kwargs["tools"] = asked.tools
         if asked.tool_choice is not None:
-            kwargs[_CHOICE] = asked.tool_choice
-        messages: list[BaseMessage] = list(asked.messages)
-        if asked.system_message is not None:
-            messages.insert(0, asked.system_message)
-        form = asked.response_format
-        shape = None if form is None else Shape(form, include_raw=True, options={})
-        self.payload = Payload(messages, kwargs, self.config, shape=shape, origin=self)
+            self.kwargs[_CHOICE] = asked.tool_choice
+        leading = () if asked.system_message is None else (asked.system_message,)
+        self.messages = [*leading, *asked.messages]
 
     def asks(self, metadata: Mapping[str, object]) -> Request:
         """Give the engine's request."""
-        return Request(self.payload, LENS, metadata)
+        form = self.request.response_format
+        shape = None if form is None else Shape(form, include_raw=True, options={})
+        # The payload knows this call, and not the other way round: no garbage is left behind.
+        payload = Payload(self.messages, self.kwargs, self.config, shape=shape, origin=self)
+        return Request(payload, LENS, metadata)
 
     def response_of(self, native: object) -> ModelResponse[Any] | None:
         """Give the response that holds a message, or None where the handler gave none that does."""
@@ -82,7 +85,7 @@ class ModelCall:
         """
         payload: Any = attempt.request.native
         speaks: Any = child.model
-        if not isinstance(speaks, BaseChatModel):
+        if attempt.purpose == "shadow" or not isinstance(speaks, BaseChatModel):
             async with aclosing(child.answer(_alone(attempt, payload, child))) as parts:
                 async for part in parts:
                     yield part
@@ -115,17 +118,17 @@ class ModelCall:
 
     def _request(self, payload: Payload, model: BaseChatModel) -> ModelRequest[Any]:
         """Give what the handler is asked: the engine's payload, as this model takes it."""
-        asked, begun, family = self.request, self.payload, family_of(model)
+        asked, family = self.request, family_of(model)
         changes: dict[str, Any] = {"model": model}
         system, messages = asked.system_message, asked.messages
-        if payload.messages is not begun.messages:
+        if payload.messages is not self.messages:
             system, messages = _parted(payload.messages)
         settings = asked.model_settings
         tools: list[Any] = asked.tools
         if settings:
             settings = clean_settings(settings, family)
-        if payload.kwargs is not begun.kwargs:
-            settings = {**settings, **_added(payload.kwargs, begun.kwargs)}
+        if payload.kwargs is not self.kwargs:
+            settings = {**settings, **_added(payload.kwargs, self.kwargs)}
             tools = payload.kwargs.get("tools") or []
             if payload.kwargs.get(_CHOICE) != asked.tool_choice:
                 changes[_CHOICE] = payload.kwargs.get(_CHOICE)
@@ -138,7 +141,18 @@ class ModelCall:
         changes.update(
             (name, value) for name, value in told.items() if value is not getattr(asked, name)
         )
-        return asked.override(**changes)
+        return _changed(asked, changes)
+
+
+def _changed(request: ModelRequest[Any], changes: Mapping[str, Any]) -> ModelRequest[Any]:
+    """Give a request with other fields.
+
+    `override` changes Python's list of warning filters meanwhile, which branches that run at the
+    same time in threads would leave changed.
+    """
+    changed = copy(request)
+    vars(changed).update(changes)
+    return changed
 
 
 def _parted(messages: list[Any]) -> tuple[SystemMessage | None, list[Any]]:
@@ -158,7 +172,7 @@ def _added(kwargs: Mapping[str, Any], begun: Mapping[str, Any]) -> dict[str, Any
 
 
 def _alone(attempt: Attempt, payload: Payload, child: Child) -> Attempt:
-    """Give an attempt of a chain, which answers beside the agent's own model call."""
+    """Give an attempt beside the agent's own model call: of a chain, or when that call is over."""
     kwargs = payload.kwargs
     if not hasattr(child.model, "bind_tools"):
         kwargs = {key: one for key, one in kwargs.items() if key not in ("tools", _CHOICE)}

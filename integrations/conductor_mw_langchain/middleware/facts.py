@@ -14,6 +14,7 @@ from conductor_mw_langchain.calls import metadata_of
 STATE: Final = "state"
 """The key under which chosen values of the agent's state stand in a request's metadata."""
 _DEEPEST: Final = 8
+_SIMPLE: Final = frozenset((str, int, float, bool, type(None)))
 
 
 def facts_of(
@@ -27,12 +28,16 @@ def facts_of(
         state: the agent's state.
         chosen: the keys of the state that rules may read, as `metadata.state.<key>`.
     """
-    found = {key: value for key, value in metadata_of(config).items() if _plain(value)}
+    found = _plain_of(metadata_of(config))
     if context is not None:
-        found.update({key: one for key, one in _fields(context).items() if _plain(one)})
+        found.update(_plain_of(_fields(context)))
     if chosen:
-        found[STATE] = {key: state[key] for key in chosen if key in state and _plain(state[key])}
+        found[STATE] = _plain_of({key: state[key] for key in chosen if key in state})
     return found
+
+
+def _plain_of(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: one for key, one in values.items() if type(one) in _SIMPLE or _plain(one)}
 
 
 def _fields(context: Any) -> Mapping[str, object]:
