@@ -121,6 +121,7 @@ class Equipment:
         )
         layers = build_layers(setting)
         audience.admit(layers.hearers)
+        kept = keeping(self.approvals, policy)
         runtime = Runtime(
             policy,
             Host(policy.agents, speakers, self.clock, self.dice, self.background),
@@ -128,15 +129,16 @@ class Equipment:
             replace(
                 layers,
                 requests=layers.requests.inside(*outermost),
-                attempts=layers.attempts.inside(*keeping(self.approvals, policy)),
+                attempts=layers.attempts.inside(*kept),
             ),
             audience,
             self.commitments,
+            leaves=bool(kept),
         )
         if policy.mode != "observe" or self.app is None:
             return runtime
         seen = observed_policy(policy)
-        kept = layers.observing()
+        standing = layers.observing()
         speaking = {**speakers, APP: adapted(seen.agents[APP], self.plugins, self.app)}
         host = replace(runtime.host, agents=seen.agents, speakers=speaking)
         observed = replace(
@@ -144,7 +146,7 @@ class Equipment:
             policy=seen,
             host=host,
             # A budget must not refuse the app's own call, nor a cache answer it; records stay.
-            layers=replace(kept, requests=kept.requests.inside(*outermost)),
+            layers=replace(standing, requests=standing.requests.inside(*outermost)),
             innermost=observing(policy),
         )
         return replace(runtime, observed=observed)

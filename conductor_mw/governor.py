@@ -112,7 +112,7 @@ class Governor:
             deadline=None if shortest is None else started.monotonic + shortest,
             decision=decision,
         )
-        visit = visit_of(self.equipment.approvals)
+        visit = visit_of(self.equipment.approvals) if runtime.leaves else None
         if visit is not None:  # after it has an id of its own, which a gate's id begins with
             host = replace(runtime.host, dice=Random(visit.seed(request)))
             run.runtime = replace(runtime, host=host)

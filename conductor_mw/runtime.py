@@ -36,6 +36,7 @@ class Runtime:
         innermost: what decides and answers inside every layer; `route` where left out.
         observed: where the policy only observes, the runtime in which the app's own model answers.
         versions: where the policy rolls out a new version, that one.
+        leaves: whether its runs may be left where they wait for people, and taken up again.
         attended: the runtimes in which the app makes an agent's calls itself, by agent; made when
             first needed.
     """
@@ -49,4 +50,5 @@ class Runtime:
     innermost: Callable[[Run], Parts] | None = None
     observed: Runtime | None = None
     versions: Versions | None = None
+    leaves: bool = False
     attended: dict[str, Runtime] = field(default_factory=dict[str, "Runtime"], repr=False)
