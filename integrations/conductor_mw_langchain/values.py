@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from langchain_core.messages import BaseMessage
@@ -36,12 +36,9 @@ def texts(value: object) -> Iterator[str]:
         RequestError: it is nested too deep, or has too many values.
     """
     stack: list[tuple[object, int]] = [(value, 0)]
-    count = 0
+    count = 1
     while stack:
         item, depth = stack.pop()
-        count += 1
-        if count > MOST_VALUES:
-            raise RequestError(f"holds more than {MOST_VALUES:,} values", where="input")
         if isinstance(item, str):
             yield item
             continue
@@ -53,7 +50,10 @@ def texts(value: object) -> Iterator[str]:
             continue
         if depth >= DEEPEST:
             raise _too_deep()
-        stack.extend((one, depth + 1) for one in reversed(below))
+        count += len(below)
+        if count > MOST_VALUES:
+            raise RequestError(f"holds more than {MOST_VALUES:,} values", where="input")
+        stack.extend((one, depth + 1) for one in reversed(list(below)))
 
 
 def masked_value(value: Any, mask: Callable[[str], str], depth: int = 0) -> Any:
@@ -101,13 +101,13 @@ def json_text(value: object, longest: int) -> str:
     return "".join(pieces)[: longest + 1]
 
 
-def _below(item: object) -> list[Any] | None:
+def _below(item: object) -> Collection[Any] | None:
     if isinstance(item, Mapping):
-        return list(cast("Mapping[Any, Any]", item).values())
+        return cast("Mapping[Any, Any]", item).values()
     if isinstance(item, BaseModel):
-        return list(dict(item).values())
+        return dict(item).values()
     if isinstance(item, list | tuple | set | frozenset):
-        return list(cast("Iterable[Any]", item))
+        return cast("Collection[Any]", item)
     return None
 
 

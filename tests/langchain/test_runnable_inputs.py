@@ -280,6 +280,12 @@ def test_a_value_nested_too_deep_is_refused(depth: int, key: str) -> None:
         one(Keeping(), policy).invoke({"text": "Open?", key: value} if key == "deep" else value)
 
 
+@pytest.mark.parametrize("field", [[0] * 200_001, [[0] * 1_000] * 201, {0: set(range(200_001))}])
+def test_a_value_of_too_many_values_is_refused(field: Any) -> None:
+    with pytest.raises(RequestError, match="more than 200,000 values"):
+        _ = read({"question": "Open?", "field": field}).size
+
+
 def test_a_value_that_holds_itself_is_refused() -> None:
     loop: dict[str, Any] = {"topic": "bears"}
     loop["self"] = loop
