@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .agents.access import Access, access_of
     from .agents.base import Agent, AgentOptions, Retry, Speaker, Timeouts
-    from .agents.model import ModelOptions
+    from .agents.model import ModelOptions, ModelSpeaker
     from .answer import Answer, AsyncPartStream, PartStream
     from .attempts import Attempted
     from .attended import Attended
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
         nearest,
     )
     from .events import Event
-    from .failures import classify, headers_in, retry_after_in
+    from .failures import classify, headers_in, leaves_on_purpose, retry_after_in
     from .figures import Figures
     from .flows.base import At, Flow, FlowOptions, Site, Target
     from .flows.reply import Reply, collect
@@ -110,7 +110,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "agents.access": "Access access_of",
     "agents.base": "Agent AgentOptions Retry Speaker Timeouts",
-    "agents.model": "ModelOptions",
+    "agents.model": "ModelOptions ModelSpeaker",
     "answer": "Answer AsyncPartStream PartStream",
     "attempts": "Attempted",
     "attended": "Attended",
@@ -127,7 +127,7 @@ _HOMES: Final = {
         "StoreError Suspend Unasked Unwind nearest"
     ),
     "events": "Event",
-    "failures": "classify headers_in retry_after_in",
+    "failures": "classify headers_in leaves_on_purpose retry_after_in",
     "flows.base": "At Flow FlowOptions Site Target",
     "flows.reply": "Reply collect",
     "gates": "Gate Gates Verdict",
@@ -215,6 +215,7 @@ __all__ = [
     "Listener",
     "Message",
     "ModelOptions",
+    "ModelSpeaker",
     "Money",
     "Move",
     "Notify",
@@ -282,6 +283,7 @@ __all__ = [
     "headers_in",
     "hookimpl",
     "joined_tool_calls",
+    "leaves_on_purpose",
     "list_of",
     "map_of",
     "nearest",

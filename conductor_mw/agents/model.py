@@ -58,15 +58,22 @@ class ModelOptions(AgentOptions):
                 f"agent {agent.id!r} needs LiteLLM to reach {self.model!r}",
                 mend="pip install 'conductor-mw[litellm]', or bind an object to the agent.",
             )
-        return Model(replace(agent, options=self), self.model)
+        return ModelSpeaker(replace(agent, options=self), self.model)
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """Speaks through `litellm.completion` and `litellm.acompletion`."""
+class ModelSpeaker:
+    """Speaks through `completion` and `acompletion` of LiteLLM, or of one of its Routers.
+
+    Attributes:
+        agent: who is asked, as its replica where it has several.
+        model: what the call names.
+        router: a `litellm.Router` that carries the calls out, or None for LiteLLM itself.
+    """
 
     agent: Agent
     model: str
+    router: Any = None
 
     async def answer(self, attempt: Attempt) -> AsyncGenerator[Part, None]:
         """Give the model's parts. The provider's own exception is raised where it fails."""
@@ -74,19 +81,19 @@ class Model:
         lens = request.lens
         if not _litellm.cache_info().currsize:
             await Io(_litellm)  # in a thread for async callers: it takes seconds
-        self._check_globals(_litellm())
+        if self.router is None:
+            self._check_globals(_litellm())
+        host = self.router or _litellm()
         timeout = None if deadline is None else max(0.001, deadline - (await Now()).monotonic)
         call = self._call(request, timeout)
         if not request.stream:
-            answer = await Io(
-                lambda: _litellm().completion(**call), aio=lambda: _litellm().acompletion(**call)
-            )
+            answer = await Io(lambda: host.completion(**call), aio=lambda: host.acompletion(**call))
             yield _with_headers(lens.read(answer), answer)
             return
         call |= {"stream": True, "stream_options": {"include_usage": True}}
         opened: Open[Any] = Open(
-            lambda: _Chunks(_litellm().completion(**call)),
-            aio=lambda: _aopen(call),
+            lambda: _Chunks(host.completion(**call)),
+            aio=lambda: _aopen(host, call),
         )
         async with await opened as chunks:
             async for chunk in chunks:
@@ -125,6 +132,8 @@ class Model:
         call["retry_policy"] = _NO_RETRIES
         if timeout is not None:
             call["timeout"] = timeout
+        if self.router is not None:
+            call["disable_fallbacks"] = True  # as well: who answers next is the policy's business
         access = access_of(self.agent)
         if access.base_url is not None:
             call["base_url"] = access.base_url
@@ -168,8 +177,8 @@ def _with_headers(part: Part, native: object) -> Part:
     return replace(part, headers=named)
 
 
-async def _aopen(call: dict[str, Any]) -> AsyncIterator[Any]:
-    return cast("AsyncIterator[Any]", await _litellm().acompletion(**call))
+async def _aopen(host: Any, call: dict[str, Any]) -> AsyncIterator[Any]:
+    return cast("AsyncIterator[Any]", await host.acompletion(**call))
 
 
 @cache

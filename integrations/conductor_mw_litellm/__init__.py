@@ -9,24 +9,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from .groups import cooling, through
     from .installing import install, uninstall
     from .policies import register, unregister
     from .provider import ConductorProvider, handler
+    from .strategy import ConductorStrategy
 
 _HOMES: Final = {
     "ConductorProvider": "provider",
+    "ConductorStrategy": "strategy",
+    "cooling": "groups",
     "handler": "provider",
     "install": "installing",
     "register": "policies",
+    "through": "groups",
     "uninstall": "installing",
     "unregister": "policies",
 }
 
 __all__ = [
     "ConductorProvider",
+    "ConductorStrategy",
+    "cooling",
     "handler",
     "install",
     "register",
+    "through",
     "uninstall",
     "unregister",
 ]

@@ -48,12 +48,7 @@ CONVERSATION = [
     {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
 ]
 
-# Of LiteLLM's own making: it reads its models' fields as old pydantic allowed.
-pytestmark = [
-    pytest.mark.usefixtures("litellm_loop"),
-    pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Accessing the 'model_:pydantic.PydanticDeprecatedSince211"),
-]
+pytestmark = pytest.mark.usefixtures("litellm_loop")
 
 
 @pytest.fixture

@@ -27,9 +27,6 @@ pytestmark = [
     pytest.mark.filterwarnings(
         f"ignore::{LangChainBetaWarning.__module__}.{LangChainBetaWarning.__name__}"
     ),
-    # Of LiteLLM's own making: it reads its models' fields as old pydantic allowed.
-    pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Accessing the 'model_:pydantic.PydanticDeprecatedSince211"),
 ]
 
 

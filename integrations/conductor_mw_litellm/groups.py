@@ -1,0 +1,77 @@
+"""Agents whose calls a `litellm.Router` carries out: its deployments, keys and cooldowns stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from importlib import import_module
+from typing import Any
+
+from conductor_mw import Agent, Facts, ModelOptions, ModelSpeaker
+
+
+def through(router: Any) -> Callable[[Agent], object | None]:
+    """Give what lets a policy's agents be answered by a Router's model groups.
+
+    An agent whose `model:` is the name of a group is asked through the Router, once: neither its
+    retries nor its fallbacks are added to those of the policy. All others go to their providers.
+
+    Args:
+        router: the app's `litellm.Router`.
+
+    Example:
+        ```python
+        router = litellm.Router(model_list=[...])
+        register("main", "conductor.yaml", connect=through(router))
+        ```
+    """
+
+    def connect(agent: Agent) -> object | None:
+        options = agent.options
+        if isinstance(options, ModelOptions) and options.model in groups_of(router):
+            return ModelSpeaker(agent, options.model, router)
+        return None
+
+    return connect
+
+
+def groups_of(router: Any) -> Collection[str]:
+    """Give the names of a Router's model groups."""
+    return set(router.get_model_names())
+
+
+def cooling(router: Any) -> Callable[..., list[str]]:
+    """Give a signal's function: the model groups of which every deployment cools down now.
+
+    Example:
+        ```yaml
+        signals:
+          cooling: {function: cooling}
+        routing:
+          rules:
+            - {condition: "'large' in cooling", target: small}
+        ```
+
+        ```python
+        register("main", "conductor.yaml", signals={"cooling": cooling(router)})
+        ```
+    """
+
+    def groups(facts: Facts) -> list[str]:
+        del facts
+        resting = _resting(router)
+        if not resting:
+            return []
+        deployments: list[dict[str, Any]] = router.get_model_list() or []
+        awake = {one["model_name"] for one in deployments if one["model_info"]["id"] not in resting}
+        asleep = {one["model_name"] for one in deployments if one["model_info"]["id"] in resting}
+        return sorted(asleep - awake)
+
+    return groups
+
+
+def _resting(router: Any) -> set[str]:
+    """Give the ids of the deployments that cool down."""
+    handlers: Any = import_module("litellm.router_utils.cooldown_handlers")
+    return set(
+        handlers.get_cooldown_deployments(litellm_router_instance=router, parent_otel_span=None)
+    )
