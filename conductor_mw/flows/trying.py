@@ -34,8 +34,9 @@ class Try:
 
     def __init__(self, agent: Agent, at: At, number: int, request: Request, *, whole: bool) -> None:
         self.attempt = Attempted(
-            at.run, at.path, agent, number, request, deadline=at.deadline, visible=at.visible,
-            purpose=at.purpose, terms=at.terms,
+            at.run, at.path, agent, number, request, deadline=at.deadline,
+            visible=at.visible and not whole, purpose=at.purpose, terms=at.terms,
+            raced=at.raced,
         )  # fmt: skip
         self.spoken = False
         self.failure: Failure | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,10 +21,36 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
 from conductor_mw import Conductor, ConductorError, Failure, Request, attempts_of
-from tests.langchain.agent_kit import AGENTS, QUESTION, WAYS, Way, agent, answered, create, crew
+from tests.langchain.agent_kit import (
+    AGENTS,
+    QUESTION,
+    WAYS,
+    Way,
+    agent,
+    answered,
+    create,
+    crew,
+    get_weather,
+)
 from tests.langchain.oracle import Oracle
 
 ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+
+class Counts(AgentMiddleware[Any, Any, Any]):
+    """Stands below the policy and counts what is asked through it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def wrap_model_call(self, request: Any, handler: Any) -> Any:
+        self.asked += 1
+        return handler(request)
+
+    async def awrap_model_call(self, request: Any, handler: Any) -> Any:
+        self.asked += 1
+        return await handler(request)
 
 
 @ways
@@ -95,6 +122,37 @@ async def test_a_stream_shows_one_answer_once(flow: str) -> None:
     later = [chunk.text async for chunk, _ in made.astream(QUESTION, stream_mode="messages")]
 
     assert "".join(sync) == "".join(later) == "Hello from large-1, nice to see you"
+
+
+async def test_an_answer_that_may_be_a_refusal_is_not_shown_before_it_is_known() -> None:
+    class Refuses(Oracle):
+        """Declines."""
+
+        def answer(self, messages: Any, kwargs: Any) -> AIMessage:
+            said = "I'm sorry, but I can't help with that."
+            return super().answer(messages, kwargs).model_copy(update={"content": said})
+
+    children = {**crew(), "small": Refuses(model="small-1")}
+    made = agent("{default: {fallback: [small, large], on: [refusal]}}", children, tools=())
+    shown = [chunk.text for chunk, _ in made.stream(QUESTION, stream_mode="messages")]
+
+    assert "".join(shown) == "Hello from large-1, nice to see you"
+
+
+@ways
+async def test_a_shadow_is_asked_beside_the_agent_s_model_call(way: Way) -> None:
+    children, counts = crew(), Counts()
+    flow = "{use: large, shadow: small}"
+    shared = Conductor.from_text(AGENTS + f"routing: {{default: {flow}}}\n", agents=children)
+    middleware = ConductorMiddleware(conductor=shared)
+    made = create(Oracle(), [get_weather], middleware=[middleware, counts])
+    shown = await way(made)
+    await asyncio.to_thread(shared.drain)
+
+    assert answered(shown) == ["large", "large"]
+    assert counts.asked == 2
+    assert len(children["small"].asked) == 2
+    assert children["small"].asked[0][1]["tools"]
 
 
 async def test_visible_answers_stream_word_by_word() -> None:
@@ -171,18 +229,6 @@ async def test_the_policy_s_prompt_and_parameters_reach_the_child(way: Way) -> N
     assert isinstance(messages[0], SystemMessage)
     assert told["temperature"] == 0.5
     assert [one["function"]["name"] for one in told["tools"]] == ["get_weather"]
-
-
-class Counts(AgentMiddleware[Any, Any, Any]):
-    """Stands below the policy and counts what is asked through it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = 0
-
-    def wrap_model_call(self, request: Any, handler: Any) -> Any:
-        self.asked += 1
-        return handler(request)
 
 
 async def test_a_judge_is_asked_beside_the_agent_s_model_call() -> None:
