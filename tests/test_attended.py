@@ -14,6 +14,7 @@ from conductor_mw import (
     ConductorError,
     Event,
     Failure,
+    Money,
     Part,
     Parts,
     Request,
@@ -244,3 +245,15 @@ def test_calls_that_overlap_end_in_any_order_and_from_any_place() -> None:
 
     assert [call.run.outcomes[0].finish for call in (first, second)] == ["stop", "error"]
     assert c.policy.agents["a"].retry.times == 3  # the policy itself is as it was
+
+
+def test_an_answer_that_nobody_worked_for_costs_nothing_whatever_the_price() -> None:
+    c = conductor(a=_from_a_shelf)
+
+    (outcome,) = c.call("hello").attempts
+
+    assert (outcome.by, outcome.cost) == ("shelf", Money())
+
+
+def _from_a_shelf(_: Request) -> Part:
+    return Part("Sure.", by="shelf")
