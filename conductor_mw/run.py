@@ -13,6 +13,7 @@ from .effects import Instant, Now, Spawn
 from .enforce import forbidden_agents
 from .errors import EvaluationError, Failure, Unasked
 from .events import Event, EventName
+from .failures import leaves_on_purpose
 from .flows.base import At
 from .money import Money
 from .onion import onion
@@ -337,7 +338,8 @@ async def route(run: Run) -> AsyncGenerator[Part, None]:
         _attach(error, run)
         raise
     finally:
-        await run.tell("run_ended", attempts=len(run.outcomes), failed=failed is not None)
+        fell = failed is not None and not leaves_on_purpose(failed)
+        await run.tell("run_ended", attempts=len(run.outcomes), failed=fell)
         if whole or failed is not None:  # a caller who stopped reading stopped everything
             await run.begin_shadows()
 

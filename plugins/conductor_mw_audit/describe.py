@@ -20,6 +20,7 @@ from conductor_mw import (
     Run,
     Setting,
     Usage,
+    leaves_on_purpose,
 )
 
 from .entry import Entry
@@ -341,13 +342,14 @@ def _finish(passage: Passage) -> str:
     if isinstance(passage.error, GeneratorExit):
         return "cut"
     if passage.error is not None:
-        return "error"
+        # Where somebody interrupted a graph to ask people, the run is taken up again by another.
+        return "left" if leaves_on_purpose(passage.error) else "error"
     return next((part.finish for part in reversed(passage.parts) if part.finish), "stop")
 
 
 def _failed(error: BaseException | None, kind: str | None = None) -> dict[str, object]:
     """Say how something failed: its kind and the error's name, never its text."""
-    if error is None or isinstance(error, GeneratorExit):
+    if error is None or isinstance(error, GeneratorExit) or leaves_on_purpose(error):
         return {} if kind is None else {"failed": [kind, ""]}
     if kind is None and isinstance(error, Failure):
         kind = error.kind

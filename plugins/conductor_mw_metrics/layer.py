@@ -6,7 +6,16 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from conductor_mw import Attempted, Clock, Event, Expression, Outcome, Run, classify
+from conductor_mw import (
+    Attempted,
+    Clock,
+    Event,
+    Expression,
+    Outcome,
+    Run,
+    classify,
+    leaves_on_purpose,
+)
 
 from .labels import Labelling
 from .ledger import Ledger
@@ -126,7 +135,7 @@ class Metrics:
             minute = int((now + self._behind) // 60)
             _count_request(self._ledger.tally(place, "", minute), token, error, now)
             for outcome in run.outcomes:
-                if outcome.error is not None:
+                if _fell(outcome):
                     self._ledger.tally(place, outcome.agent, minute).fell(_kind(outcome))
             token.ended = True
         self._under.pop(run.id, None)
@@ -200,7 +209,7 @@ class Metrics:
             tally.counts[RETRIES] += 1
         if cut:
             tally.counts[CUT] += 1
-        if under.ended and error is not None:  # else the request counts how it failed
+        if under.ended and _fell(outcome):  # else the request counts how it failed
             tally.fell(_kind(outcome))
 
     def _scored(self, event: Event) -> None:
@@ -245,11 +254,11 @@ def _count_request(tally: Tally, under: Under, error: BaseException | None, now:
         seconds = now - began
         if run.request.stream:
             first = seconds if under.first is None else under.first - began
-    elif isinstance(error, Exception):
+    elif isinstance(error, Exception) and not leaves_on_purpose(error):
         seconds = now - began
         tally.fell(classify(error) or FAULT)
     else:
-        counts[CUT] += 1  # stopped by the caller: closed, or cancelled
+        counts[CUT] += 1  # stopped by the caller: closed, cancelled, or left to ask people
     tally.ended(seconds, first, None, under.cost)
     if under.cache_hits:
         counts[CACHE_HITS] += 1
@@ -267,6 +276,10 @@ def _count_stand_in(tally: Tally, outcome: Outcome, nano: int | None, under: Und
     if outcome.by == "cache":
         tally.counts[CACHE_HITS] += 1
         under.cache_hits += 1
+
+
+def _fell(outcome: Outcome) -> bool:
+    return outcome.error is not None and not leaves_on_purpose(outcome.error)
 
 
 def _kind(outcome: Outcome) -> str:

@@ -16,6 +16,7 @@ from conductor_mw_langchain import ConductorChatModel
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 
 from conductor_mw import Conductor, FailureKind, attempts_of
+from tests.audit_kit import records_at
 from tests.langchain.oracle import Oracle
 
 ON = "on: [" + ", ".join(get_args(FailureKind)) + "]"
@@ -190,15 +191,23 @@ def test_a_signal_that_somebody_is_asked_for_leaves_the_run(way: str, tmp_path: 
     conductor.close()
 
 
-def test_the_attempt_of_who_interrupted_has_no_kind_of_failure(tmp_path: Path) -> None:
+def test_records_tell_that_the_run_was_left_and_did_not_fail(tmp_path: Path) -> None:
     agents = _Agents(GraphInterrupt(()))
-    conductor = Conductor.from_text(_policy("{use: away}", tmp_path), agents=agents.all)
+    policy = _policy("{use: away}", tmp_path) + "  metrics: {}\n"
+    conductor = Conductor.from_text(policy, agents=agents.all)
     model = ConductorChatModel(conductor=conductor)
     with pytest.raises(GraphInterrupt) as caught:
         model.invoke("Hi")
+    metrics: Any = conductor.layer("metrics")
+    assert [tally.errors for tally in metrics.ledger.totals().values()] == [{}, {}]
     conductor.close()
     (attempt,) = attempts_of(caught.value)
     assert (attempt.agent, attempt.kind) == ("away", None)
+    (decision,) = records_at(f"sqlite:{tmp_path / 'audit.db'}", "decision")
+    assert decision["finish"] == "left"
+    assert "failed" not in decision
+    (call,) = records_at(f"sqlite:{tmp_path / 'audit.db'}", "call")
+    assert "failed" not in call
 
 
 def test_a_shadow_leaves_nobodys_run(tmp_path: Path) -> None:
