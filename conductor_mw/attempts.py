@@ -37,6 +37,7 @@ class Attempted:
         visible: False where the caller must not see the answer while it streams.
         purpose: what the answer is for: the caller's `answer`, a `candidate`, a `judge` ...
         terms: what the step says beside the request; see `Attempt`.
+        raced: whether others answer the same beside it; see `Attempt`.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Attempted:
         "number",
         "path",
         "purpose",
+        "raced",
         "request",
         "run",
         "terms",
@@ -65,6 +67,7 @@ class Attempted:
         visible: bool,
         purpose: Purpose = "answer",
         terms: Mapping[str, object] = NO_TERMS,
+        raced: bool = False,
     ) -> None:
         self.run = run
         self.path = path
@@ -75,6 +78,7 @@ class Attempted:
         self.visible = visible
         self.purpose: Purpose = purpose
         self.terms = terms
+        self.raced = raced
         self._ended: list[Outcome] = []
         self._weighed: tuple[Request, Money | str] | None = None
 
@@ -245,6 +249,7 @@ async def ask(attempt: Attempted) -> AsyncGenerator[Part, None]:
             attempt.terms,
             replica,
             attempt.purpose,
+            attempt.raced,
         )
         if pool:
             pool.begin(replica)

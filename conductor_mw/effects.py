@@ -58,6 +58,7 @@ class Attempt(Effect[object]):
             and deadline, for example.
         replica: which of the agent's replicas answers; empty where it has none.
         purpose: what the answer is for.
+        raced: whether others answer the same beside it, of whom the caller sees the first.
     """
 
     path: str
@@ -70,6 +71,12 @@ class Attempt(Effect[object]):
     terms: Mapping[str, object] = field(default_factory=lambda: NO_TERMS)
     replica: str = ""
     purpose: Purpose = "answer"
+    raced: bool = False
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a host that shows the words of every agent must not show those of this one."""
+        return self.raced or not self.visible
 
 
 @dataclass(frozen=True, slots=True)

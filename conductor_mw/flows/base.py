@@ -51,6 +51,7 @@ class At:
         terms: what the step says beside the request; see `Attempt`.
         shelf: where steps put what they gave, for a loop that reads it; None outside a loop.
         undos: where steps that are done put what would undo them; None where nobody would run it.
+        raced: whether others answer the same beside it, of whom the caller sees the first.
     """
 
     run: Run
@@ -63,6 +64,7 @@ class At:
     terms: Mapping[str, object] = field(default_factory=lambda: NO_TERMS)
     shelf: dict[str, object] | None = None
     undos: Undos | None = None
+    raced: bool = False
 
     def into(self, step: str) -> At:
         """Give the place of a child."""
@@ -77,6 +79,7 @@ class At:
             self.terms,
             self.shelf,
             self.undos,
+            self.raced,
         )
 
     def hidden(self, purpose: Purpose) -> At:
@@ -96,7 +99,12 @@ class At:
             self.terms,
             self.shelf,
             self.undos,
+            self.raced,
         )
+
+    def racing(self) -> At:
+        """Give the same place for one of several answers of which the caller sees the first."""
+        return replace(self, raced=True)
 
     def knowing(self, facts: Mapping[str, object]) -> At:
         """Give the same place where conditions and templates may read these facts as well."""
@@ -134,6 +142,7 @@ class At:
             self.terms,
             self.shelf,
             self.undos,
+            self.raced,
         )
 
     def within(self, seconds: float | None, now: float) -> At:

@@ -55,9 +55,12 @@ class First:
         # The time is for the first word: an answer that has begun may go on.
         before = at.within(self.branches.timeout, (await Now()).monotonic).deadline
         race = Race()
+        # The flow shows what the winner says. A host that shows the words of every agent as they
+        # come, as LangGraph does, would mix the answers.
+        places = self.branches.places(at.racing(), "parallel")
         lanes = tuple(
             partial(race.enter, index, step, request, place)
-            for index, (step, place) in enumerate(self.branches.places(at, "parallel"))
+            for index, (step, place) in enumerate(places)
         )
         try:
             winner = await race.decided(await Gather(lanes, race.over, before))

@@ -73,7 +73,7 @@ class Hedge:
             return False
         step, place = self._steps[index]
         try:
-            return await self._race.enter(index, step, request, place)
+            return await self._race.enter(index, step, request, place.racing())
         except Failure as failure:
             await self._failed(index, failure)
             raise

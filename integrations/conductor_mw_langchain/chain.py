@@ -52,7 +52,7 @@ class Chain:
                     yield part
             return
         meter = Meter()
-        config = meter.within(config_of(asked.config, self.id, hidden=not attempt.visible))
+        config = meter.within(config_of(asked.config, self.id, hidden=attempt.hidden))
         value, kwargs = self._value(asked), self._kwargs(asked)
         try:
             if not attempt.request.stream:

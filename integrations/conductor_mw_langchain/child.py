@@ -62,7 +62,7 @@ class Child:
                 async for part in parts:
                     yield part
             return
-        config = config_of(payload.config, self.id, hidden=not attempt.visible)
+        config = config_of(payload.config, self.id, hidden=attempt.hidden)
         runnable, messages = self._runnable(payload), payload.messages
         if not request.stream:
             with shaped(payload.shape):

@@ -90,7 +90,7 @@ class ModelCall:
                 async for part in parts:
                     yield part
             return
-        model = self.copies.of(speaks, attempt.agent, hidden=not attempt.visible)
+        model = self.copies.of(speaks, attempt.agent, hidden=attempt.hidden)
         async with aclosing(self._handled(self._request(payload, model))) as handled:
             async for part in handled:
                 yield part
