@@ -55,9 +55,7 @@ def conductor_of(
     if isinstance(policy, str) and "\n" in policy:
         return Conductor.from_text(policy, **given)
     if policy is None:
-        raise ConductorError(
-            "there is no policy", mend='Name its file: ConductorChatModel(policy="conductor.yaml").'
-        )
+        raise ConductorError("there is no policy", mend='Name its file: policy="conductor.yaml".')
     return Conductor(policy, **given)
 
 

@@ -148,7 +148,10 @@ class ConductorChatModel(DelegatingChatModel):
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     """Taken and left aside: each child has a key of its own provider."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
+    streaming: bool = Field(default=False, exclude=True)
+    """Taken and left aside: `stream` streams, and `invoke` gives the whole answer."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True, extra="forbid")
 
     def model_post_init(self, context: Any, /) -> None:
         """Load the policy.

@@ -9,6 +9,7 @@ import conductor_mw_langchain
 import pytest
 from conductor_mw_langchain import ConductorChatModel
 from langchain_core.language_models import FakeListChatModel
+from pydantic import ValidationError
 
 from conductor_mw import Conductor, ConductorError
 
@@ -101,9 +102,12 @@ def test_a_file_that_is_not_there() -> None:
 
 
 def test_no_policy_at_all() -> None:
-    assert mistaken() == (
-        'there is no policy\n  Name its file: ConductorChatModel(policy="conductor.yaml").'
-    )
+    assert mistaken() == 'there is no policy\n  Name its file: policy="conductor.yaml".'
+
+
+def test_an_argument_that_does_not_exist() -> None:
+    with pytest.raises(ValidationError, match="agent\n  Extra inputs are not permitted"):
+        ConductorChatModel(policy=POLICY, agent={})  # type: ignore[call-arg] # on purpose
 
 
 def test_a_policy_beside_a_conductor() -> None:
