@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Literal
 
 from conductor_mw_langchain import ConductorChatModel
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.func import entrypoint, task
-from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 
 from tests.langchain.oracle import Oracle
 
+_GRAPHS: Any = import_module("langgraph.graph")  # they have no stubs
+_FUNCTIONS: Any = import_module("langgraph.func")
+START, StateGraph, MessagesState = _GRAPHS.START, _GRAPHS.StateGraph, _GRAPHS.MessagesState
 Way = Literal["invoke", "ainvoke", "stream", "astream", "entrypoint", "task"]
 WAYS: tuple[Way, ...] = ("invoke", "ainvoke", "stream", "astream", "entrypoint", "task")
 REFUND = """
@@ -81,44 +83,48 @@ def refund(
     return ConductorChatModel(policy=policy, agents=agents, **options), writer, sender
 
 
+def compiled(node: Any, saver: Any = None) -> Any:
+    """Give a graph of one node."""
+    graph = StateGraph(MessagesState)
+    graph.add_node("answer", node)
+    graph.add_edge(START, "answer")
+    return graph.compile(checkpointer=InMemorySaver() if saver is None else saver)
+
+
 def _compiled(model: Any, way: Way, saver: Any) -> Any:
     if way in ("entrypoint", "task"):
         return _functional(model, saver, in_task=way == "task")
-    graph: Any = StateGraph(MessagesState)
-    graph.add_node("answer", _node(model, way))
-    graph.add_edge(START, "answer")
-    return graph.compile(checkpointer=saver)
+    return compiled(_node(model, way), saver)
 
 
-def _node(model: Any, way: Way) -> Callable[[MessagesState], Any]:
-    def invoke(state: MessagesState) -> Any:
+def _node(model: Any, way: Way) -> Callable[[Any], Any]:
+    def invoke(state: Any) -> Any:
         return {"messages": [model.invoke(state["messages"])]}
 
-    async def ainvoke(state: MessagesState) -> Any:
+    async def ainvoke(state: Any) -> Any:
         return {"messages": [await model.ainvoke(state["messages"])]}
 
-    def stream(state: MessagesState) -> Any:
+    def stream(state: Any) -> Any:
         text = "".join(chunk.text for chunk in model.stream(state["messages"]))
         return {"messages": [("ai", text)]}
 
-    async def astream(state: MessagesState) -> Any:
+    async def astream(state: Any) -> Any:
         text = "".join([chunk.text async for chunk in model.astream(state["messages"])])
         return {"messages": [("ai", text)]}
 
     nodes: Any = {"invoke": invoke, "ainvoke": ainvoke, "stream": stream, "astream": astream}
-    node: Callable[[MessagesState], Any] = nodes[way]
+    node: Callable[[Any], Any] = nodes[way]
     return node
 
 
 def _functional(model: Any, saver: Any, *, in_task: bool) -> Any:
-    @task
     def asked(messages: Any) -> Any:
         return model.invoke(messages)
 
-    @entrypoint(checkpointer=saver)
+    as_task = _FUNCTIONS.task(asked)
+
     def answer(value: Any) -> Any:
         messages = value["messages"]
-        found = asked(messages).result() if in_task else model.invoke(messages)
-        return {"messages": [found]}
+        return {"messages": [as_task(messages).result() if in_task else asked(messages)]}
 
-    return answer
+    return _FUNCTIONS.entrypoint(checkpointer=saver)(answer)

@@ -11,13 +11,24 @@ pytest.importorskip("langgraph")
 
 from conductor_mw_langchain import ConductorChatModel
 from conductor_mw_langchain.gates import GraphApprovals
-from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.checkpoint.memory import InMemorySaver
 
 from conductor_mw import Conductor, Failure, Gate, Verdict
 from conductor_mw.gates import Gates
 from conductor_mw.stores.sqlite import SqliteStore
 from conductor_mw.testing import VirtualClock
-from tests.langchain.graphs import REFUND, WAYS, Graph, Way, question, refund, said
+from tests.langchain.graphs import (
+    REFUND,
+    START,
+    WAYS,
+    Graph,
+    MessagesState,
+    StateGraph,
+    Way,
+    question,
+    refund,
+    said,
+)
 from tests.langchain.oracle import Oracle
 
 DRAFT = "Hello from oracle, nice to see you"
@@ -277,16 +288,19 @@ def test_nobody_can_decide_in_the_store_what_the_graph_asks(tmp_path: Path) -> N
 def test_a_value_that_came_before_the_question_is_no_verdict() -> None:
     model, _, sender = refund()
 
-    def answer(state: MessagesState) -> Any:
+    def answer(state: Any) -> Any:
         return {"messages": [model.invoke(state["messages"])]}
 
-    graph: Any = StateGraph(MessagesState)
-    graph.add_node("first", lambda _: None)
+    def first(state: Any) -> None:
+        del state
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("first", first)
     graph.add_node("answer", answer)
     graph.add_edge(START, "first")
     graph.add_edge("first", "answer")
     asked = Graph(model)
-    asked.app = graph.compile(checkpointer=asked.app.checkpointer, interrupt_before=["answer"])
+    asked.app = graph.compile(checkpointer=InMemorySaver(), interrupt_before=["answer"])
     asked.ask()
     again = question(asked.resume(True))
     assert "the graph was resumed before this was asked" in again["problem"]

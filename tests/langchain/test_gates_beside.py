@@ -14,11 +14,19 @@ from conductor_mw_langchain.gates import GraphApprovals
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 
 from conductor_mw import Conductor
-from tests.langchain.graphs import Graph, Way, question, said
+from tests.langchain.graphs import (
+    START,
+    Graph,
+    MessagesState,
+    StateGraph,
+    Way,
+    compiled,
+    question,
+    said,
+)
 from tests.langchain.oracle import Oracle
 
 WAYS: tuple[Way, ...] = ("invoke", "ainvoke", "stream", "astream")
@@ -97,17 +105,14 @@ def test_an_agent_may_interrupt_the_graph_itself(way: Way) -> None:
 
 
 def _node_that_asks(model: Any) -> Any:
-    def node(state: MessagesState) -> Any:
+    def node(state: Any) -> Any:
         before = interrupt("before")
         found = model.invoke(state["messages"])
         after = interrupt("after")
         again = model.invoke([*state["messages"], found, ("user", "And now?")])
         return {"messages": [again, ("ai", f"{before} {after}")]}
 
-    graph: Any = StateGraph(MessagesState)
-    graph.add_node("answer", node)
-    graph.add_edge(START, "answer")
-    return graph.compile(checkpointer=InMemorySaver())
+    return compiled(node)
 
 
 def test_a_node_may_ask_people_of_its_own_between() -> None:
@@ -125,7 +130,7 @@ def test_a_node_may_ask_people_of_its_own_between() -> None:
 
 
 def _outer(model: Any, checkpointer: Any) -> Any:
-    def answer(state: MessagesState) -> Any:
+    def answer(state: Any) -> Any:
         return {"messages": [model.invoke(state["messages"])]}
 
     inner: Any = StateGraph(MessagesState)
@@ -194,19 +199,16 @@ def test_runs_beside_each_other_in_one_node_get_their_own_answers(aio: bool, nam
     model = ConductorChatModel(policy=policy)
     prompts: list[Any] = [f"May number {number} go?" for number in range(4)]
 
-    async def abatch(state: MessagesState) -> Any:
+    async def abatch(state: Any) -> Any:
         del state
         return {"messages": [(one.type, one.text) for one in await model.abatch(prompts)]}
 
-    def batch(state: MessagesState) -> Any:
+    def batch(state: Any) -> Any:
         del state
         return {"messages": [(one.type, one.text) for one in model.batch(prompts)]}
 
     graph = Graph(model, "ainvoke" if aio else "invoke")
-    builder: Any = StateGraph(MessagesState)
-    builder.add_node("answer", abatch if aio else batch)
-    builder.add_edge(START, "answer")
-    graph.app = builder.compile(checkpointer=InMemorySaver())
+    graph.app = compiled(abatch if aio else batch)
     found = graph.ask()
     for _ in range(40):
         if "__interrupt__" not in found:
@@ -222,17 +224,14 @@ def test_what_a_node_asked_itself_is_no_verdict_where_its_order_changed() -> Non
     model = ConductorChatModel(policy=policy)
     first = ["May it go?"]
 
-    def node(state: MessagesState) -> Any:
+    def node(state: Any) -> Any:
         del state
         model.invoke(first[0])
         interrupt("Do you like tea?")
         return {"messages": [("ai", model.invoke("May all of it go?").text)]}
 
     graph = Graph(model)
-    builder: Any = StateGraph(MessagesState)
-    builder.add_node("answer", node)
-    builder.add_edge(START, "answer")
-    graph.app = builder.compile(checkpointer=InMemorySaver())
+    graph.app = compiled(node)
     assert question(graph.ask())["show"] == "May it go?"
     assert graph.resume(True)["__interrupt__"][0].value == "Do you like tea?"
     assert question(graph.resume(True))["show"] == "May all of it go?"

@@ -10,16 +10,15 @@ import pytest
 pytest.importorskip("langchain")
 
 from conductor_mw_langchain import ConductorChatModel, ConductorMiddleware, ConductorRunnable
-from langchain.agents import create_agent
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from pydantic import BaseModel
 
-from tests.langchain.graphs import Graph, Way, question, said
+from tests.langchain.agent_kit import create
+from tests.langchain.graphs import Graph, Way, compiled, question, said
 from tests.langchain.oracle import Oracle
 
 POLICY = """
@@ -38,7 +37,7 @@ def weather(city: str) -> str:
 
 def _agent(middleware: Any, **options: Any) -> Any:
     unused = FakeListChatModel(responses=["never asked"])
-    return create_agent(unused, middleware=[middleware], checkpointer=InMemorySaver(), **options)
+    return create(unused, middleware=[middleware], checkpointer=InMemorySaver(), **options)
 
 
 def _send(agent: Any, value: Any, *, aio: bool) -> Any:
@@ -86,15 +85,12 @@ def test_a_structured_output_before_a_gate_is_given_again(schema: Any) -> None:
     structured = model.with_structured_output(schema)
     given: list[Any] = []
 
-    def node(state: MessagesState) -> Any:
+    def node(state: Any) -> Any:
         given.append(structured.invoke(state["messages"]))
         return {"messages": []}
 
     graph = Graph(model)
-    builder: Any = StateGraph(MessagesState)
-    builder.add_node("answer", node)
-    builder.add_edge(START, "answer")
-    graph.app = builder.compile(checkpointer=InMemorySaver())
+    graph.app = compiled(node)
     question(graph.ask())
     graph.resume(True)
     (found,) = given
@@ -122,17 +118,14 @@ def test_chains_before_a_gate_are_not_run_again(aio: bool) -> None:
 
     runnable = ConductorRunnable(policy=THEN, agents={"writer": RunnableLambda(chain)})
 
-    async def aanswer(_: MessagesState) -> Any:
+    async def aanswer(_: Any) -> Any:
         return {"messages": [("ai", await runnable.ainvoke({"question": "this"}))]}
 
-    def answer(_: MessagesState) -> Any:
+    def answer(_: Any) -> Any:
         return {"messages": [("ai", runnable.invoke({"question": "this"}))]}
 
     graph = Graph(None, "ainvoke" if aio else "invoke")
-    builder: Any = StateGraph(MessagesState)
-    builder.add_node("answer", aanswer if aio else answer)
-    builder.add_edge(START, "answer")
-    graph.app = builder.compile(checkpointer=InMemorySaver())
+    graph.app = compiled(aanswer if aio else answer)
     assert question(graph.ask())["show"] == "An answer to this"
     assert said(graph.resume(True)) == "An answer to this"
     assert runs == ["this"]

@@ -19,11 +19,20 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, Send
 
 from conductor_mw import Failure
-from tests.langchain.graphs import Graph, Way, question, refund, said
+from tests.langchain.graphs import (
+    START,
+    Graph,
+    MessagesState,
+    StateGraph,
+    Way,
+    compiled,
+    question,
+    refund,
+    said,
+)
 from tests.langchain.oracle import Oracle
 
 WAYS: tuple[Way, ...] = ("invoke", "ainvoke", "stream", "astream")
@@ -160,25 +169,18 @@ def test_what_was_asked_otherwise_is_asked_anew() -> None:
 def test_two_calls_that_ask_the_same_keep_their_own_answers() -> None:
     model, writer, _ = refund()
 
-    def node(state: MessagesState) -> Any:
+    def node(state: Any) -> Any:
         for number in (1, 2):
             writer.model = f"writer {number}"
             model.invoke(state["messages"])
         return {"messages": []}
 
     graph = Graph(model)
-    graph.app = _compiled(node, graph.app.checkpointer)
+    graph.app = compiled(node)
     assert "writer 1" in question(graph.ask())["show"]
     assert "writer 2" in question(graph.resume(True))["show"]
     graph.resume(True)
     assert len(writer.asked) == 2
-
-
-def _compiled(node: Any, saver: Any) -> Any:
-    graph: Any = StateGraph(MessagesState)
-    graph.add_node("answer", node)
-    graph.add_edge(START, "answer")
-    return graph.compile(checkpointer=saver)
 
 
 def _many(model: Any) -> Any:
