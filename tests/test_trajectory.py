@@ -75,7 +75,8 @@ def test_another_version_of_the_policy_decides_anew() -> None:
     crew = Crew()
     before = conductor("{default: small}", crew).call("hi")
 
-    assert goes_on(conductor("{default: large}", crew), before).agent == "large"
+    after = conductor("{default: {fallback: [large, small]}}", crew)
+    assert goes_on(after, before).agent == "large"
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,16 @@ def test_a_guarantee_ends_the_trajectory_and_the_rules_decide() -> None:
 
 def test_a_trajectory_of_a_forced_call_keeps_nothing() -> None:
     assert conductor("{default: small}", Crew()).call("hi", target="large").trajectory is None
+
+
+def test_a_policy_that_only_observes_keeps_nothing() -> None:
+    def own(request: Request) -> str:
+        return request.text
+
+    text = AGENTS + "mode: observe\nrouting: {default: small}\n"
+    c = Conductor.from_text(text, agents=Crew().bound(), app=own)
+
+    assert c.call("hi").trajectory is None
 
 
 @pytest.mark.parametrize("agent", ["nobody", "spare"])

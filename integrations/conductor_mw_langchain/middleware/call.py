@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -150,8 +149,8 @@ def _changed(request: ModelRequest[Any], changes: Mapping[str, Any]) -> ModelReq
     `override` changes Python's list of warning filters meanwhile, which branches that run at the
     same time in threads would leave changed.
     """
-    changed = copy(request)
-    vars(changed).update(changes)
+    changed = object.__new__(type(request))
+    vars(changed).update(vars(request), **changes)
     return changed
 
 
