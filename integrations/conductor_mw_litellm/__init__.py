@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .installing import install, uninstall
     from .policies import register, unregister
     from .provider import ConductorProvider, handler
+    from .proxy import proxy_callback
     from .strategy import ConductorStrategy
 
 _HOMES: Final = {
@@ -21,6 +22,7 @@ _HOMES: Final = {
     "cooling": "groups",
     "handler": "provider",
     "install": "installing",
+    "proxy_callback": "proxy",
     "register": "policies",
     "through": "groups",
     "uninstall": "installing",
@@ -33,6 +35,7 @@ __all__ = [
     "cooling",
     "handler",
     "install",
+    "proxy_callback",
     "register",
     "through",
     "uninstall",

@@ -57,6 +57,13 @@ def headers_of(answer: Answer) -> dict[str, str]:
     }
 
 
+def costing(answer: Answer) -> dict[str, str]:
+    """Give what a response's headers tell of the cost of all attempts, where it is known."""
+    if answer.cost is None:
+        return {}
+    return {f"{PREFIX}cost": f"{answer.cost.dollars:.9f}"}
+
+
 class Chunks:
     """Turns parts into LiteLLM's chunks, so that it counts what the provider counted.
 

@@ -35,8 +35,14 @@ def seconds_of(call: Mapping[str, Any]) -> float | None:
 
 
 def metadata_of(params: Mapping[str, Any]) -> dict[str, object]:
-    """Give what the app says about a request; the proxy keeps it under a name of its own."""
-    found: dict[str, object] = {}
-    for name in ("litellm_metadata", "metadata"):
-        found.update(params.get(name) or {})
+    """Give what the app says about a request, and what a proxy says about whoever asks.
+
+    Where the proxy keeps what it says under a name of its own, that holds: what a client wrote
+    cannot stand in its place.
+    """
+    by_proxy: Mapping[str, object] = params.get("litellm_metadata") or {}
+    by_client = by_proxy.get("requester_metadata")
+    found: dict[str, object] = dict(by_client) if isinstance(by_client, Mapping) else {}
+    found.update(params.get("metadata") or {})
+    found.update(by_proxy)
     return found

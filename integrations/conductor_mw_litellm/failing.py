@@ -45,21 +45,25 @@ _BY_KIND: Final[Mapping[str, str]] = {
 }
 
 
-def told(error: ConductorError, model: str) -> Exception:
+def kind_of(error: ConductorError) -> FailureKind:
+    """Give which kind of failure one of our errors is."""
+    if isinstance(error, Failure):
+        return error.kind
+    return "invalid_request" if isinstance(error, RequestError) else "server_error"
+
+
+def told(error: ConductorError, model: str, message: str = "") -> Exception:
     """Give the exception of LiteLLM that stands for one of ours, ours as its cause.
 
     Args:
         error: what the run raised; a provider's own exception never comes here.
         model: what the caller asked for, as `conductor/<policy>`.
+        message: what it says in the place of the error's own words.
     """
-    kind: FailureKind = "server_error"
-    if isinstance(error, Failure):
-        kind = error.kind
-    elif isinstance(error, RequestError):
-        kind = "invalid_request"
+    kind = kind_of(error)
     status = STATUS[kind]
     name = _BY_KIND.get(kind, _CLASSES[status])
-    given: dict[str, Any] = {"message": f"{kind}: {error}", "model": model}
+    given: dict[str, Any] = {"message": message or f"{kind}: {error}", "model": model}
     given["llm_provider"] = "conductor"
     if name == "PermissionDeniedError":
         given["response"] = _response(status)

@@ -13,10 +13,15 @@ from typing import Any, Final
 
 from conductor_mw import Conductor, ConductorError, nearest
 
+from .hosting import through_the_proxy
+
 ONE: Final = "CONDUCTOR_POLICY"
 """The environment variable with the path of a policy file, which is called by its own name."""
 SEVERAL: Final = "CONDUCTOR_POLICIES"
 """The environment variable with several, as `main=conductor.yaml,batch=batch.yaml`."""
+RELOAD: Final = "CONDUCTOR_RELOAD_EVERY"
+"""The environment variable with how often such files are looked at for changes, in seconds."""
+USUAL_RELOAD: Final = "5"
 UNNAMED: Final = "main"
 """What a policy is called whose file says no `workflow: {name: ...}`."""
 
@@ -86,7 +91,7 @@ class Policies:
             return
         one, several = said
         if one:
-            made = Conductor(one)
+            made = self._loaded(one)
             self._known.setdefault(made.policy.name or UNNAMED, made)
         for pair in filter(None, (piece.strip() for piece in several.split(","))):
             name, found, path = pair.partition("=")
@@ -94,8 +99,18 @@ class Policies:
                 raise ConductorError(
                     f"{SEVERAL} holds {pair[:80]!r}", mend="Write name=path, separated by commas."
                 )
-            self._known.setdefault(name.strip(), Conductor(path.strip()))
+            self._known.setdefault(name.strip(), self._loaded(path.strip()))
         self._read = said
+
+    def _loaded(self, path: str) -> Conductor:
+        written = self._env.get(RELOAD, "") or USUAL_RELOAD
+        try:
+            every = float(written)
+        except ValueError:
+            raise ConductorError(
+                f"{RELOAD} is {written[:80]!r}", mend="Write seconds; 0 never looks again."
+            ) from None
+        return Conductor(path, connect=through_the_proxy, reload_every=every or None)
 
 
 POLICIES: Final = Policies()

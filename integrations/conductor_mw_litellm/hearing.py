@@ -1,0 +1,94 @@
+"""What the provider tells the proxy's hooks about the request that both of them serve."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextvars import ContextVar
+from typing import Any, Final, Self
+
+
+class Heard:
+    """What is known of one request of the proxy, while it is under way.
+
+    Attributes:
+        headers: what its response says about the decision; empty until that is known.
+        opening: its stream, where a policy answers it chunk by chunk.
+    """
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.opening: Opening | None = None
+
+
+class Opening(AsyncIterator[Any]):
+    """A stream of which one can learn who answers before one reads it.
+
+    Attributes:
+        error: why nobody does.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[Any, None], heard: Heard) -> None:
+        self._chunks = chunks
+        self._heard = heard
+        self._read: deque[Any] = deque()
+        self.error: Exception | None = None
+
+    async def wait(self) -> None:
+        """Wait until somebody speaks, or nobody will; what was read is kept for the reader."""
+        while not self._heard.headers and self.error is None:
+            try:
+                self._read.append(await anext(self._chunks))
+            except Exception as error:  # noqa: BLE001 - `__anext__` raises it again
+                self.error = error
+
+    def refuse(self) -> None:
+        """Raise why nobody answers, where that is known before the first chunk is read."""
+        if self.error is not None and not self._read:
+            raise self.error
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._read:
+            return self._read.popleft()
+        if self.error is not None:
+            raise self.error
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        """Stop the run."""
+        self._read.clear()
+        await self._chunks.aclose()
+
+
+_HEARD: Final[ContextVar[Heard | None]] = ContextVar("conductor_mw_litellm_heard", default=None)
+
+
+def listen() -> Heard:
+    """Begin to hear of the request that this task serves, and of nothing from before."""
+    made = Heard()
+    _HEARD.set(made)
+    return made
+
+
+def heard() -> Heard | None:
+    """Give what was heard of the request that this task serves; None where nobody listens."""
+    return _HEARD.get()
+
+
+def tell(headers: Mapping[str, str]) -> None:
+    """Tell whoever listens what the response's headers say; a later answer replaces it."""
+    listening = _HEARD.get()
+    if listening is not None:
+        listening.headers = dict(headers)
+
+
+def opened(chunks: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
+    """Give a stream; whoever listens can wait until it is known who answers."""
+    listening = _HEARD.get()
+    if listening is None or listening.opening is not None:  # a policy that an agent's call asks
+        return chunks
+    listening.opening = Opening(chunks, listening)
+    return listening.opening

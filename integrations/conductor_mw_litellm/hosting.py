@@ -1,0 +1,60 @@
+"""The proxy that this process is, if it is one: its Router, and agents that it answers for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from conductor_mw import Agent, ConductorError, ModelOptions
+
+from .gate import PROVIDER
+from .groups import through
+
+_SERVER: Final = "litellm.proxy.proxy_server"
+
+
+def router_of_the_proxy() -> Any:
+    """Give the proxy's Router; None where this process is no proxy, or has no models yet."""
+    return getattr(sys.modules.get(_SERVER), "llm_router", None)
+
+
+def through_the_proxy(agent: Agent) -> object | None:
+    """Let the proxy's model groups answer for agents whose `model:` is the name of one.
+
+    Raises:
+        ConductorError: the group is a policy itself, so that the request might go in a circle.
+    """
+    router = router_of_the_proxy()
+    if router is None:
+        return None
+    options = agent.options
+    if isinstance(options, ModelOptions) and policies_behind(router, options.model):
+        raise ConductorError(
+            f"agent {agent.id!r} is answered by the model group {options.model!r}, which asks a "
+            f"policy itself",
+            mend="Name a group of a provider.",
+        )
+    return through(router)(agent)
+
+
+def policies_behind(router: Any, group: str) -> set[str]:
+    """Give the names of the policies that a model group asks."""
+    return {
+        model.removeprefix(f"{PROVIDER}/")
+        for model in models_of(router, group)
+        if model.startswith(f"{PROVIDER}/")
+    }
+
+
+def models_of(router: Any, group: str) -> list[str]:
+    """Give the model of each deployment of a group."""
+    found: list[dict[str, Any]] = router.get_model_list(model_name=group) or []
+    return [one["litellm_params"]["model"] for one in found]
+
+
+def group_of_policy(router: Any, policy: str) -> str | None:
+    """Give the first model group that asks a policy and nobody else, by its name."""
+    for group in sorted(router.get_model_names()):
+        if set(models_of(router, group)) == {f"{PROVIDER}/{policy}"}:
+            return str(group)
+    return None
