@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -15,6 +15,7 @@ from conductor_mw import Agent, Attempt, ConductorError, Io, Open, Part, Speaker
 from .conducted import CONDUCTED
 from .dialect import Tools, fields_of
 from .payload import Payload
+from .sanitise import KNOWN, clean_messages, clean_tools, family_of
 from .structured import nothing_in, pair_of, shaped, structured
 
 TAG: Final = "conductor:"
@@ -63,6 +64,7 @@ class Child:
                     yield part
             return
         config = config_of(payload.config, self.id, hidden=attempt.hidden)
+        payload = _taken(payload, family_of(self.model))
         runnable, messages = self._runnable(payload), payload.messages
         if not request.stream:
             with shaped(payload.shape):
@@ -117,6 +119,24 @@ class Child:
                 tools.bound[key] = found
             bound = found[1]
         return bound.bind(**kwargs) if kwargs else bound
+
+
+def _taken(payload: Payload, family: str) -> Payload:
+    """Give the call as a provider takes it that did not say what stands in it.
+
+    It is the same call where nothing had to go, and for a provider of which nothing is known.
+    """
+    if family not in KNOWN:
+        return payload
+    messages, tools = clean_messages(payload.messages, family), payload.kwargs.get("tools")
+    kwargs = payload.kwargs
+    if isinstance(tools, Tools):
+        kept = clean_tools(tools, family)
+        if kept is not tools:
+            kwargs = {**kwargs, "tools": Tools(kept, tools.options)}
+    if messages is payload.messages and kwargs is payload.kwargs:
+        return payload
+    return replace(payload, messages=messages, kwargs=kwargs)
 
 
 def config_of(around: RunnableConfig, agent: str, *, hidden: bool) -> RunnableConfig:

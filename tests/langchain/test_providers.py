@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import socket
 from collections.abc import Callable
 from functools import reduce
@@ -15,7 +16,7 @@ from anthropic import APIStatusError as AnthropicError
 from conductor_mw_langchain import ConductorChatModel
 from conductor_mw_langchain.lens import LENS
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from openai import APIStatusError as OpenAIError
 from pydantic import BaseModel
@@ -309,6 +310,29 @@ def test_a_loop_of_tools_goes_on_with_another_provider(
     assert [call["args"] for call in wish.tool_calls] == [{"city": "Oslo"}]
     assert answer.text == GREETING
     assert live.models == ["small-1", "broken-1", "large-1"]
+
+
+MARKED: dict[str, Any] = {
+    "type": "text", "text": "Is it 'Oslo'?", "cache_control": {"type": "ephemeral"}
+}  # fmt: skip
+THOUGHT: dict[str, Any] = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
+
+
+@each_way
+def test_another_provider_is_sent_nothing_that_it_would_refuse(live: Provider, way: Way) -> None:
+    agents = {"small": anthropic(live.url, "limited-1"), "large": openai(live.url, "large-1")}
+    model = ConductorChatModel(policy=BOTH, agents=agents)
+    said = AIMessage(
+        [THOUGHT, {"type": "text", "text": "Yes."}],
+        response_metadata={"model_provider": "anthropic"},
+    )
+
+    answer = ask(model, way, [HumanMessage("Hello"), said, HumanMessage([MARKED])])
+
+    assert answer.text == GREETING
+    first, second = (json.dumps(body["messages"]) for _, body in live.asked)
+    assert ("cache_control" in first, "signature" in first) == (True, True)
+    assert ("cache_control" in second, "signature" in second) == (False, False)
 
 
 @each_way

@@ -11,7 +11,7 @@ pytest.importorskip("langchain_openai")
 pytest.importorskip("langchain_anthropic")
 
 from conductor_mw_langchain import ConductorMiddleware
-from conductor_mw_langchain.middleware.sanitise import family_of
+from conductor_mw_langchain.sanitise import family_of
 from langchain.agents.middleware.types import ModelRequest, ModelResponse
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage

@@ -20,7 +20,7 @@ from conductor_mw_langchain.lens import LENS
 from conductor_mw_langchain.payload import Payload, Shape
 
 from .models import Copies
-from .sanitise import clean_message, clean_messages, clean_settings, clean_tools, family_of
+from conductor_mw_langchain.sanitise import clean_message, clean_messages, clean_settings, clean_tools, family_of
 
 _CHOICE = "tool_choice"
 

@@ -28,6 +28,8 @@ FAMILIES: Final[Mapping[str, str]] = {
     "bedrock_converse": "bedrock",
 }
 """The family of a chat model (`_llm_type`), and of who said a message (`model_provider`)."""
+KNOWN: Final = frozenset(FAMILIES.values())
+"""Families of which it is known what they take."""
 SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     "cache_control": frozenset(("anthropic",)),
     "thinking": frozenset(("anthropic",)),
