@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any, cast
 
 from langchain_core.language_models.chat_model_stream import AsyncChatModelStream, ChatModelStream
 
@@ -26,19 +26,29 @@ def event_stream(events: Iterator[Any]) -> ChatModelStream:
     return told
 
 
-async def async_event_stream(events: AsyncIterator[Any]) -> AsyncChatModelStream:
-    """Give the stream object of v3 on the running event loop."""
-    told = AsyncChatModelStream()
+class _Pulled(AsyncChatModelStream):
+    """Ends the routed stream where its reader leaves: no task of LangChain's stands behind it."""
 
-    async def pump() -> bool:
+    def __init__(self, events: AsyncGenerator[Any, None]) -> None:
+        super().__init__()
+        self._routed = events
+        self.set_arequest_more(self._pump)
+
+    async def aclose(self) -> None:
+        await self._routed.aclose()
+        await super().aclose()
+
+    async def _pump(self) -> bool:
         try:
-            told.dispatch(await anext(events))
+            self.dispatch(await anext(self._routed))
         except StopAsyncIteration:
             return False
         except BaseException as error:  # noqa: BLE001 - the stream raises it at its reader
-            told.fail(error)
+            self.fail(error)
             return False
         return True
 
-    told.set_arequest_more(pump)
-    return told
+
+async def async_event_stream(events: AsyncIterator[Any]) -> AsyncChatModelStream:
+    """Give the stream object of v3 on the running event loop."""
+    return _Pulled(cast("AsyncGenerator[Any, None]", events))

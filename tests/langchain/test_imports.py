@@ -1,4 +1,4 @@
-"""What importing the integration loads: nothing of LangChain before it is used, and then no more."""
+"""Importing the integration loads nothing of LangChain before it is used, and then no more."""
 
 from __future__ import annotations
 
@@ -40,8 +40,10 @@ def packages(modules: list[str]) -> set[str]:
         "from conductor_mw import Conductor",
         "import conductor_mw_langchain",
         "import conductor_mw_langchain.plugin",
-        "from conductor_mw import Conductor; Conductor.from_text("
-        "'agents: [{id: a, simulated: x}]\\nrouting: {default: a}').call('Hello')",
+        (
+            "from conductor_mw import Conductor; Conductor.from_text("
+            "'agents: [{id: a, simulated: x}]\\nrouting: {default: a}').call('Hello')"
+        ),
     ],
 )
 def test_nothing_of_langchain_is_loaded_before_it_is_used(statement: str) -> None:
