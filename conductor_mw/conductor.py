@@ -352,8 +352,11 @@ class Conductor:
 
     @property
     def reload_error(self) -> ConductorError | None:
-        """Why the newest version of the files is not at work, or None."""
-        return self._governor.watch.error
+        """Why the newest version of the files is not at work, or None.
+
+        Where the conductor looks at the files itself, asking lets it look when it is time to.
+        """
+        return self._governor.refused()
 
     def begin(
         self,

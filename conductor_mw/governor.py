@@ -190,6 +190,11 @@ class Governor:
         finally:
             self.equipment.close()
 
+    def refused(self) -> ConductorError | None:
+        """Give why the newest version of the files is not at work; see `Conductor.reload_error`."""
+        self._current()
+        return self.watch.error
+
     def _current(self) -> Runtime:
         if self.watch.due():
             try:

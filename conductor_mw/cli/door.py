@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conductor_mw.errors import ConductorError, nearest
+from conductor_mw.durations import seconds
+from conductor_mw.errors import ConductorError, Finding, nearest
 
 from .arguments import format_option, out_option, policy_file, write_text
 from .command import Command, write_commands, write_examples
@@ -15,6 +16,7 @@ from .console import (
     Column,
     Style,
     aside,
+    colour,
     fit,
     harmless,
     is_terminal,
@@ -44,6 +46,13 @@ def load_policy(path: Path) -> Policy:
     from conductor_mw.workbench.load import load
 
     return load(path)
+
+
+def check_policy(policy: Policy) -> tuple[Finding, ...]:
+    """Give what `conductor-mw check` says about a policy that compiles."""
+    from conductor_mw.workbench.check import check
+
+    return check(policy)
 
 
 class Group(click.Group):
@@ -86,6 +95,8 @@ __all__ = [
     "Group",
     "Style",
     "aside",
+    "check_policy",
+    "colour",
     "fit",
     "format_option",
     "harmless",
@@ -99,6 +110,7 @@ __all__ = [
     "progress",
     "say",
     "say_json",
+    "seconds",
     "store_options",
     "table",
     "width",

@@ -21,7 +21,7 @@ COMMANDS: Final = (
 )  # fmt: skip
 """Our commands in the order in which people meet them; one file each."""
 
-LATER: Final = ("stats", "audit", "policies", "agents", "cache")
+LATER: Final = ("serve", "stats", "audit", "policies", "agents", "cache")
 """Commands of the plugins we ship, in the order in which people meet them: after all of ours but
 the last."""
 
