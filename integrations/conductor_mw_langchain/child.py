@@ -65,16 +65,17 @@ class Child:
             return
         config = config_of(payload.config, self.id, hidden=attempt.hidden)
         payload = _taken(payload, family_of(self.model))
-        runnable, messages = self._runnable(payload), payload.messages
+        runnable, kwargs = self._runnable(payload)
+        messages = payload.messages
         if not request.stream:
             with shaped(payload.shape):
                 answer = await Io(
-                    lambda: runnable.invoke(messages, config),
-                    aio=lambda: runnable.ainvoke(messages, config),
+                    lambda: runnable.invoke(messages, config, **kwargs),
+                    aio=lambda: runnable.ainvoke(messages, config, **kwargs),
                 )
             yield read(pair_of(answer) if payload.shape is not None else answer)
             return
-        chunks = _chunks(runnable, payload, config)
+        chunks = _chunks(runnable, payload, config, kwargs)
         if payload.shape is not None and payload.form == "message":
             chunks = _once_parsed(chunks)
         async with aclosing(chunks):
@@ -91,19 +92,19 @@ class Child:
             mend="Ask through ConductorChatModel, ConductorMiddleware or ConductorRunnable.",
         )
 
-    def _runnable(self, payload: Payload) -> Any:
+    def _runnable(self, payload: Payload) -> tuple[Any, dict[str, Any]]:
+        """Give what is called, and with which parameters: binding them would copy every config."""
         kwargs = dict(payload.kwargs)
         if payload.shape is not None:
-            return structured(self.model, payload.shape, kwargs)
-        if not kwargs:
-            return self.model
+            return structured(self.model, payload.shape, kwargs), {}
         tools = kwargs.pop("tools", None)
         if tools:
-            return self._with_tools(tools, kwargs)
+            return self._with_tools(tools, kwargs), kwargs
         kwargs.pop("tool_choice", None)  # of no tools; providers refuse it
-        return self.model.bind(**kwargs) if kwargs else self.model
+        return self.model, kwargs
 
     def _with_tools(self, tools: Any, kwargs: dict[str, Any]) -> Any:
+        """Give the model with tools; what `bind_tools` takes is taken out of the parameters."""
         names = ("tool_choice", *(tools.options if isinstance(tools, Tools) else ()))
         given = {name: kwargs.pop(name) for name in names if kwargs.get(name) is not None}
         if not isinstance(tools, Tools):
@@ -118,7 +119,7 @@ class Child:
                     tools.bound.clear()
                 tools.bound[key] = found
             bound = found[1]
-        return bound.bind(**kwargs) if kwargs else bound
+        return bound
 
 
 def _taken(payload: Payload, family: str) -> Payload:
@@ -159,27 +160,30 @@ def config_of(around: RunnableConfig, agent: str, *, hidden: bool) -> RunnableCo
 
 
 async def _chunks(
-    runnable: Any, payload: Payload, config: RunnableConfig
+    runnable: Any, payload: Payload, config: RunnableConfig, kwargs: dict[str, Any]
 ) -> AsyncGenerator[Any, None]:
     messages = payload.messages
     opened: Open[Any]
     if payload.form == "events":
         opened = Open(
-            lambda: iter(runnable.stream_events(messages, config, version="v3")),
-            aio=lambda: _events(runnable, messages, config),
+            lambda: iter(runnable.stream_events(messages, config, version="v3", **kwargs)),
+            aio=lambda: _events(runnable, messages, config, kwargs),
         )
     else:
         opened = Open(
-            lambda: runnable.stream(messages, config),
-            aio=lambda: runnable.astream(messages, config),
+            lambda: runnable.stream(messages, config, **kwargs),
+            aio=lambda: runnable.astream(messages, config, **kwargs),
         )
     async with await opened as chunks:
         async for chunk in chunks:
             yield chunk
 
 
-async def _events(runnable: Any, messages: Any, config: Any) -> AsyncGenerator[Any, None]:
-    async with await runnable.astream_events(messages, config, version="v3") as events:
+async def _events(
+    runnable: Any, messages: Any, config: Any, kwargs: dict[str, Any]
+) -> AsyncGenerator[Any, None]:
+    opened = await runnable.astream_events(messages, config, version="v3", **kwargs)
+    async with opened as events:
         async for event in events:
             yield event
 
