@@ -45,7 +45,7 @@ def cooling(router: Any) -> Callable[..., list[str]]:
     Example:
         ```yaml
         signals:
-          cooling: {function: cooling}
+          cooling: {function: cooling, type: list}
         routing:
           rules:
             - {condition: "'large' in cooling", target: small}

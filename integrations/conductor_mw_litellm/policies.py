@@ -74,7 +74,8 @@ class Policies:
             raise ConductorError(
                 f"no policy is called {name[:80]!r}",
                 mend=nearest(name, self._known)
-                or f"Register one: conductor_mw_litellm.register({UNNAMED!r}, 'conductor.yaml'), "
+                if self._known
+                else f"Register one: conductor_mw_litellm.register({UNNAMED!r}, 'conductor.yaml'), "
                 f"or set {ONE}.",
             )
 
