@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .run import Run
 
 _NO_USAGE = Usage()
+_WORKED = ("timeout", "invalid_output")
+"""Failures of an answer that somebody worked on."""
 
 
 class Attempted:
@@ -219,9 +221,9 @@ class Tally:
             return Money()
         if self._reported:
             return None if self.agent.price is None else self.agent.price.cost(self._usage)
-        # An error in the place of an answer is not billed. What we stopped waiting for, or what
-        # broke off, was worked on, and nobody said for how many tokens.
-        unbilled = failed and self._first is None and kind != "timeout"
+        # An error in the place of an answer is not billed. What we stopped waiting for, what broke
+        # off, or what could not be parsed, was worked on, and nobody said for how many tokens.
+        unbilled = failed and self._first is None and kind not in _WORKED
         return Money() if unbilled else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from conductor_mw import Agent, Attempt, ConductorError, Io, Open, Part, Speaker
+from conductor_mw import Agent, Attempt, ConductorError, Failure, Io, Open, Part, Speaker
 
 from .conducted import CONDUCTED
 from .dialect import Tools, fields_of
@@ -73,11 +73,22 @@ class Child:
                     lambda: runnable.invoke(messages, config, **kwargs),
                     aio=lambda: runnable.ainvoke(messages, config, **kwargs),
                 )
-            yield read(pair_of(answer) if payload.shape is not None else answer)
+            part = read(answer)
+            if payload.shape is not None:
+                try:
+                    pair_of(answer)
+                except Failure:
+                    yield Part(usage=part.usage)  # it is paid for all the same
+                    raise
+            yield part
             return
         chunks = _chunks(runnable, payload, config, kwargs)
         if payload.shape is not None and payload.form == "message":
-            chunks = _once_parsed(chunks)
+            async with aclosing(_once_parsed(chunks, read)) as parts:
+                with shaped(payload.shape):
+                    async for part in parts:
+                        yield part
+            return
         async with aclosing(chunks):
             with shaped(payload.shape):
                 async for chunk in chunks:
@@ -188,7 +199,9 @@ async def _events(
             yield event
 
 
-async def _once_parsed(chunks: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+async def _once_parsed(
+    chunks: AsyncGenerator[Any, None], read: Callable[[object], Part]
+) -> AsyncGenerator[Part, None]:
     """Hold a structured output back until something is parsed of it: another may answer till then.
 
     Raises:
@@ -196,14 +209,19 @@ async def _once_parsed(chunks: AsyncGenerator[Any, None]) -> AsyncGenerator[Any,
     """
     held: list[Any] = []
     found = False
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            pair = fields_of(pair_of(chunk, whole=False)) or {}
-            held.append(chunk)
-            found = found or pair.get("parsed") is not None
-            if found:
-                for one in held:
-                    yield one
-                held.clear()
-    if not found:
-        raise nothing_in(held)
+    try:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                held.append(chunk)
+                pair = fields_of(pair_of(chunk, whole=False)) or {}
+                found = found or pair.get("parsed") is not None
+                if found:
+                    for one in held:
+                        yield read(one)
+                    held.clear()
+        if not found:
+            raise nothing_in(held)
+    except Failure:
+        for one in held:
+            yield Part(usage=read(one).usage)  # it is paid for all the same
+        raise

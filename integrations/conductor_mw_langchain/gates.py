@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, Protocol
@@ -159,7 +160,7 @@ class GraphVisit:
     def _answer(self, asked: str, question: Mapping[str, Any]) -> _Answer:
         with self._lock:
             if self._left is not None:
-                raise self._left
+                raise copy(self._left)
             earlier = self._earlier()
             places = [number for number, one in enumerate(earlier) if one["asked"] == asked]
             last = places[0] if places else len(earlier) - 1
@@ -188,7 +189,9 @@ class GraphVisit:
             self._answers.append(_Answer(interrupt(value), run, early))
         except BaseException as error:
             if interrupts(error):
-                self._left = error  # one question at a time: whoever comes later raises the same
+                # One question at a time: whoever comes later raises the same. A copy, because the
+                # frames of this one's traceback hold what the pass is remembered by.
+                self._left = copy(error)
             raise
 
     def _earlier(self) -> list[Mapping[str, Any]]:

@@ -1,0 +1,49 @@
+"""What is paid is counted: answers that nobody can parse, and answers of which a part was free."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conductor_mw_langchain import ConductorChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from pydantic import BaseModel
+
+from conductor_mw import Failure, attempts_of
+from tests.langchain.oracle import Oracle
+from tests.langchain.ways import Way, ask, each_way
+
+PRICED = """
+agents: [{id: small, price: {input: 1, output: 1}}]
+routing: {default: small}
+"""
+
+
+class Ticket(BaseModel):
+    """What structured output is asked for."""
+
+    team: str
+
+
+class Rambling(Oracle):
+    """Answers in words whatever form it is asked for."""
+
+    def answer(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> AIMessage:
+        told = super().answer(messages, kwargs)
+        return told.model_copy(update={"content": "Let me think.", "tool_calls": []})
+
+
+@each_way
+@pytest.mark.parametrize("options", [{}, {"method": "json_mode"}], ids=["tools", "json"])
+def test_an_answer_that_cannot_be_parsed_is_paid_all_the_same(
+    way: Way, options: dict[str, Any]
+) -> None:
+    model = ConductorChatModel(policy=PRICED, agents={"small": Rambling()})
+    asked = model.with_structured_output(Ticket, **options)
+    with pytest.raises(Failure) as caught:
+        ask(asked, "My invoice is wrong", way)
+    (attempt,) = attempts_of(caught.value)
+    assert attempt.kind == "invalid_output"
+    assert attempt.usage.input_tokens == 4
+    assert attempt.cost is not None
+    assert attempt.cost.nano > 0
