@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
-from conductor_mw import Answer, Conductor, ConductorError, Decision, Part, Policy, Request
+from conductor_mw import ConductorError, Request
 
 from .calls import NOTHING_OWN, Call, Own, metadata_of
 from .dialect import fields_of
@@ -18,6 +18,9 @@ from .lens import LENS
 from .payload import Payload, Shape
 from .stamp import stamped
 from .structured import parsed
+
+if TYPE_CHECKING:
+    from conductor_mw import Answer, Conductor, Decision, Part, Policy
 
 _UNSAID: Final = ("stop", "tool_choice")
 """Parameters that LangChain passes as None where nothing was said."""

@@ -6,18 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel
 
-from conductor_mw import Agent, Conductor, ConductorError
+from conductor_mw import ConductorError
+
+if TYPE_CHECKING:
+    from conductor_mw import Agent, Conductor
 
 
 def conductor_of(
     policy: str | Path | None,
     *,
     agents: Mapping[str, object],
-    conductor: Conductor | None = None,
+    conductor: object = None,
     output_version: str | None = None,
     approvals: Any = None,
     **options: Any,
@@ -35,7 +38,14 @@ def conductor_of(
     Raises:
         ConductorError: neither a policy nor a conductor is given, or both are.
     """
+    from conductor_mw import Conductor  # here: importing a shape costs nothing beyond LangChain's
+
     if conductor is not None:
+        if not isinstance(conductor, Conductor):
+            raise ConductorError(
+                f"`conductor=` is a {type(conductor).__name__}",
+                mend="Pass a conductor_mw.Conductor, or name a file: policy=...",
+            )
         if policy is not None or agents:
             raise ConductorError(
                 "a conductor is given, and a policy or agents beside it",

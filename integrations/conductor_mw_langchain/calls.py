@@ -17,10 +17,10 @@ from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
-from conductor_mw import Answer, Conductor, Part, Request
-
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
+
+    from conductor_mw import Answer, Conductor, Part, Request
 
 _OF_ONE_RUN: Final = ("run_name", "run_id")
 

@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import ConfigDict, Field, SecretStr
-
-from conductor_mw import Conductor, Decision
 
 from . import calls
 from .asked import Asked
@@ -25,6 +23,9 @@ from .dialect import Tools
 from .events import async_event_stream, event_stream
 from .payload import Shape
 from .profile import common_profile
+
+if TYPE_CHECKING:
+    from conductor_mw import Conductor, Decision
 
 _DEFAULTS: Final = ("temperature", "max_tokens", "stop", "timeout")
 
@@ -121,8 +122,8 @@ class ConductorChatModel(DelegatingChatModel):
     """
     agents: Mapping[str, Any] = Field(default_factory=dict[str, Any], exclude=True, repr=False)
     """The app's own objects, by the id of the agent that they answer for."""
-    given: Conductor | None = Field(default=None, alias="conductor", exclude=True, repr=False)
-    """A conductor that other parts of the app use too, instead of a policy."""
+    given: Any = Field(default=None, alias="conductor", exclude=True, repr=False)
+    """A `Conductor` that other parts of the app use too, instead of a policy."""
     environment: str | None = None
     """Which of the policy's environments holds; `CONDUCTOR_ENV` by default."""
     simulate: bool = False
@@ -136,8 +137,8 @@ class ConductorChatModel(DelegatingChatModel):
     reload_every: float | None = None
     """Look at the policy's files this often, in seconds."""
 
-    made: Made | None = Field(default=None, exclude=True, repr=False)
-    """The conductor at work, for copies of this model; it is made of what is said above."""
+    made: Any = Field(default=None, exclude=True, repr=False)
+    """The conductor at work, for copies of this model: `Made` of what is said above."""
 
     temperature: float | None = None
     max_tokens: int | None = None
@@ -168,8 +169,9 @@ class ConductorChatModel(DelegatingChatModel):
     @cached_property
     def conductor(self) -> Conductor:
         """What decides and asks: for `feedback`, `reload`, `layer` and `close`."""
-        self.made = Made.again(
-            self.made,
+        earlier: Made | None = self.made
+        made = Made.again(
+            earlier,
             {
                 "policy": self.policy,
                 "agents": self.agents,
@@ -182,7 +184,8 @@ class ConductorChatModel(DelegatingChatModel):
                 "reload_every": self.reload_every,
             },
         )
-        return self.made.conductor
+        self.made = made
+        return made.conductor
 
     def decide(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from langchain_core.messages import AIMessage
 
-from conductor_mw import Answer
+if TYPE_CHECKING:
+    from conductor_mw import Answer
 
 M = TypeVar("M", bound=AIMessage)
 
@@ -49,6 +50,8 @@ def _attempt(outcome: Any) -> dict[str, Any]:
         told["failed"] = outcome.kind
     if outcome.by:
         told["by"] = outcome.by
+    if outcome.model:
+        told["model"] = outcome.model
     if outcome.purpose != "answer":
         told["for"] = outcome.purpose
     return told

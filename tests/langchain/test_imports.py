@@ -64,6 +64,14 @@ def test_the_chat_model_loads_what_a_chat_model_and_a_conductor_load_and_nothing
     assert [one for one in more if not one.startswith("conductor_mw_langchain.")] == []
 
 
+def test_importing_the_chat_model_loads_no_policy_and_no_flow() -> None:
+    ours = loaded("from conductor_mw_langchain import ConductorChatModel")
+
+    assert [
+        one for one in ours if one.startswith(("conductor_mw.policy", "conductor_mw.flows"))
+    ] == []
+
+
 @pytest.mark.parametrize(
     "name",
     ["ConductorChatModel", "ConductorRunnable", "ConductorCallbackHandler", "ConductorCache"],
