@@ -42,11 +42,6 @@ class Opening(AsyncIterator[Any]):
             except Exception as error:  # noqa: BLE001 - `__anext__` raises it again
                 self.error = error
 
-    def refuse(self) -> None:
-        """Raise why nobody answers, where that is known before the first chunk is read."""
-        if self.error is not None and not self._read:
-            raise self.error
-
     def __aiter__(self) -> Self:
         return self
 

@@ -72,22 +72,12 @@ class ProxyCallback(CustomLogger):
         data["model"] = group
         return _once(data, router)
 
-    async def async_post_call_success_hook(
-        self, data: dict[str, Any], user_api_key_dict: Any, response: Any
-    ) -> Any:
-        """Give the answer as it is; its headers say who gave it."""
-        del data, user_api_key_dict
-        return response
-
     async def async_post_call_streaming_iterator_hook(
         self, user_api_key_dict: Any, response: Any, request_data: dict[str, Any]
     ) -> AsyncGenerator[Any, None]:
         """Give the chunks as they are, and a policy's refusal in words for the client."""
         del user_api_key_dict, request_data
-        listening = heard()
         try:
-            if listening is not None and listening.opening is not None:
-                listening.opening.refuse()
             async for chunk in response:
                 yield chunk
         except Exception as error:

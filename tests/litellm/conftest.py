@@ -4,12 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.litellm.served import Served
+
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import asks the network
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A proxy with policies; starting one takes long, so that all tests share it."""
+    pytest.importorskip("litellm_proxy_extras", reason="needs conductor-mw[litellm-proxy]")
+    from tests.litellm.served import serving  # noqa: PLC0415 - clients that may be absent
+
+    with serving(tmp_path_factory.mktemp("proxy")) as running:
+        yield running
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Any]], Any]:
+    """Ask again until something is there, as another process gives it in its own time."""
+
+    def found(look: Callable[[], Any]) -> Any:
+        until = time.monotonic() + 30
+        while not (seen := look()):
+            assert time.monotonic() < until, "it never came"
+            time.sleep(0.02)
+        return seen
+
+    return found
 
 
 @pytest.fixture

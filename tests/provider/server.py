@@ -29,17 +29,20 @@ class Provider:
 
     A model's name says how it behaves (`brain.TROUBLES`): `limited-1` answers 429 with a
     Retry-After, `refusing-1` refuses, `babbling-1` keeps to no schema, `silent-1` never answers;
-    inside a stream, `stumbling-1` fails before it says anything and `choking-1` after the first
-    words. Every other name is answered with a greeting, with JSON or with the call of a tool.
+    inside a stream, `stumbling-1` fails before it says anything, `choking-1` after the first words,
+    and `lingering-1` stops there until the caller leaves. Every other name is answered with a
+    greeting, with JSON or with the call of a tool.
 
     Attributes:
         asked: path and body of every request.
+        left: the models of which a caller left the stream before its end.
     """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.left: list[str] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
-        routes = [_route(dialect, self.asked) for dialect in (OPENAI, ANTHROPIC)]
+        routes = [_route(dialect, self.asked, self.left) for dialect in (OPENAI, ANTHROPIC)]
         config = uvicorn.Config(
             Starlette(routes=routes), log_config=None, log_level="critical", access_log=False,
             lifespan="off", ws="none", timeout_graceful_shutdown=1,
@@ -69,11 +72,11 @@ class Provider:
         self._socket.close()
 
 
-def _route(dialect: Dialect, asked: list[tuple[str, dict[str, Any]]]) -> Route:
+def _route(dialect: Dialect, asked: list[tuple[str, dict[str, Any]]], left: list[str]) -> Route:
     async def endpoint(request: Request) -> Response:
         body: dict[str, Any] = json.loads(await request.body())
         asked.append((dialect.path, body))
-        response = await _response(dialect, request, body)
+        response = await _response(dialect, request, body, left)
         # A pooled connection outlives the event loop of the test that opened it.
         response.headers.update({**dialect.headers, "connection": "close"})
         return response
@@ -81,7 +84,9 @@ def _route(dialect: Dialect, asked: list[tuple[str, dict[str, Any]]]) -> Route:
     return Route(dialect.path, endpoint, methods=["POST"])
 
 
-async def _response(dialect: Dialect, request: Request, body: dict[str, Any]) -> Response:
+async def _response(
+    dialect: Dialect, request: Request, body: dict[str, Any], left: list[str]
+) -> Response:
     if not dialect.signed(request.headers):
         return JSONResponse(dialect.error(401, None), 401)
     status = TROUBLES.get(manner(body["model"]))
@@ -99,6 +104,8 @@ async def _response(dialect: Dialect, request: Request, body: dict[str, Any]) ->
     if not body.get("stream"):
         return JSONResponse(dialect.completion(body, reply))
     stream = _stream(dialect, body, reply, _BREAKS.get(manner(question.model)))
+    if manner(question.model) == "lingering":
+        stream = _lingering(stream, question.model, left)
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
@@ -111,6 +118,17 @@ async def _stream(
             return
         yield _event(name, {"type": name, **event} if name else event)
     yield dialect.end
+
+
+async def _lingering(
+    stream: AsyncIterator[bytes], model: str, left: list[str]
+) -> AsyncIterator[bytes]:
+    for _ in range(_BREAKS["choking"]):
+        yield await anext(stream)
+    try:
+        await asyncio.Event().wait()  # until starlette sees the caller leave
+    finally:
+        left.append(model)
 
 
 def _event(name: str | None, event: Mapping[str, Any]) -> bytes:
