@@ -166,7 +166,9 @@ def headers_of(error: BaseException) -> Mapping[str, str]:
     """Give the headers of the response that an SDK put on its exception, in small letters."""
     if isinstance(error, Failure) and error.__cause__ is not None:
         error = error.__cause__
-    return headers_in(getattr(getattr(error, "response", None), "headers", None))
+    found = headers_in(getattr(getattr(error, "response", None), "headers", None))
+    # LiteLLM's own exceptions carry a response that it made up, and these beside it.
+    return found or headers_in(getattr(error, "litellm_response_headers", None))
 
 
 def headers_in(headers: object) -> Mapping[str, str]:

@@ -180,6 +180,13 @@ def test_the_wait_a_provider_asks_for_is_understood(
     assert retry_after_of(with_headers(**headers), now=now) == seconds
 
 
+def test_litellm_keeps_the_headers_beside_a_response_that_it_made_up() -> None:
+    error = with_headers()
+    error.litellm_response_headers = {"Retry-After": "7"}  # type: ignore[attr-defined]
+
+    assert retry_after_of(error) == 7.0
+
+
 def test_a_failure_keeps_its_own_wait() -> None:
     assert retry_after_of(Failure("rate_limit", retry_after=4.0)) == 4.0
 
