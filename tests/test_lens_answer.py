@@ -132,6 +132,14 @@ def test_a_refusal_is_a_refusal() -> None:
     assert (part.text, part.finish) == ("I cannot.", "refusal")
 
 
+def test_a_refusal_is_one_also_where_litellm_puts_it_aside() -> None:
+    fields = {"refusal": "I cannot."}
+
+    part = CHAT.read(answer({"content": None, "provider_specific_fields": fields}))
+
+    assert (part.text, part.finish) == ("I cannot.", "refusal")
+
+
 def test_the_last_chunk_may_hold_usage_and_no_choice() -> None:
     native: dict[str, Any] = {"choices": [], "usage": USAGE}
 

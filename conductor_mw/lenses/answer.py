@@ -136,6 +136,8 @@ def _read_choice(choice: object, usage: Usage | None, native: object) -> Part:
     finish: Finish = _FINISHES.get(reason, "stop") if isinstance(reason, str) and reason else ""
     text = _text(_get(said, "content"))
     refusal = _get(said, "refusal")
+    if refusal is None:  # LiteLLM keeps what is not in every provider's answers under this name
+        refusal = _get(_get(said, "provider_specific_fields"), "refusal")
     if isinstance(refusal, str) and refusal:
         text, finish = text + refusal, "refusal"
     reasoning = _get(said, "reasoning_content")
