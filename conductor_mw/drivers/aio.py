@@ -52,15 +52,18 @@ async def astream(host: Host, flow: Parts) -> AsyncGenerator[Part, None]:
     run: Callable[..., Any] = copy_context().run
     within = partial(run, unhooked)
     driver = AsyncDriver(host)
+    ended = False
     try:
         while True:
             try:
                 part = await _Steps(within, driver.next_of(flow))
             except StopAsyncIteration:
+                ended = True
                 return
             yield part
     finally:
-        await _Steps(within, driver.close_of(flow))
+        if not ended:
+            await _Steps(within, driver.close_of(flow))
 
 
 class AsyncDriver:
