@@ -70,7 +70,10 @@ class Journal:
         Args:
             asked: everything that shapes the answer. What is no JSON counts by its `repr`.
         """
-        text = json.dumps(asked, sort_keys=True, default=repr)
+        try:
+            text = json.dumps(asked, sort_keys=True, default=repr)
+        except (TypeError, ValueError):  # keys that are no texts, or a value that holds itself
+            text = repr(asked)
         digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         with self._lock:
             self._seen[digest] += 1

@@ -15,6 +15,7 @@ from langchain_core.messages import (
     SystemMessage,
     message_chunk_to_message,
 )
+from langchain_core.runnables import RunnableConfig
 
 from conductor_mw import ChatLens, Message, Part, Usage, Weight
 
@@ -24,6 +25,8 @@ from .payload import Payload
 from .reading import read_answer, usage_metadata
 
 _CHAT: Final = ChatLens()
+_PLACES: Final = ("__", "thread_id", "checkpoint_", "langgraph_", "run_id")
+"""How the names begin of what LangGraph, and not the app, says in a config's `configurable`."""
 
 
 class LangChainLens:
@@ -73,9 +76,10 @@ class LangChainLens:
         payload = _of(native)
         if payload.shape is not None or payload.form != "message":
             return None
-        beside = [
+        beside: list[object] = [
             beside_chat(one) for one in (*payload.messages, *(payload.kwargs.get("tools") or ()))
         ]
+        beside.append(_configured(payload.config))
         return {**payload.chat, "langchain": beside} if any(beside) else payload.chat
 
     def with_system(self, native: object, prompt: str) -> object:
@@ -151,6 +155,16 @@ class LangChainLens:
 
 LENS: Final = LangChainLens()
 """The one lens; it holds no state."""
+
+
+def _configured(config: RunnableConfig) -> dict[str, object]:
+    """Give what may make another model of a child; not where in a graph its caller is."""
+    return {
+        name: value
+        for name, value in (config.get("configurable") or {}).items()
+        if not name.startswith(_PLACES)
+        and isinstance(value, str | int | float | bool | list | tuple | dict)
+    }
 
 
 def _of(native: object) -> Payload:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -12,6 +12,8 @@ from conductor_mw import ChatLens, RequestError
 from .dialect import Tools, fields_of, openai_tools
 
 _CHAT: Final = ChatLens()
+_ARGUMENTS: Final = ("args", "input", "value")
+"""Where blocks of content have arguments: LangChain's, Anthropic's, and those of no standard."""
 
 
 def masked_messages(
@@ -65,15 +67,18 @@ def masked_tools(tools: Any, mask: Callable[[str], str]) -> Any:
 
 
 def _pieces(content: Any, mask: Callable[[str], str]) -> Any:
-    # Tool calls inside a content block have arguments of any name, `id` and `type` among them.
     asked: Any = _CHAT.redacted({"messages": [{"role": "user", "content": content}]}, mask)
     pieces: list[Any] = asked["messages"][0]["content"]
     return [
-        {**piece, "input": _values(cast("dict[str, Any]", old)["input"], mask)}
-        if isinstance(old, dict) and "input" in old
-        else piece
+        piece if isinstance(old, str) else _with_arguments(piece, old, mask)
         for piece, old in zip(pieces, content, strict=True)
     ]
+
+
+def _with_arguments(piece: Any, old: Mapping[str, Any], mask: Callable[[str], str]) -> Any:
+    """Mask what a tool call inside a content block says: under any name, `id` and `url` too."""
+    found = {name: _values(old[name], mask) for name in _ARGUMENTS if name in old}
+    return {**piece, **found} if found else piece
 
 
 def _values(value: Any, mask: Callable[[str], str]) -> Any:

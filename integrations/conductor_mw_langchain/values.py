@@ -18,6 +18,7 @@ from .masking import masked
 MOST_VALUES: Final = 200_000
 DEEPEST: Final = 64
 _CHAT: Final = ChatLens()
+_COLLECTIONS: Final[Any] = (list, tuple, set, frozenset)
 
 
 def fields_of(value: object) -> Mapping[str, Any] | None:
@@ -75,10 +76,10 @@ def masked_value(value: Any, mask: Callable[[str], str], depth: int = 0) -> Any:
         old = cast("Mapping[Any, Any]", value)
         changed = _changed(old, mask, depth)
         return {**old, **changed} if changed else old
-    if type(value) in (list, tuple):
-        items: list[Any] = [masked_value(one, mask, depth + 1) for one in value]
+    if isinstance(value, _COLLECTIONS):
+        items = [masked_value(one, mask, depth + 1) for one in value]
         same = all(new is old for new, old in zip(items, value, strict=True))
-        return value if same else type(value)(items)
+        return value if same else _made_of(type(value), items)
     return value
 
 
@@ -114,6 +115,11 @@ def _below(item: object) -> Collection[Any] | None:
 def _changed(fields: Mapping[Any, Any], mask: Callable[[str], str], depth: int) -> dict[Any, Any]:
     found = {key: masked_value(one, mask, depth + 1) for key, one in fields.items()}
     return {key: one for key, one in found.items() if one is not fields[key]}
+
+
+def _made_of(kind: Any, items: list[Any]) -> Any:
+    """Give a collection of a class: a list, a set, or one of the app's own."""
+    return kind._make(items) if hasattr(kind, "_make") else kind(items)  # a named tuple has that
 
 
 def _too_deep() -> RequestError:
