@@ -1,4 +1,4 @@
-"""What the tests of LiteLLM share: an event loop that it may find, and that is closed again."""
+"""What the tests of LiteLLM share: a proxy, cassettes, and an event loop that is closed again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.provider.fixtures import (
+    live,
+    pytest_recording_configure,
+    recorded_url,
+    running,
+    vcr_cassette_dir,
+    vcr_config,
+    whole_cassette,
+)
+
 if TYPE_CHECKING:
     from tests.litellm.served import Served
+
+__all__ = [
+    "live",
+    "pytest_recording_configure",
+    "recorded_url",
+    "running",
+    "vcr_cassette_dir",
+    "vcr_config",
+    "whole_cassette",
+]
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import asks the network
 
