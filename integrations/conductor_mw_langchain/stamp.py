@@ -70,4 +70,7 @@ def stamped(message: M, answer: Answer) -> M:
 
 def _free(answer: Answer) -> bool:
     """Whether a layer gave this answer, from a cache for example: LangChain's own marks it so."""
-    return any(one.by and one.agent == answer.agent and not one.kind for one in answer.attempts)
+    if not any(one.by for one in answer.attempts):
+        return False
+    gave = [one for one in answer.provenance.attempts if one.became == "answered"]
+    return bool(gave) and all(one.by for one in gave)  # of several steps one may have been paid

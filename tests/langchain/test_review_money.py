@@ -19,6 +19,18 @@ routing: {default: small}
 """
 
 
+TWICE = """
+agents: [{id: small, price: {input: 1, output: 1}}]
+flows:
+  twice:
+    sequence:
+      - {id: draft, use: small}
+      - {id: final, use: small, prompt: "{draft.text} {input.text}"}
+routing: {default: twice}
+plugins: {cache: {ttl: 1h, scope: shared}}
+"""
+
+
 class Ticket(BaseModel):
     """What structured output is asked for."""
 
@@ -47,3 +59,22 @@ def test_an_answer_that_cannot_be_parsed_is_paid_all_the_same(
     assert attempt.usage.input_tokens == 4
     assert attempt.cost is not None
     assert attempt.cost.nano > 0
+
+
+class Signing(Oracle):
+    """Gives answers to what was drafted that no cache can keep."""
+
+    def answer(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> AIMessage:
+        told = super().answer(messages, kwargs)
+        drafted = any("Hello from" in message.text for message in messages)
+        return told.model_copy(update={"additional_kwargs": {"signature": "x"}} if drafted else {})
+
+
+def test_an_answer_that_is_paid_is_not_marked_free_because_its_draft_was() -> None:
+    model = ConductorChatModel(policy=TWICE, agents={"small": Signing()})
+    model.invoke("Who are you?")
+    answer = model.invoke("Who are you?")
+    told = answer.response_metadata["conductor"]
+    assert [one.get("by") for one in told["attempts"]] == ["cache", None]
+    assert told["dollars"] > 0
+    assert "total_cost" not in (answer.usage_metadata or {})
