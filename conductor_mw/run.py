@@ -34,6 +34,9 @@ _BESIDE: Final[frozenset[Purpose]] = frozenset(
 )
 """What was asked beside the answer; how it failed is not how the answer failed."""
 
+_WRAPPED: Final = 8
+"""Errors around the one that a run raised; hosts put their own around it."""
+
 
 class Run:
     """One request on its way.
@@ -380,10 +383,15 @@ def attempts_of(error: BaseException) -> tuple[Outcome, ...]:
     """Give every attempt of the run that an error ended, oldest first.
 
     Args:
-        error: what `call`, `stream` or their async twins raised.
+        error: what `call`, `stream` or their async twins raised, or what was raised from it.
 
     Returns:
         The outcomes, failed and refused ones included; empty for an error of something else.
     """
-    found: object = getattr(error, "conductor_attempts", ())
-    return cast("tuple[Outcome, ...]", found)
+    for _ in range(_WRAPPED):
+        found: object = getattr(error, "conductor_attempts", None)
+        if found is not None:
+            return cast("tuple[Outcome, ...]", found)
+        # LiteLLM keeps what broke a stream beside the error that it raises.
+        error = error.__cause__ or getattr(error, "original_exception", None) or error
+    return ()

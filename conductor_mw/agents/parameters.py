@@ -20,6 +20,7 @@ FROM_REQUESTS: Final = frozenset(
         "messages",
         "model",  # replaced by the agent's
         "audio",
+        "drop_params",  # of those that the model does not take; nothing else gets lost
         "frequency_penalty",
         "function_call",
         "functions",

@@ -24,6 +24,8 @@ def request_of(call: Mapping[str, Any], *, stream: bool) -> Request:
         name: value for name, value in told.items() if name not in _OF_THE_HOST
     }
     native["messages"] = call["messages"]
+    if (call.get("litellm_params") or {}).get("drop_params"):
+        native["drop_params"] = True  # of those that the agent which is chosen does not take
     native["no-log"] = True  # LiteLLM logs the app's call, with the cost of all that it took
     return Request(native, _CHAT, metadata_of(call.get("litellm_params") or {}), stream)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from conductor_mw import ConductorError, Failure, FailureKind, RequestError
+from conductor_mw import ConductorError, Failure, FailureKind, RequestError, attempts_of
 
 from .loading import litellm
 
@@ -33,6 +33,7 @@ _CLASSES: Final[Mapping[int, str]] = {
     400: "BadRequestError",
     401: "AuthenticationError",
     403: "PermissionDeniedError",
+    404: "NotFoundError",
     408: "Timeout",
     429: "RateLimitError",
     500: "InternalServerError",
@@ -43,6 +44,11 @@ _BY_KIND: Final[Mapping[str, str]] = {
     "context_overflow": "ContextWindowExceededError",
     "refusal": "ContentPolicyViolationError",
 }
+_NOT_FOUND: Final = 404
+
+
+class UnknownPolicyError(RequestError):
+    """Nobody registered a policy under a name."""
 
 
 def kind_of(error: ConductorError) -> FailureKind:
@@ -61,18 +67,25 @@ def told(error: ConductorError, model: str, message: str = "") -> Exception:
         message: what it says in the place of the error's own words.
     """
     kind = kind_of(error)
-    status = STATUS[kind]
+    status = _NOT_FOUND if isinstance(error, UnknownPolicyError) else STATUS[kind]
     name = _BY_KIND.get(kind, _CLASSES[status])
     given: dict[str, Any] = {"message": message or f"{kind}: {error}", "model": model}
     given["llm_provider"] = "conductor"
     if name == "PermissionDeniedError":
         given["response"] = _response(status)
     made: Exception = getattr(litellm(), name)(**given)
-    made.__dict__.update(
-        {key: value for key, value in vars(error).items() if key == "conductor_attempts"}
-    )
+    tell_attempts(error, made)
     made.__cause__ = error
     return made
+
+
+def tell_attempts(error: Exception, other: object) -> None:
+    """Let `attempts_of` give for another error what it gives for this one.
+
+    LiteLLM raises the original of what broke a stream, and forgets the error around it.
+    """
+    if isinstance(other, Exception) and (attempts := attempts_of(error)):
+        other.__dict__.setdefault("conductor_attempts", attempts)
 
 
 def _response(status: int) -> Any:

@@ -10,9 +10,13 @@ from typing import Any, Final
 
 from conductor_mw import Conductor, ConductorError
 
-from .gate import PROVIDER, close_gate, open_gate
+from .gate import PROVIDER
+from .guard import check_agents
 from .loading import litellm
 from .policies import POLICIES
+
+_LISTS: Final = ("provider_list", "_custom_providers")
+"""Where LiteLLM notes a custom provider at the first call that follows, and leaves it."""
 
 
 @dataclass(slots=True)
@@ -21,15 +25,17 @@ class _Installed:
 
     Attributes:
         name: the policy's name.
+        provider: what answers for it.
         entry: what was put into LiteLLM's `custom_provider_map`.
         aliases: the names that were given to the policy.
-        before: what LiteLLM knew of these names before; None where it knew nothing.
+        noted: in which of LiteLLM's lists the provider stood before the first of them.
     """
 
     name: str
+    provider: Any
     entry: dict[str, Any]
-    aliases: Mapping[str, str]
-    before: Mapping[str, str | None]
+    aliases: tuple[str, ...]
+    noted: tuple[str, ...]
 
 
 _LOCK: Final = threading.Lock()
@@ -43,18 +49,27 @@ def install(
     name: str = "main",
     **options: Any,
 ) -> Conductor:
-    """Let LiteLLM answer `conductor/<name>` with a policy, and other names as well.
+    """Let LiteLLM answer `conductor/<name>` with a policy, and the app's own model names as well.
+
+    `completion` and `acompletion` follow an alias, streamed or not, however they were imported, and
+    so do `text_completion`, `batch_completion` and a Router's deployment of that model.
+    `responses`, `aresponses` and `anthropic.messages` do not: let these name `conductor/<name>`.
+
+    What a call says about its provider (`api_key`, `api_base`, `extra_headers`) is not used where
+    a policy answers: the policy says where its agents are reached, and with which keys.
 
     Args:
         policy: the path of the policy file, or a conductor that the app made.
-        aliases: model names that the app uses already, each with an agent or a flow of the policy,
-            or with the policy's own name, which lets its rules decide.
+        aliases: model names that the app uses already, each with the policy's name.
         name: what the policy is called.
         options: what else `Conductor` takes.
 
+    Returns:
+        The conductor that answers.
+
     Raises:
         PolicyError: the policy cannot be used as written.
-        ConductorError: it is installed already, or an alias cannot be one.
+        ConductorError: the name is taken, or an alias cannot be one.
 
     Example:
         ```python
@@ -63,29 +78,33 @@ def install(
         uninstall()
         ```
     """
-    from .provider import handler
+    from .provider import ConductorProvider
 
     host = litellm()
-    open_gate()
+    given = tuple(aliases or ())
     with _LOCK:
-        if any(one.name == name for one in _INSTALLED):
+        if name in POLICIES.registered:
             raise ConductorError(
-                f"a policy {name!r} is installed already", mend="Call uninstall() first."
+                f"a policy is called {name!r} already",
+                mend=f"Call uninstall({name!r}) or unregister({name!r}) first, or write name=...",
             )
-        given = dict(aliases or {})
-        for alias, target in given.items():
-            if target != name:
-                raise ConductorError(
-                    f"the alias {alias!r} names {target!r}, and the policy is called {name!r}",
-                    mend=f"Write aliases={{{alias!r}: {name!r}}}, or name=... as the aliases do.",
-                )
-        made = POLICIES.register(name, policy, **options)
-        entry = {"provider": PROVIDER, "custom_handler": handler}
+        for alias, target in (aliases or {}).items():
+            _check_alias(host, alias, target, name)
+        made = policy if isinstance(policy, Conductor) else Conductor(policy, **options)
+        check_agents(made.policy, name, given)
+        POLICIES.register(name, made)
+        provider = ConductorProvider()
+        entry = {"provider": PROVIDER, "custom_handler": provider}
+        noted = (
+            _INSTALLED[0].noted
+            if _INSTALLED
+            else tuple(one for one in _LISTS if PROVIDER in getattr(host, one))
+        )
+        _INSTALLED.append(_Installed(name, provider, entry, given, noted))
         host.custom_provider_map.append(entry)
-        known: dict[str, str] = host.model_alias_map or {}
-        before = {alias: known.get(alias) for alias in given}
-        host.model_alias_map = {**known, **dict.fromkeys(given, f"{PROVIDER}/{name}")}
-        _INSTALLED.append(_Installed(name, entry, given, before))
+        if host.model_alias_map is None:
+            host.model_alias_map = {}
+        host.model_alias_map.update(dict.fromkeys(given, f"{PROVIDER}/{name}"))
     return made
 
 
@@ -97,18 +116,46 @@ def uninstall(name: str | None = None) -> None:
     """
     host = litellm()
     with _LOCK:
-        for one in [one for one in _INSTALLED if name in (None, one.name)]:
+        for one in [one for one in reversed(_INSTALLED) if name in (None, one.name)]:
             _INSTALLED.remove(one)
-            POLICIES.unregister(one.name)
+            for alias in one.aliases:
+                if host.model_alias_map.get(alias) == f"{PROVIDER}/{one.name}":
+                    del host.model_alias_map[alias]
             host.custom_provider_map[:] = [
                 entry for entry in host.custom_provider_map if entry is not one.entry
             ]
-            known = dict(host.model_alias_map or {})
-            for alias, was in one.before.items():
-                if was is None:
-                    known.pop(alias, None)
-                else:
-                    known[alias] = was
-            host.model_alias_map = known
-        if not any(entry["provider"] == PROVIDER for entry in host.custom_provider_map):
-            close_gate()
+            one.provider.close()
+            POLICIES.unregister(one.name)
+            _forget_provider(host, one.noted)
+
+
+def _check_alias(host: Any, alias: str, target: str, name: str) -> None:
+    if target != name:
+        raise ConductorError(
+            f"the alias {alias!r} names {target!r}, and the policy is called {name!r}",
+            mend=f"Write aliases={{{alias!r}: {name!r}}}, or name={target!r}.",
+        )
+    led = (host.model_alias_map or {}).get(alias)
+    if led is not None:
+        raise ConductorError(
+            f"`litellm.model_alias_map` leads {alias!r} to {led!r} already",
+            mend="Choose another alias, or take that one out first.",
+        )
+    try:
+        host.get_llm_provider(alias)
+    except host.exceptions.BadRequestError:
+        raise ConductorError(
+            f"LiteLLM knows no provider of the alias {alias!r}, and its async calls look for one "
+            f"before they follow an alias",
+            mend=f"Write a model's name that LiteLLM knows, or one with its provider: "
+            f"'openai/{alias}'.",
+        ) from None
+
+
+def _forget_provider(host: Any, noted: tuple[str, ...]) -> None:
+    if any(entry["provider"] == PROVIDER for entry in host.custom_provider_map):
+        return
+    for one in _LISTS:
+        found: list[Any] = getattr(host, one)
+        if one not in noted and PROVIDER in found:
+            found.remove(PROVIDER)

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from conductor_mw import Conductor, ConductorError, nearest
 
+from .failing import UnknownPolicyError
+from .guard import check_agents
 from .hosting import through_the_proxy
 
 ONE: Final = "CONDUCTOR_POLICY"
@@ -32,6 +34,7 @@ class Policies:
     def __init__(self, env: Mapping[str, str] | None = None) -> None:
         self._env = os.environ if env is None else env
         self._known: dict[str, Conductor] = {}
+        self._of_environment: Mapping[str, Conductor] = {}
         self._read: tuple[str, str] | None = None
         self._lock = threading.RLock()
 
@@ -45,8 +48,10 @@ class Policies:
 
         Raises:
             PolicyError: the policy cannot be used as written.
+            ConductorError: one of its agents is this policy.
         """
         made = policy if isinstance(policy, Conductor) else Conductor(policy, **options)
+        check_agents(made.policy, name)
         with self._lock:
             self._known[name] = made
         return made
@@ -60,7 +65,7 @@ class Policies:
         """Give the conductor of a name.
 
         Raises:
-            ConductorError: there is no such policy.
+            UnknownPolicyError: there is no such policy.
             PolicyError: the policy that the environment names cannot be used as written.
         """
         found = self._known.get(name)
@@ -68,22 +73,29 @@ class Policies:
             return found
         with self._lock:
             self._read_environment()
-            found = self._known.get(name)
+            found = self._known.get(name) or self._of_environment.get(name)
             if found is not None:
                 return found
-            raise ConductorError(
-                f"no policy is called {name[:80]!r}",
-                mend=nearest(name, self._known)
-                if self._known
-                else f"Register one: conductor_mw_litellm.register({UNNAMED!r}, 'conductor.yaml'), "
-                f"or set {ONE}.",
-            )
+            known = {*self._known, *self._of_environment}
+        raise UnknownPolicyError(
+            f"no policy is called {name[:80]!r}",
+            mend=nearest(name, known)
+            if known
+            else f"Register one: conductor_mw_litellm.register({UNNAMED!r}, 'conductor.yaml'), "
+            f"or set {ONE}.",
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every name, sorted; those of the environment too."""
         with self._lock:
             self._read_environment()
+            return tuple(sorted({*self._known, *self._of_environment}))
+
+    @property
+    def registered(self) -> tuple[str, ...]:
+        """The names that were registered, sorted."""
+        with self._lock:
             return tuple(sorted(self._known))
 
     def _read_environment(self) -> None:
@@ -91,17 +103,22 @@ class Policies:
         if said == self._read:
             return
         one, several = said
-        if one:
-            made = self._loaded(one)
-            self._known.setdefault(made.policy.name or UNNAMED, made)
+        found: dict[str, Conductor] = {}
         for pair in filter(None, (piece.strip() for piece in several.split(","))):
-            name, found, path = pair.partition("=")
-            if not found or not path.strip():
+            name, equals, path = (piece.strip() for piece in pair.partition("="))
+            if not (name and equals and path):
                 raise ConductorError(
                     f"{SEVERAL} holds {pair[:80]!r}", mend="Write name=path, separated by commas."
                 )
-            self._known.setdefault(name.strip(), self._loaded(path.strip()))
-        self._read = said
+            if name in found:
+                raise ConductorError(
+                    f"{SEVERAL} names {name[:80]!r} twice", mend="Leave one of them out."
+                )
+            found[name] = self._loaded(path)
+        if one:
+            made = self._loaded(one)
+            found.setdefault(made.policy.name or UNNAMED, made)
+        self._of_environment, self._read = found, said
 
     def _loaded(self, path: str) -> Conductor:
         written = self._env.get(RELOAD, "") or USUAL_RELOAD

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from conductor_mw import Conductor, ConductorError
+from conductor_mw import ConductorError
 
 from .answering import Chunks, completion_of, costing, headers_of
 from .asking import request_of, seconds_of
-from .failing import told
-from .gate import open_gate
+from .failing import tell_attempts
+from .gate import GATE, PROVIDER
+from .guard import awithin, inside, within
 from .hearing import opened, tell
 from .loading import litellm
 from .policies import POLICIES, Policies
 from .refusing import raised
 
 litellm()  # before the line below: importing it may otherwise ask the network for prices
-from litellm.llms.custom_llm import CustomLLM  # noqa: E402
+from litellm.llms.custom_llm import CustomLLM  # noqa: E402 - see above
+
+LONGEST: Final = 80
+"""Characters of a name that errors repeat."""
+
+if TYPE_CHECKING:
+    handler: ConductorProvider
+    """For `custom_provider_map` of a proxy's `config.yaml`: `conductor_mw_litellm.handler`."""
 
 
 class ConductorProvider(CustomLLM):
@@ -30,43 +38,55 @@ class ConductorProvider(CustomLLM):
     def __init__(self, policies: Policies = POLICIES) -> None:
         super().__init__()
         self._policies = policies
-        open_gate()
+        GATE.open()
+
+    def close(self) -> None:
+        """Let LiteLLM judge parameters again as it did before this provider was made."""
+        GATE.close()
 
     def completion(self, *args: Any, **call: Any) -> Any:
         """Give the answer to a sync caller."""
-        conductor, model = self._conductor(call)
+        name: str = call["model"]
         try:
-            return completion_of(
-                conductor.call(request_of(call, stream=False), deadline=seconds_of(call))
-            )
+            with inside(name):
+                conductor = self._policies.of(name)
+                return completion_of(
+                    conductor.call(request_of(call, stream=False), deadline=seconds_of(call))
+                )
         except ConductorError as error:
-            raise told(error, model) from error
+            raise raised(error, _full(name)) from error
 
     async def acompletion(self, *args: Any, **call: Any) -> Any:
         """Give the answer on the running event loop."""
-        conductor, model = self._conductor(call)
+        name: str = call["model"]
         try:
-            answer = await conductor.acall(
-                request_of(call, stream=False), deadline=seconds_of(call)
-            )
+            with inside(name):
+                conductor = self._policies.of(name)
+                answer = await conductor.acall(
+                    request_of(call, stream=False), deadline=seconds_of(call)
+                )
         except ConductorError as error:
-            raise raised(error, model) from error
+            raise raised(error, _full(name)) from error
         tell({**headers_of(answer), **costing(answer)})
         return completion_of(answer)
 
     def streaming(self, *args: Any, **call: Any) -> Iterator[Any]:
         """Give the answer chunk by chunk to a sync caller."""
-        conductor, model = self._conductor(call)
+        name: str = call["model"]
         chunks = Chunks()
         try:
-            with conductor.stream(
-                request_of(call, stream=True), deadline=seconds_of(call)
-            ) as parts:
-                for part in parts:
+            with inside(name):
+                conductor = self._policies.of(name)
+                stream = conductor.stream(request_of(call, stream=True), deadline=seconds_of(call))
+            with stream as parts:
+                for part in within(name, parts):
                     yield from chunks.of(part)
             yield from chunks.last(parts.answer)
         except ConductorError as error:
-            raise told(error, model) from error
+            raise raised(error, _full(name)) from error
+        except Exception as error:
+            tell_attempts(error, getattr(error, "original_exception", None))
+            raise
 
     def astreaming(  # type: ignore[override]  # LiteLLM iterates over it and awaits nothing
         self, *args: Any, **call: Any
@@ -75,14 +95,15 @@ class ConductorProvider(CustomLLM):
         return opened(self._astreaming(call))
 
     async def _astreaming(self, call: dict[str, Any]) -> AsyncGenerator[Any, None]:
-        conductor, model = self._conductor(call)
+        name: str = call["model"]
         chunks = Chunks()
         untold = True
         try:
-            async with conductor.astream(
-                request_of(call, stream=True), deadline=seconds_of(call)
-            ) as parts:
-                async for part in parts:
+            with inside(name):
+                conductor = self._policies.of(name)
+                stream = conductor.astream(request_of(call, stream=True), deadline=seconds_of(call))
+            async with stream as parts:
+                async for part in awithin(name, parts):
                     if untold and part.origin is not None:
                         untold = False
                         tell(headers_of(parts.answer))
@@ -94,15 +115,19 @@ class ConductorProvider(CustomLLM):
             for chunk in chunks.last(answer):
                 yield chunk
         except ConductorError as error:
-            raise raised(error, model) from error
-
-    def _conductor(self, call: dict[str, Any]) -> tuple[Conductor, str]:
-        name: str = call["model"]
-        try:
-            return self._policies.of(name), f"conductor/{name}"
-        except ConductorError as error:
-            raise raised(error, f"conductor/{name}") from error
+            raise raised(error, _full(name)) from error
+        except Exception as error:
+            tell_attempts(error, getattr(error, "original_exception", None))
+            raise
 
 
-handler = ConductorProvider()
-"""For `custom_provider_map` of a proxy's `config.yaml`: `conductor_mw_litellm.handler`."""
+def _full(name: str) -> str:
+    return f"{PROVIDER}/{name[:LONGEST]}"
+
+
+def __getattr__(name: str) -> object:
+    # Made when it is first asked for: `install` has a provider of its own, which it can take back.
+    if name != "handler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = globals()[name] = ConductorProvider()
+    return made
