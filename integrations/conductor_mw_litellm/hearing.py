@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, Self
 
+from conductor_mw import ConductorError
+
 
 class Heard:
     """What is known of one request of the proxy, while it is under way.
@@ -41,6 +43,11 @@ class Opening(AsyncIterator[Any]):
                 self._read.append(await anext(self._chunks))
             except Exception as error:  # noqa: BLE001 - `__anext__` raises it again
                 self.error = error
+
+    def refuse(self) -> None:
+        """Raise what is known to be refused; what a provider said may still be fallen back from."""
+        if self.error is not None and isinstance(self.error.__cause__, ConductorError):
+            raise self.error
 
     def __aiter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ from typing import Any, Final
 from conductor_mw import ConductorError
 
 from .access import may_use
+from .health import tell_health
 from .hearing import heard, listen
 from .hop import Hop, hop_of
 from .hosting import group_of_policy, policies_behind, router_of_the_proxy
@@ -77,7 +78,10 @@ class ProxyCallback(CustomLogger):
     ) -> AsyncGenerator[Any, None]:
         """Give the chunks as they are, and a policy's refusal in words for the client."""
         del user_api_key_dict, request_data
+        listening = heard()
         try:
+            if listening is not None and listening.opening is not None:
+                listening.opening.refuse()  # before the proxy writes the first event by itself
             async for chunk in response:
                 yield chunk
         except Exception as error:
@@ -199,3 +203,4 @@ def _log(refusal: Refusal) -> None:
 
 proxy_callback: Final = ProxyCallback()
 """For `callbacks` of a proxy's `config.yaml`: `conductor_mw_litellm.proxy_callback`."""
+tell_health(POLICIES)
