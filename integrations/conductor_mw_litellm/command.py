@@ -98,33 +98,29 @@ def serve(
     from .hosting import through_the_proxy
 
     every = reload_every or None
-    with closing(
-        Conductor(
-            file,
-            environment=environment,
-            simulate=simulate,
-            reload_every=every,
-            connect=through_the_proxy,
-        )  # fmt: skip
-    ) as conductor:
+    made = Conductor(
+        file, environment=environment, simulate=simulate, reload_every=every,
+        connect=through_the_proxy,
+    )  # fmt: skip
+    with closing(made) as conductor:
         _check(conductor, file)
         where = str(extra or "")
         own: dict[str, Any] = {} if extra is None else configuration.read_extra(extra)
         said = configuration.take_key(own, os.environ, where) or os.environ.get(serving.KEY)
-        key = (said or "").strip() or serving.made_key()
+        fresh = None if said and said.strip() else serving.made_key()
         model = configuration.model_name(conductor.policy.name, name)
-        config = configuration.configuration(model, own, where)
+        config = configuration.configuration(model, own, os.environ, where)
         serving.refuse_missing()
         with serving.bound(host, port) as at:
             _warn(host)
             note("starting the LiteLLM proxy, which takes some seconds")
             serving.serve(
                 serving.Serving(
-                    conductor, model, config, key,
+                    conductor, model, config, fresh or said or "",
                     None if extra is None else extra.resolve().parent, grace, every,
                 ),
                 at,
-                _announcing(_url(at), config, None if key == said else key, form),
+                _announcing(_url(at), config, fresh, form),
             )  # fmt: skip
     note("stopped")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
@@ -14,9 +13,12 @@ import yaml
 
 from conductor_mw import ConductorError
 
+from . import admission
 from .policies import UNNAMED
 
 _PACKAGE: Final = __package__ or ""
+_CALLBACK: Final = f"{_PACKAGE}.proxy_callback"
+_HANDLER: Final = {"provider": "conductor", "custom_handler": f"{_PACKAGE}.handler"}
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _ENVIRONMENT: Final = "os.environ/"
 """How a configuration of LiteLLM refers to a variable of the environment."""
@@ -45,13 +47,16 @@ def model_name(policy: str, said: str | None) -> str:
     return name
 
 
-def configuration(name: str, extra: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+def configuration(
+    name: str, extra: Mapping[str, Any], env: Mapping[str, str], where: str = ""
+) -> dict[str, Any]:
     """Give what `config.yaml` of the proxy says.
 
     Args:
         name: of the policy: the model that clients ask for.
         extra: the user's own configuration; what it says stays, ours is added.
-        where: the file it stands in.
+        env: the environment of the proxy.
+        where: the file that `extra` stands in.
 
     Raises:
         ConductorError: a part of it is not of the kind that LiteLLM reads.
@@ -66,20 +71,25 @@ def configuration(name: str, extra: Mapping[str, Any], where: str = "") -> dict[
         )
     settings = _mapping(extra, "litellm_settings", where)
     handlers = _list(settings, "custom_provider_map", where)
-    callbacks = _list(settings, "callbacks", where)
-    if find_spec(f"{_PACKAGE}.proxy") is not None:
-        callbacks = [*callbacks, f"{_PACKAGE}.proxy_callback"]
+    callbacks = settings.get("callbacks")
+    if isinstance(callbacks, str):  # LiteLLM takes a single name as well
+        settings["callbacks"] = [callbacks]
+    callbacks = [one for one in _list(settings, "callbacks", where) if one != _CALLBACK]
+    general = _mapping(extra, "general_settings", where)
+    if admission.needed(general, env):
+        general |= {"custom_auth": admission.HOOK, "custom_auth_run_common_checks": True}
     return {
         **extra,
+        "general_settings": general,
         "model_list": [*models, _deployment(name)],
         "litellm_settings": {
             "drop_params": False,
             **settings,
             "custom_provider_map": [
-                *handlers,
-                {"provider": "conductor", "custom_handler": f"{_PACKAGE}.handler"},
+                *(one for one in handlers if one != _HANDLER),
+                _HANDLER,
             ],
-            **({"callbacks": callbacks} if callbacks else {}),
+            "callbacks": [*callbacks, _CALLBACK],
         },
         "router_settings": {"num_retries": 0, **_mapping(extra, "router_settings", where)},
     }

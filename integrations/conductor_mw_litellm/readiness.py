@@ -67,7 +67,9 @@ class Readiness:
             await send({**began, "headers": [*headers, length]})
             await send({"type": "http.response.body", "body": told})
 
-        await self._app(scope, receive, adding)
+        # Asked without a word of compression, the app answers in letters that can be added to.
+        asked = [one for one in scope["headers"] if one[0].lower() != b"accept-encoding"]
+        await self._app({**scope, "headers": asked}, receive, adding)
 
     def _told(self, body: bytes, *, detailed: bool) -> bytes:
         try:
