@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
+
+from .joining import joined
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
@@ -189,12 +189,12 @@ def stream(conductor: Conductor, call: Call) -> Iterator[Any]:
                 shown.append(last)
                 yield last
     except GeneratorExit:
-        manager.on_chain_end(_joined(shown))  # the caller has what it wanted
+        manager.on_chain_end(_told(manager, shown))  # the caller has what it wanted
         raise
     except BaseException as error:
         manager.on_chain_error(error)
         raise
-    manager.on_chain_end(_joined(shown))
+    manager.on_chain_end(_told(manager, shown))
 
 
 async def astream(conductor: Conductor, call: Call) -> AsyncGenerator[Any, None]:
@@ -216,12 +216,12 @@ async def astream(conductor: Conductor, call: Call) -> AsyncGenerator[Any, None]
                 shown.append(last)
                 yield last
     except GeneratorExit:
-        await manager.on_chain_end(_joined(shown))
+        await manager.on_chain_end(_told(manager, shown))
         raise
     except BaseException as error:
         await manager.on_chain_error(error)
         raise
-    await manager.on_chain_end(_joined(shown))
+    await manager.on_chain_end(_told(manager, shown))
 
 
 @contextmanager
@@ -248,9 +248,6 @@ def metadata_of(config: RunnableConfig) -> dict[str, object]:
     return found
 
 
-def _joined(chunks: list[Any]) -> Any:
-    """Give what the chunks add up to; the last one where they do not."""
-    try:
-        return reduce(add, chunks) if chunks else None
-    except TypeError:
-        return chunks[-1]
+def _told(manager: Any, chunks: list[Any]) -> Any:
+    """Give what a chain run ends with; nothing where nobody hears of it."""
+    return None if isinstance(manager, _Unheard | _AsyncUnheard) else joined(chunks)

@@ -15,8 +15,9 @@ from conductor_mw import Attempt, ConductorError, Io, Open, Part, Speaker
 
 from .child import config_of
 from .inputs import Input
+from .joining import joined
 from .meter import Meter
-from .outputs import NOTHING, joined, read_chunk, read_output
+from .outputs import NOTHING, read_chunk, read_output
 
 _CEILING: Final = "max_tokens"
 """What a budget or a guarantee writes into a call; nothing can hold a whole chain to it."""

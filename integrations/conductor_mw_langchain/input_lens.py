@@ -9,8 +9,9 @@ from typing import Any, Final
 from conductor_mw import Part, Weight
 
 from .inputs import Input
+from .joining import joined
 from .lens import LangChainLens
-from .outputs import joined, read_output, shown
+from .outputs import read_output, shown
 from .values import masked_value
 
 _MARKS: Final = 2

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
-from operator import add
 from typing import Any, Final, cast
 
 from langchain_core.messages import (
@@ -20,6 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from conductor_mw import ChatLens, Message, Part, Usage, Weight
 
 from .dialect import beside_chat
+from .joining import joined
 from .masking import masked_messages, masked_tools
 from .payload import Payload
 from .reading import read_answer, usage_metadata
@@ -149,7 +148,7 @@ class LangChainLens:
             return parts[0].native
         shown = [self.show(part) for part in parts]
         if shown and all(isinstance(one, AIMessageChunk) for one in shown):
-            return message_chunk_to_message(reduce(add, cast("list[AIMessageChunk]", shown)))
+            return message_chunk_to_message(joined(shown))
         return shown[-1] if shown else AIMessage("")
 
 

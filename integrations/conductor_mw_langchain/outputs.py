@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum
-from functools import reduce
-from operator import add
 from typing import Any, Final, cast
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -53,14 +50,6 @@ def shown(part: Part) -> list[Any]:
     if native is not None:
         return [native]
     return [part.text] if part.text else []
-
-
-def joined(chunks: Sequence[Any]) -> Any:
-    """Give what chunks add up to; the last of them where they do not, as LangChain's own do."""
-    try:
-        return reduce(add, chunks) if chunks else None
-    except TypeError:
-        return chunks[-1]
 
 
 def _read(native: object) -> Part | None:
