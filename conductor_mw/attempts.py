@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .agents.answered import price_of
 from .brackets import NO_TOKENS, enter, leave
 from .effects import NO_TERMS, Attempt, Close, Next
 from .enforce import dearest, weighed
@@ -130,8 +131,8 @@ class Tally:
     """Counts one attempt while a driver carries it out; both drivers count the same way."""
 
     __slots__ = (
-        "_by", "_finish", "_first", "_headers", "_reported", "_started", "_usage", "agent",
-        "attempt", "outcome",
+        "_by", "_finish", "_first", "_headers", "_model", "_reported", "_started", "_usage",
+        "agent", "attempt", "outcome",
     )  # fmt: skip
 
     def __init__(self, attempt: Attempt, agent: Agent, now: float) -> None:
@@ -145,6 +146,7 @@ class Tally:
         self._finish: Finish = ""
         self._headers: Mapping[str, str] = NO_HEADERS
         self._by = ""
+        self._model = ""
 
     @property
     def deadline(self) -> float | None:
@@ -184,6 +186,8 @@ class Tally:
             self._headers = part.headers
         if part.by:
             self._by = part.by
+        if part.model:
+            self._model = part.model
 
     def end(self, now: float, error: Exception | None = None, *, cut: bool = False) -> Outcome:
         """Give the outcome; the first end counts, a later one changes nothing."""
@@ -213,6 +217,7 @@ class Tally:
             retry_after=retry_after,
             replica=self.attempt.replica,
             headers=self._headers if error is None else headers_of(error),
+            model=self._model,
         )
         return self.outcome
 
@@ -220,7 +225,8 @@ class Tally:
         if self._by:
             return Money()
         if self._reported:
-            return None if self.agent.price is None else self.agent.price.cost(self._usage)
+            price = price_of(self.agent, self._model)
+            return None if price is None else price.cost(self._usage)
         # An error in the place of an answer is not billed. What we stopped waiting for, what broke
         # off, or what could not be parsed, was worked on, and nobody said for how many tokens.
         unbilled = failed and self._first is None and kind not in _WORKED

@@ -60,7 +60,7 @@ def weighed(agent: Agent, request: Request) -> tuple[Request, Money | str]:
     return request, _most(agent, request, given, ceiling)
 
 
-def _most(
+def _most(  # noqa: PLR0911 - one for each reason
     agent: Agent, request: Request, given: Mapping[str, object], ceiling: int | None
 ) -> Money | str:
     if agent.price is None:
@@ -70,6 +70,8 @@ def _most(
         return Money()
     if ceiling is None:
         return "its longest answer is unknown (set max_tokens)"
+    if agent.beside is not None and agent.beside.at_most is None:
+        return "its tokens beside the usual ones are unbounded (set usage.at_most)"
     answers = _answers(given)
     if answers is None:
         return "its number of answers is unknown (n and best_of are whole numbers from 1)"
@@ -78,7 +80,11 @@ def _most(
         return "what its media cost is unknown (set max_media_tokens)"
     # A byte-level tokenizer never makes more tokens than there are bytes.
     read = request.size + media * (agent.max_media_tokens or 0)
-    return agent.price.most(read, ceiling * answers)
+    made = ceiling * answers
+    if agent.beside is not None:
+        more_read, more_made = agent.beside.most(agent.price)
+        read, made = read + more_read, made + more_made
+    return agent.price.most(read, made)
 
 
 def output_ceiling(agent: Agent, request: Request) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
@@ -76,6 +77,15 @@ class Price:
             _pico(input), _pico(output), None if cached_input is None else _pico(cached_input)
         )
 
+    def __add__(self, other: Price) -> Price:
+        if self.cached_input is None and other.cached_input is None:
+            cached = None
+        else:
+            cached = sum(
+                one.input if one.cached_input is None else one.cached_input for one in (self, other)
+            )
+        return Price(self.input + other.input, self.output + other.output, cached)
+
     def cost(self, usage: Usage) -> Money:
         """Give the cost of a call, rounded up to a nano-dollar."""
         cached = min(usage.cached_tokens, usage.input_tokens)
@@ -92,6 +102,17 @@ class Price:
         dearest = max(self.input, self.cached_input or 0)
         pico = input_tokens * dearest + output_tokens * self.output
         return Money(-(-pico // PICO_PER_NANO))
+
+
+def dearest_of(prices: Iterable[Price]) -> Price:
+    """Give a price that none of these exceeds, whatever the tokens.
+
+    >>> dearest_of([Price(1, 9), Price(2, 3, 5)])
+    Price(input=5, output=9, cached_input=5)
+    """
+    known = list(prices)
+    read = max(max(one.input, one.cached_input or 0) for one in known)
+    return Price(read, max(one.output for one in known), read)
 
 
 FREE: Final = Price(0, 0)

@@ -89,6 +89,7 @@ class Part:
         rating: what was found of the whole answer, on its last part.
         headers: the headers of the provider's response in small letters, on the part that has them.
         by: who answered in the agent's place, at no cost: a cache of the host's, for example.
+        model: the model that the answer names, where its price depends on that.
     """
 
     text: str = ""
@@ -103,6 +104,7 @@ class Part:
     rating: Rating | None = None
     headers: Mapping[str, str] | None = None
     by: str = ""
+    model: str = ""
 
     @property
     def speaks(self) -> bool:
@@ -121,7 +123,7 @@ class Part:
         # By hand: `dataclasses.replace` takes three times as long, and every answer comes by here.
         return Part(
             self.text, self.reasoning, self.tool_calls, self.usage, self.finish, self.native,
-            self.media, self.logprobs, origin, rating, self.headers, self.by,
+            self.media, self.logprobs, origin, rating, self.headers, self.by, self.model,
         )  # fmt: skip
 
 
@@ -188,10 +190,12 @@ class Outcome:
         finish: why the agent stopped; `cut` where the caller stopped reading.
         visible: whether the caller may see this answer.
         purpose: what the answer was for.
-        by: the layer that answered instead of the agent, or an empty string.
+        by: the layer that answered instead of the agent, `gateway` for a gateway's own cache, or
+            an empty string.
         retry_after: seconds that the provider asked to wait, or None.
         replica: which of the agent's replicas was called; empty where it has none.
         headers: the headers of the provider's response in small letters, as far as they are known.
+        model: the model that the answer names, where its price depends on that; else empty.
     """
 
     path: str
@@ -211,3 +215,4 @@ class Outcome:
     retry_after: float | None = None
     replica: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False)
+    model: str = ""

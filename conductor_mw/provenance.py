@@ -65,6 +65,7 @@ class Contribution:
         usage: its tokens.
         cost: what it cost, or None where that is unknown.
         seconds: how long it took.
+        model: the model that the answer names, where its price depends on that; else empty.
     """
 
     path: str
@@ -78,6 +79,7 @@ class Contribution:
     usage: Usage = _NO_USAGE
     cost: Money | None = None
     seconds: float = 0.0
+    model: str = ""
 
     def to_dict(self) -> dict[str, object]:
         """Give the record as plain JSON."""
@@ -94,6 +96,7 @@ class Contribution:
             "output_tokens": self.usage.output_tokens,
             "cost_nano_dollars": None if self.cost is None else self.cost.nano,
             "seconds": round(self.seconds, 6),
+            **({"model": self.model} if self.model else {}),
         }
 
 
@@ -150,6 +153,7 @@ def provenance_of(parts: Iterable[Part], outcomes: Sequence[Outcome]) -> Provena
                 usage=outcome.usage,
                 cost=outcome.cost,
                 seconds=outcome.seconds,
+                model=outcome.model,
             )
         )
     return Provenance(tuple(segments), tuple(reversed(attempts)))

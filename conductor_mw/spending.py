@@ -74,9 +74,10 @@ class Spending:
 
         Only an answer that came to its end and told its tokens is known to have cost less: a call
         that failed, was cut or told nothing may be billed in full, so what was held stays spent.
+        Where somebody answered in the agent's place, nobody is billed.
         """
         ended = outcome.finish not in ("cut", "error") and outcome.usage != Usage()
-        if ended and outcome.cost is not None:
+        if (ended or outcome.by) and outcome.cost is not None:
             with self._lock:
                 self._taken += outcome.cost - held
 

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 _FROM_ENVIRONMENT: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]{0,127})\}")
 
+# As the SDKs write them: they compare names by their letters, and would send theirs as well.
+_NAMES: Final = {
+    "authorization": "Authorization",
+    "api-key": "api-key",
+    "x-api-key": "x-api-key",
+    "x-goog-api-key": "x-goog-api-key",
+    "user-agent": "User-Agent",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -46,22 +55,21 @@ def access_of(agent: Agent) -> Access:
     if gateway is not None and gateway.base_url:
         base_url = gateway.base_url
     return Access(
-        None if base_url is None else _whole(base_url, agent.id, "base_url"),
-        None if api_key is None else _whole(api_key, agent.id, "api_key"),
+        None if base_url is None else _filled(base_url, agent.id, "base_url"),
+        None if api_key is None else _filled(api_key, agent.id, "api_key"),
         {} if gateway is None else _each(gateway.sent, agent.id),
     )
 
 
 def _each(headers: Mapping[str, str], agent: str) -> dict[str, str]:
-    def from_environment(found: re.Match[str]) -> str:
-        return _set(found[1], agent, "api_key")
+    return {
+        _NAMES.get(name.lower(), name): _filled(value, agent, "api_key")
+        for name, value in headers.items()
+    }
 
-    return {name: _FROM_ENVIRONMENT.sub(from_environment, value) for name, value in headers.items()}
 
-
-def _whole(value: str, agent: str, name: str) -> str:
-    found = _FROM_ENVIRONMENT.fullmatch(value)
-    return value if found is None else _set(found[1], agent, name)
+def _filled(value: str, agent: str, name: str) -> str:
+    return _FROM_ENVIRONMENT.sub(lambda found: _set(found[1], agent, name), value)
 
 
 def _set(variable: str, agent: str, name: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from conductor_mw.errors import FailureKind
 
+from .answered import Beside
 from .gateway import Gateway
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Agent:
         labels: the words that guarantees speak about.
         prompt: the system prompt put in front, or an empty string.
         parameters: parameters set on every call.
-        price: what its tokens cost, or None where unknown.
+        price: what its tokens cost, or None where unknown; of a router the dearest of its prices.
         max_output_tokens: the most it can answer, or None where unknown.
         max_media_tokens: the most that one image, sound or file costs it, or None where unknown.
         timeouts: how long it may take.
@@ -122,6 +123,8 @@ class Agent:
         replicas: its deployments or keys, where it has several.
         overflow: what happens to a conversation that is too long for it, or None.
         gateway: how its calls travel, or None where they go to its provider directly.
+        prices: of a router, what the models cost that its answers name; None where unknown.
+        beside: tokens that are billed and reported outside the usual counts, or None.
         fingerprint: hash of everything that shapes its answers; a cache key uses it.
     """
 
@@ -144,6 +147,8 @@ class Agent:
     replicas: tuple[Replica, ...] = ()
     overflow: Overflow | None = None
     gateway: Gateway | None = None
+    prices: Mapping[str, Price | None] = field(default_factory=dict[str, "Price | None"])
+    beside: Beside | None = None
     fingerprint: str = ""
 
     @property

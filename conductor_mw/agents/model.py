@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -18,6 +18,7 @@ from conductor_mw.failures import headers_in
 from conductor_mw.parts import Part
 
 from .access import access_of
+from .answered import Overheard, told
 from .base import Agent, AgentOptions, Speaker
 from .parameters import check_request
 
@@ -88,16 +89,17 @@ class ModelSpeaker:
         call = self._call(request, timeout)
         if not request.stream:
             answer = await Io(lambda: host.completion(**call), aio=lambda: host.acompletion(**call))
-            yield _with_headers(lens.read(answer), answer)
+            yield told(self.agent, _with_headers(lens.read(answer), answer), answer)
             return
         call |= {"stream": True, "stream_options": {"include_usage": True}}
+        heard = Overheard()
         opened: Open[Any] = Open(
-            lambda: _Chunks(host.completion(**call)),
-            aio=lambda: _aopen(host, call),
+            lambda: _Chunks(heard.listen(self.agent, host.completion(**call))),
+            aio=lambda: _aopen(host, call, partial(heard.listen, self.agent)),
         )
         async with await opened as chunks:
             async for chunk in chunks:
-                yield _with_headers(lens.read(chunk), chunk)
+                yield told(self.agent, _with_headers(lens.read(chunk), chunk), heard)
 
     def _check_globals(self, litellm: Any) -> None:
         # LiteLLM reads these from its module where a call says nothing, or says "none".
@@ -135,13 +137,16 @@ class ModelSpeaker:
         if self.router is not None:
             call["disable_fallbacks"] = True  # as well: who answers next is the policy's business
         access = access_of(self.agent)
+        headers = access.headers
+        if self.agent.gateway is not None:
+            headers = {**headers, **self.agent.gateway.timed(timeout)}
         if access.base_url is not None:
             call["base_url"] = access.base_url
         if access.api_key is not None:
             call["api_key"] = access.api_key
-        if access.headers:
+        if headers:
             given = cast("Mapping[str, str]", call.get("extra_headers") or {})
-            call["extra_headers"] = {**given, **access.headers}
+            call["extra_headers"] = {**given, **headers}
         return call
 
 
@@ -177,8 +182,10 @@ def _with_headers(part: Part, native: object) -> Part:
     return replace(part, headers=named)
 
 
-async def _aopen(host: Any, call: dict[str, Any]) -> AsyncIterator[Any]:
-    return cast("AsyncIterator[Any]", await host.acompletion(**call))
+async def _aopen(
+    host: Any, call: dict[str, Any], listen: Callable[[Any], Any]
+) -> AsyncIterator[Any]:
+    return cast("AsyncIterator[Any]", listen(await host.acompletion(**call)))
 
 
 @cache

@@ -213,7 +213,8 @@ def _usage(usage: object) -> Usage | None:
         + _count(_get(given, "orchestration_input_tokens")),
         _either(usage, "completion_tokens", "output_tokens")
         + _count(_get(made, "orchestration_output_tokens")),
-        _count(_get(given, "cached_tokens")),
+        _count(_get(given, "cached_tokens"))
+        + _count(_get(given, "orchestration_input_cached_tokens")),
         _count(_get(made, "reasoning_tokens")),
     )
 

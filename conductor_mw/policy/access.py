@@ -10,7 +10,9 @@ from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import NO_KEY, SECRET
 
 _FROM_ENVIRONMENT: Final = re.compile(r"\$\{env:[A-Za-z_][A-Za-z0-9_]{0,127}\}")
-_ADDRESS: Final = re.compile(r"https?://[^@\s]*")
+_ADDRESS: Final = re.compile(
+    r"(?:https?://|\$\{env:\w{1,128}\})(?:[^@\s$]|\$\{env:\w{1,128}\})*", re.ASCII
+)
 
 
 def check_access(draft: Draft, base_url: str | None, api_key: str | None, at: Loc) -> bool:
@@ -18,8 +20,7 @@ def check_access(draft: Draft, base_url: str | None, api_key: str | None, at: Lo
     before = draft.findings.errors
     if api_key is not None and not _FROM_ENVIRONMENT.fullmatch(api_key):
         draft.find((*at, SECRET), "secret-in-file", *NO_KEY)
-    address = base_url or "https://"
-    if not _FROM_ENVIRONMENT.fullmatch(address) and not _ADDRESS.fullmatch(address):
+    if base_url is not None and not _ADDRESS.fullmatch(base_url):
         # Not repeated: a password may stand before the '@' that is refused here.
         draft.find(
             (*at, "base_url"),

@@ -20,6 +20,7 @@ from conductor_mw.policy.findings import Nearest, other_key
 from conductor_mw.policy.fingerprint import agent_fingerprint
 from conductor_mw.policy.gateways import gateway_of
 from conductor_mw.policy.own import own_names
+from conductor_mw.policy.prices import compile_prices, compile_usage, price_of_entry
 from conductor_mw.policy.replicas import compile_replicas
 from conductor_mw.policy.tree import Loc
 from conductor_mw.policy.validation import shown, validate
@@ -97,6 +98,10 @@ def compile_agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         return None
     listed = _listed(kind, options)
     price, source = _price(entry, listed)
+    prices, price, source = compile_prices(draft, entry, kind, options, (price, source), at)
+    beside = compile_usage(draft, entry, kind, at)
+    if draft.findings.errors > before:
+        return None
     if price is None and options.free:
         price, source = FREE, "free"
     agent = Agent(
@@ -119,6 +124,8 @@ def compile_agent(draft: Draft, entry: AgentEntry, at: Loc) -> Agent | None:
         replicas=replicas,
         overflow=_overflow(entry),
         gateway=gateway,
+        prices=prices,
+        beside=beside,
     )
     return replace(agent, fingerprint=agent_fingerprint(agent))
 
@@ -249,10 +256,7 @@ def _listed(kind: str, options: AgentOptions) -> ListPrice | None:
 def _price(entry: AgentEntry, listed: ListPrice | None) -> tuple[Price | None, str]:
     if entry.price is not None:
         stated = entry.price
-        price = Price.per_million(
-            input=stated.input, output=stated.output, cached_input=stated.cached_input
-        )
-        return price, "policy"
+        return price_of_entry(stated), "policy"
     if listed is not None and listed.price is not None:
         return listed.price, listed.source
     return None, "unknown"

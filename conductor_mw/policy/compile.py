@@ -137,6 +137,7 @@ def compile_policy(
 
 def _check_environment(draft: Draft) -> None:
     """Find what is wrong in an environment that was not chosen, before somebody chooses it."""
+    check_gateways(draft)
     compile_agents(draft)
     read_layers(draft)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from conductor_mw.durations import Duration
 from conductor_mw.errors import FailureKind
 from conductor_mw.flows.base import Target
+from conductor_mw.policy.entry import Entry, GatewayEntry
 from conductor_mw.scorers.base import Spec
 
 ID_PATTERN: Final = r"^[a-z][a-z0-9_-]*$"
@@ -23,12 +24,6 @@ MAX_GATEWAYS: Final = 100
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
 OnError = Literal["fail", "skip", "match"]
-
-
-class Entry(BaseModel):
-    """A mapping of the policy file; a key that it does not have is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ClassTable(Entry):
@@ -83,6 +78,24 @@ class PriceEntry(Entry):
     input: float = Field(ge=0, le=1e6)
     output: float = Field(ge=0, le=1e6)
     cached_input: float | None = Field(None, ge=0, le=1e6)
+
+
+class UsageEntry(Entry):
+    """Tokens that a provider bills, and reports outside the usual counts."""
+
+    input: list[str] = Field(
+        default_factory=list[str],
+        max_length=20,
+        description="where they stand below an answer's `usage`, billed as input",
+    )
+    output: list[str] = Field(
+        default_factory=list[str],
+        max_length=20,
+        description="where they stand below an answer's `usage`, billed as output",
+    )
+    at_most: int | None = Field(
+        None, ge=0, le=10**9, description="the most of them in one call, for bounds and budgets"
+    )
 
 
 class TimeoutEntry(Entry):
@@ -155,6 +168,16 @@ class AgentEntry(Entry):
         default_factory=list[str], description="the words that guarantees speak about"
     )
     price: PriceEntry | None = Field(None, description="dollars per million tokens")
+    prices: dict[str, PriceEntry | Literal["listed"]] | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="for a router: what the models cost that its answers name; `listed` is the "
+        "price of LiteLLM's list",
+    )
+    usage: UsageEntry | None = Field(
+        None, description="tokens that are billed and reported outside the usual counts"
+    )
     timeout: Duration | TimeoutEntry | None = Field(None, description="how long it may take")
     retry: Annotated[int, Field(ge=0, le=20)] | RetryEntry | None = Field(
         None, description="how often it is asked again"
@@ -269,26 +292,16 @@ class RolloutEntry(Entry):
     )
 
 
-class GatewayEntry(Entry):
-    """A gateway through which models are reached."""
-
-    base_url: str = Field(min_length=1, max_length=2_000, description="its address")
-    headers: dict[str, str] = Field(
-        default_factory=dict[str, str],
-        max_length=50,
-        description="sent with every call; a secret is written `${env:NAME}`",
-    )
-    cache_ttl: Duration | None = Field(
-        None, description="how long the gateway may answer from its own cache"
-    )
-
-
 class EnvironmentEntry(Entry):
     """What one environment replaces. Guarantees and rules stay as they are."""
 
     agents: dict[Id, dict[str, Any]] = Field(
         default_factory=dict[str, dict[str, Any]],
         description="settings of agents to replace, by id",
+    )
+    gateways: dict[Id, dict[str, Any]] = Field(
+        default_factory=dict[str, dict[str, Any]],
+        description="settings of gateways to replace, by name",
     )
     plugins: dict[str, Any] = Field(
         default_factory=dict[str, Any], description="options of plugins to replace, by plugin"

@@ -1,4 +1,4 @@
-"""Apply an environment: settings of agents and options of plugins are replaced, all else stays."""
+"""Apply an environment: settings of agents, gateways and plugins are replaced, all else stays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from conductor_mw.policy.tree import Series, Sources, Table
 from conductor_mw.policy.validation import shown
 
 _COMMON: Final = frozenset(AgentEntry.model_fields)
-_OF_THE_MODEL: Final = ("price", "max_output_tokens", "max_media_tokens", "base_url", "api_key")
+_OF_THE_MODEL: Final = (
+    "price", "prices", "usage", "max_output_tokens", "max_media_tokens", "base_url", "api_key",
+)  # fmt: skip
 """What belongs to the model that answers; another model does not inherit it."""
 
 
@@ -32,8 +34,9 @@ def applied(tree: Table, environment: str, sources: Sources, findings: Findings)
     at = f"environments.{environment}"
     if chosen.table("agents"):
         _agents(tree, chosen.table("agents"), f"{at}.agents", sources, findings)
-    if chosen.table("plugins"):
-        _plugins(tree, chosen.table("plugins"))
+    for section in ("gateways", "plugins"):
+        if chosen.table(section):
+            _entries(tree, section, chosen.table(section))
     return tree
 
 
@@ -69,18 +72,18 @@ def _replaced(agent: Table, given: Table) -> Table:
     return _merged(agent, given)
 
 
-def _plugins(tree: Table, settings: Table) -> None:
-    old: Any = tree.get("plugins")
+def _entries(tree: Table, section: str, settings: Table) -> None:
+    old: Any = tree.get(section)
     new = old.copy() if isinstance(old, Table) else Table(settings.mark)
     for name, given in settings.items():
         before = new.get(name)
         both = isinstance(before, Table) and isinstance(given, Table)
         value = _merged(before.copy(), given) if both else given  # type: ignore[union-attr]  # `both` says that it is a mapping
         new.put(name, value, *settings.places(name))
-    if "plugins" in tree:
-        tree["plugins"] = new
+    if section in tree:
+        tree[section] = new
     else:
-        tree.put("plugins", new, settings.mark, settings.mark)
+        tree.put(section, new, settings.mark, settings.mark)
 
 
 def _merged(table: Table, given: Table) -> Table:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from conductor_mw.agents.base import Agent
+from conductor_mw.agents.gateway import CACHE_TTL
 from conductor_mw.flows.base import Flow
 from conductor_mw.flows.named import Named
 from conductor_mw.plugins import Plugins
@@ -48,6 +49,8 @@ def agent_fingerprint(agent: Agent) -> str:
         meaning["replicas"] = [
             [one.name, options_meaning(one.options), one.weight] for one in agent.replicas
         ]
+    if agent.gateway is not None:
+        meaning["via"] = [agent.gateway.base_url, dict(agent.gateway.headers)]
     return digest(meaning)
 
 
@@ -130,7 +133,11 @@ def _agent(agent: Agent) -> list[object]:
         said["retry_with"] = list(retry.parameters)
     if agent.gateway is not None:
         way = agent.gateway
-        said["via"] = [way.name, way.base_url, dict(way.headers), way.cache_ttl]
+        told = (way.ttl_header, way.timeout_header)
+        said["via"] = [
+            way.name, way.base_url, dict(way.headers), way.cache_ttl,
+            *(told if told != (CACHE_TTL, None) else ()),
+        ]  # fmt: skip
     if agent.overflow is not None:
         said["on_overflow"] = agent.overflow.summarise
     return [

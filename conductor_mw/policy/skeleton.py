@@ -19,11 +19,11 @@ from conductor_mw.policy.document import (
     MAX_GUARANTEES,
     MAX_RULES,
     AgentEntry,
-    Entry,
     GuaranteeEntry,
     PolicyFile,
     RuleEntry,
 )
+from conductor_mw.policy.entry import Entry
 from conductor_mw.policy.findings import Findings
 from conductor_mw.policy.tree import Positions, Series, Table
 from conductor_mw.policy.validation import parse, places_of, tell

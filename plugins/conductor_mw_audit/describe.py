@@ -29,6 +29,8 @@ from .keys import Keys
 from .passage import Passage, trace_of
 
 _LONGEST: Final = 300
+_SENT: Final = ("", "gateway")
+"""Who answered where the request left the app: the agent, or a gateway on the way to it."""
 Called: TypeAlias = tuple[Attempted, object]
 """An attempt that ended, and a copy of what was sent, or None."""
 
@@ -120,7 +122,7 @@ class Describer:
             if native is not None:
                 sent = Request(native, attempt.request.lens)
                 data["prompt"] = self.commitments.stand_for("\n".join(sent.lens.pieces(native)))
-                if self.content and not outcome.by:
+                if self.content and outcome.by in _SENT:
                     content = {"prompt": [[one.role, one.text] for one in sent.messages]}
             kind = "cache_hit" if outcome.by == "cache" else "call"
             begun = run.started.utc + (outcome.started - run.started.monotonic)
@@ -224,7 +226,7 @@ class Describer:
         agents: dict[str, object] = {}
         failed: list[list[object]] = []
         for outcome in run.outcomes:
-            if _was_called(outcome) and not outcome.by:
+            if _was_called(outcome) and outcome.by in _SENT:
                 agents[outcome.agent] = _model(run, outcome.agent)
             if outcome.kind is not None:
                 failed.append([outcome.path, outcome.agent, outcome.number, outcome.kind])
@@ -246,7 +248,7 @@ class Describer:
         }
         if outcome.first_part is not None:
             data["first_part"] = round(outcome.first_part, 6)
-        beside = {"by": outcome.by, "replica": outcome.replica}
+        beside = {"by": outcome.by, "replica": outcome.replica, "answered": outcome.model}
         data |= {name: value for name, value in beside.items() if value}
         if not outcome.visible:
             data["visible"] = False

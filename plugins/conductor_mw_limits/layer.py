@@ -86,6 +86,8 @@ class Limiter:
                 release(token)
         if self._learned is not None:
             for outcome in outcomes:
+                if outcome.by:
+                    continue  # what lay in a cache says nothing of the provider's limits now
                 if outcome.headers or outcome.retry_after:
                     lesson = self._learned.learn(attempt.agent, outcome, self._clock.now().utc)
                     if lesson is not None:
