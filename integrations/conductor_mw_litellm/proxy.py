@@ -44,7 +44,7 @@ class ProxyCallback(CustomLogger):
     """
 
     def __init__(self, policies: Policies = POLICIES, env: Mapping[str, str] | None = None) -> None:
-        super().__init__()
+        super().__init__()  # pyright: ignore[reportUnknownMemberType] - takes anything
         self._policies = policies
         self._env = os.environ if env is None else env
 

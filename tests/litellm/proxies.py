@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ class Proxy:
 
 
 @contextmanager
-def proxy(folder: Path, config: Mapping[str, Any], env: Mapping[str, str]) -> Iterator[Proxy]:
+def proxy(folder: Path, config: Mapping[str, Any], env: Mapping[str, str]) -> Generator[Proxy]:
     """Start a proxy, wait until it answers, and end it with its process.
 
     Args:

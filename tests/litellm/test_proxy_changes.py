@@ -29,7 +29,7 @@ def answering(served: Served) -> str:
     """Give who answers for `live` now."""
     with served.openai() as client:
         raw = client.chat.completions.with_raw_response.create(model="live", messages=HI)
-    return raw.headers["x-conductor-agent"]
+    return str(raw.headers["x-conductor-agent"])
 
 
 async def test_a_new_version_is_taken_over_while_traffic_runs(
