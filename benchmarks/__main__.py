@@ -11,7 +11,8 @@ from .report import Row, as_json, markdown
 from .timing import FULL, QUICK, TINY
 
 _NAMES: Final = (
-    "decisions", "loading", "engine", "nodes", "layers", "langchain", "imports", "memory",
+    "decisions", "loading", "engine", "nodes", "layers", "langchain", "litellm", "imports",
+    "memory",
 )  # fmt: skip
 
 

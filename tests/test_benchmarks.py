@@ -39,6 +39,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
             "LangChain",
             marks=pytest.mark.skipif(not find_spec("langchain"), reason="LangChain is absent"),
         ),
+        pytest.param(
+            "litellm",
+            "LiteLLM",
+            marks=pytest.mark.skipif(not find_spec("litellm"), reason="LiteLLM is absent"),
+        ),
         ("imports", "Import"),
         ("memory", "Memory"),
     ],
