@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Final, Self
 
-from conductor_mw import ConductorError
+from conductor_mw import AsyncPartStream, ConductorError
+
+from .answering import headers_of
 
 
 class Heard:
     """What is known of one request of the proxy, while it is under way.
 
     Attributes:
-        headers: what its response says about the decision; empty until that is known.
+        headers: what its response says about the decision.
+        known: whether it is known who answers.
         opening: its stream, where a policy answers it chunk by chunk.
     """
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
+        self.known = False
         self.opening: Opening | None = None
 
 
@@ -34,13 +41,29 @@ class Opening(AsyncIterator[Any]):
         self._chunks = chunks
         self._heard = heard
         self._read: deque[Any] = deque()
+        self._reading: asyncio.Task[Any] | None = None
         self.error: Exception | None = None
 
-    async def wait(self) -> None:
-        """Wait until somebody speaks, or nobody will; what was read is kept for the reader."""
-        while not self._heard.headers and self.error is None:
+    async def wait(self, seconds: float) -> None:
+        """Wait until somebody speaks, or nobody will; what was read is kept for the reader.
+
+        Args:
+            seconds: the longest that it waits. The proxy does not see a client leave meanwhile.
+        """
+        until = time.monotonic() + seconds
+        while not self._heard.known and self.error is None:
+            self._reading = self._reading or asyncio.ensure_future(anext(self._chunks))
+            left = max(0.0, until - time.monotonic())
             try:
-                self._read.append(await anext(self._chunks))
+                done, _ = await asyncio.wait([self._reading], timeout=left)
+            except asyncio.CancelledError:
+                await self.aclose()
+                raise
+            if not done:
+                return
+            reading, self._reading = self._reading, None
+            try:
+                self._read.append(reading.result())
             except Exception as error:  # noqa: BLE001 - `__anext__` raises it again
                 self.error = error
 
@@ -57,11 +80,18 @@ class Opening(AsyncIterator[Any]):
             return self._read.popleft()
         if self.error is not None:
             raise self.error
+        if self._reading is not None:
+            reading, self._reading = self._reading, None
+            return await reading
         return await anext(self._chunks)
 
     async def aclose(self) -> None:
         """Stop the run."""
         self._read.clear()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+            self._reading = None
         await self._chunks.aclose()
 
 
@@ -81,10 +111,20 @@ def heard() -> Heard | None:
 
 
 def tell(headers: Mapping[str, str]) -> None:
-    """Tell whoever listens what the response's headers say; a later answer replaces it."""
+    """Tell whoever listens who answers; a later answer replaces it."""
     listening = _HEARD.get()
     if listening is not None:
         listening.headers = dict(headers)
+        listening.known = True
+
+
+def tell_decision(parts: AsyncPartStream) -> None:
+    """Tell whoever listens where a request goes, before anybody speaks, if that is known."""
+    listening = _HEARD.get()
+    if listening is not None and not listening.known:
+        with suppress(ConductorError):  # it reads what somebody must be asked for, or it fails
+            told = headers_of(parts.answer)
+            listening.headers = {name: text for name, text in told.items() if text}
 
 
 def opened(chunks: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from conductor_mw import Agent, ConductorError, ModelOptions
+from conductor_mw import Agent
 
 from .gate import PROVIDER
 from .groups import through
@@ -19,22 +19,9 @@ def router_of_the_proxy() -> Any:
 
 
 def through_the_proxy(agent: Agent) -> object | None:
-    """Let the proxy's model groups answer for agents whose `model:` is the name of one.
-
-    Raises:
-        ConductorError: the group is a policy itself, so that the request might go in a circle.
-    """
+    """Let the proxy's model groups answer for agents whose `model:` is the name of one."""
     router = router_of_the_proxy()
-    if router is None:
-        return None
-    options = agent.options
-    if isinstance(options, ModelOptions) and policies_behind(router, options.model):
-        raise ConductorError(
-            f"agent {agent.id!r} is answered by the model group {options.model!r}, which asks a "
-            f"policy itself",
-            mend="Name a group of a provider.",
-        )
-    return through(router)(agent)
+    return None if router is None else through(router)(agent)
 
 
 def policies_behind(router: Any, group: str) -> set[str]:

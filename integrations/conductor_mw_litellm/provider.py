@@ -12,7 +12,7 @@ from .asking import request_of, seconds_of
 from .failing import tell_attempts
 from .gate import GATE, PROVIDER
 from .guard import awithin, inside, within
-from .hearing import opened, tell
+from .hearing import opened, tell, tell_decision
 from .loading import litellm
 from .policies import POLICIES, Policies
 from .refusing import raised
@@ -97,20 +97,21 @@ class ConductorProvider(CustomLLM):
     async def _astreaming(self, call: dict[str, Any]) -> AsyncGenerator[Any, None]:
         name: str = call["model"]
         chunks = Chunks()
-        untold = True
+        silent = True
         try:
             with inside(name):
                 conductor = self._policies.of(name)
                 stream = conductor.astream(request_of(call, stream=True), deadline=seconds_of(call))
             async with stream as parts:
+                tell_decision(parts)
                 async for part in awithin(name, parts):
-                    if untold and part.origin is not None:
-                        untold = False
+                    if silent and part.origin is not None:
+                        silent = False
                         tell(headers_of(parts.answer))
                     for chunk in chunks.of(part):
                         yield chunk
             answer = parts.answer
-            if untold:  # nobody said a word
+            if silent:
                 tell(headers_of(answer))
             for chunk in chunks.last(answer):
                 yield chunk

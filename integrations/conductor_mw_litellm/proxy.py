@@ -27,6 +27,10 @@ from litellm.integrations.custom_logger import CustomLogger  # noqa: E402
 MODELS: Final = "CONDUCTOR_PROXY_MODELS"
 """The environment variable with the models that a policy takes over, as `smart,gpt-4o=batch`: those
 without a policy's name go to the only policy, or to `main`."""
+PATIENCE: Final = 5.0
+"""Seconds that a stream's headers wait for the first word. Who answers is left out of them where
+that takes longer, and not known before: the proxy must see a client leave that has waited enough.
+"""
 _CHAT: Final = frozenset(("completion", "acompletion"))
 _CALLS: Final = _CHAT | {"anthropic_messages", "responses", "aresponses"}
 _LOG: Final = logging.getLogger(__name__)
@@ -70,6 +74,7 @@ class ProxyCallback(CustomLogger):
             raise _http(403, "key_model_access_denied", _DENIED)
         if hop is not None:
             listening.headers = dict(hop.headers)
+            listening.known = True
         data["model"] = group
         return _once(data, router)
 
@@ -116,13 +121,13 @@ class ProxyCallback(CustomLogger):
         request_headers: dict[str, str] | None = None,
         litellm_call_info: dict[str, Any] | None = None,
     ) -> dict[str, str]:
-        """Say what was decided, and who answers: a stream's headers wait for its first chunk."""
+        """Say what was decided, and who answers: a stream's headers wait for its first word."""
         del data, user_api_key_dict, request_headers, litellm_call_info
         listening = heard()
         if listening is None:
             return {}
         if response is not None and listening.opening is not None:
-            await listening.opening.wait()
+            await listening.opening.wait(PATIENCE)
         return listening.headers
 
     def _taking_over(self, model: object) -> str | None:

@@ -50,7 +50,7 @@ class Refusal:
         self.status = STATUS[self.kind]
         problem, mend = _SAID.get(self.kind, _ELSE)
         if isinstance(error, RequestError):
-            problem, mend = error.problem, error.mend  # about what the client itself wrote
+            problem, mend = error.problem, ""  # about what the client itself wrote
         self.message = f"{self.kind}: {problem} {mend}".strip()
         wait = error.retry_after if isinstance(error, Failure) else None
         self.headers = {} if wait is None else {"retry-after": str(max(1, round(wait)))}

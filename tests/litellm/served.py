@@ -27,6 +27,7 @@ agents:
   - {id: small, model: openai/small-1, PLACE, PRICE}
   - {id: large, model: openai/large-1, PLACE}
   - {id: limited, model: openai/limited-1, PLACE, PRICE}
+  - {id: silent, model: openai/silent-1, PLACE, PRICE}
 signals:
   to: {from: metadata.to, type: string, default: ""}
   team: {from: metadata.user_api_key_team_id, type: string, default: ""}
@@ -38,6 +39,7 @@ routing:
     - {id: large, condition: "to == 'large'", target: large}
     - {id: second, condition: "to == 'second'", target: {fallback: [limited, small]}}
     - {id: limited, condition: "to == 'limited'", target: limited}
+    - {id: silent, condition: "to == 'silent'", target: {fallback: [silent, small]}}
   default: small
 """
 HOP: Final = """

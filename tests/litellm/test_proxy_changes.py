@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from tests.litellm.served import HI, LIVE, Served
@@ -116,6 +117,20 @@ async def test_a_client_that_leaves_pays_for_what_it_got_and_leaves_nothing_behi
     after = await asyncio.to_thread(eventually, lambda: settled(served))
 
     assert after["spent"] > before["spent"]
+
+
+def test_a_client_that_leaves_before_the_first_word_leaves_nothing_behind(
+    served: Served, eventually: Eventually
+) -> None:
+    with served.http() as client, pytest.raises(httpx.ReadTimeout):
+        client.post(
+            "/v1/chat/completions", timeout=0.5,
+            json={
+                "model": "support", "messages": HI, "stream": True, "metadata": {"to": "silent"},
+            },
+        )  # fmt: skip
+
+    eventually(lambda: settled(served))
 
 
 def settled(served: Served) -> dict[str, Any] | None:
