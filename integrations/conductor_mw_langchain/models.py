@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pydantic import ValidationError
+
 from conductor_mw import Agent, ConductorError, Failure, FailureKind, ModelOptions, access_of
 
 from .names import Provider, named
@@ -87,15 +89,26 @@ def chat_model_of(agent: Agent) -> BaseChatModel | None:
             **settings,
             **_OF_PROVIDERS.get(provider.name, {}),
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is raised again, as what a policy can name
         # Of whatever class: it is the caller's in the end, and a fallback may go on meanwhile.
-        kind: FailureKind = "auth" if _KEYS.search(str(error)) else "invalid_request"
-        raise Failure(
-            kind, f"agent {agent.id!r}: {provider.chat_model}: {error}", agent=agent.id
-        ) from error
+        raise _refused(agent, provider, error) from _tellable(error)
     if access.headers:
         _hide(model, next(name for name in _NAMES["headers"] if name in settings))
     return cast("BaseChatModel", model)
+
+
+def _refused(agent: Agent, provider: Provider, error: Exception) -> Failure:
+    problem = str(error)
+    if isinstance(error, ValidationError):
+        told = error.errors(include_url=False, include_context=False, include_input=False)
+        problem = "; ".join(": ".join([*map(str, one["loc"]), one["msg"]]) for one in told)
+    kind: FailureKind = "auth" if _KEYS.search(problem) else "invalid_request"
+    return Failure(kind, f"agent {agent.id!r}: {provider.chat_model}: {problem}", agent=agent.id)
+
+
+def _tellable(error: Exception) -> Exception | None:
+    """Give an error, unless its text shows what a class was given, and a traceback with it."""
+    return None if isinstance(error, ValidationError) else error
 
 
 def _hide(model: Any, field: str) -> None:
