@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,8 @@ from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
 from litellm.proxy.proxy_server import app
 
 LOG: Final = Path("calls.jsonl")
+OF_REQUESTS: Final = ("run_asgi", "stream", "conductor", "_wrap_awaitable")
+"""What the tasks of a request are called: uvicorn's own, LiteLLM's and ours."""
 KEYS: Final[dict[str, dict[str, Any]]] = {
     "sk-master-of-tests": {"user_role": LitellmUserRoles.PROXY_ADMIN},
     "sk-any": {},
@@ -62,12 +63,11 @@ keeping = Keeping()
 async def inside() -> dict[str, Any]:
     """Tell what is under way, and what budgets hold."""
     own = asyncio.current_task()
-    names = [str(task.get_coro()) for task in asyncio.all_tasks() if task is not own]
+    names = [repr(task) for task in asyncio.all_tasks() if task is not own]
     layer: Any = POLICIES.of("money").layer("budget")
     status = layer.status()
     return {
-        "now": time.monotonic(),
-        "tasks": [name for name in names if "streaming" in name or "conductor" in name],
+        "tasks": [name for name in names if any(one in name for one in OF_REQUESTS)],
         "held": sum(one.held.nano for one in status),
         "spent": sum(one.spent.nano for one in status),
     }
