@@ -10,8 +10,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-HOOK: Final = f"{__name__}.only_the_master_key"
-"""For `custom_auth` of a proxy's `general_settings`."""
+SETTINGS: Final[Mapping[str, Any]] = {
+    "custom_auth": f"{__name__}.only_the_master_key",
+    "custom_auth_run_common_checks": True,  # all else that LiteLLM asks of a request holds
+    "trusted_proxy_ranges": [],  # of who signs in to the web pages: without a database nobody can
+}
+"""For a proxy's `general_settings`."""
 _DATABASE: Final = ("database_url", "database_args", "enable_jwt_auth", "enable_oauth2_auth")
 _NAME: Final = "litellm_proxy_master_key"
 """What LiteLLM calls the master key where it must not show it."""

@@ -77,7 +77,7 @@ def configuration(
     callbacks = [one for one in _list(settings, "callbacks", where) if one != _CALLBACK]
     general = _mapping(extra, "general_settings", where)
     if admission.needed(general, env):
-        general |= {"custom_auth": admission.HOOK, "custom_auth_run_common_checks": True}
+        general = {**admission.SETTINGS, **general}
     return {
         **extra,
         "general_settings": general,

@@ -13,6 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from io import TextIOBase
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -148,11 +149,15 @@ def _server(serving: Serving, ready: Callable[[], None]) -> Any:
         raise _missing(error.name or str(error)) from error
 
     class Server(uvicorn.Server):
-        """Says when it is ready."""
+        """Says when it is ready, and ends when nobody is at work any more."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             ready()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().shutdown(sockets)
+            await asyncio.to_thread(serving.conductor.drain, serving.grace)
 
     watch = Watching(serving.conductor)
     every = serving.reload_every
@@ -162,7 +167,7 @@ def _server(serving: Serving, ready: Callable[[], None]) -> Any:
             log_level="warning",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=int(serving.grace) or 1,
+            timeout_graceful_shutdown=max(1, ceil(serving.grace)),
             callback_notify=None if every is None else watch.look,
             # Twice as often as the policy is looked at, so that it is looked at in time.
             timeout_notify=max(_MOST_OFTEN, (every or 0) / 2),  # type: ignore[arg-type]  # any number

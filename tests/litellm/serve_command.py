@@ -11,14 +11,21 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import pytest
 from openai import OpenAI
 
 PATIENCE: Final = 180
 """Seconds: it starts in ten, and in many more where the machine does other things."""
+needs_the_proxy = pytest.mark.skipif(
+    # Looked for and not imported: that takes longer than all that is tested here.
+    any(find_spec(name) is None for name in ("litellm", "fastapi", "uvicorn")),
+    reason="needs conductor-mw[litellm-proxy]",
+)
 _PASSED_ON: Final = ("HOME", "LANG", "PATH", "TMPDIR")
 
 

@@ -13,9 +13,9 @@ import openai
 import pytest
 from openai import OpenAI
 
-from tests.litellm.serve_command import Served, served, until
+from tests.litellm.serve_command import Served, needs_the_proxy, served, until
 
-pytest.importorskip("litellm.proxy.proxy_server", reason="needs conductor-mw[litellm-proxy]")
+pytestmark = needs_the_proxy
 
 POLICY = """\
 workflow: {name: front-desk}

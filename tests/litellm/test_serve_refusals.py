@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 from conductor_mw_litellm import serving
 
 from conductor_mw.cli import main
+from tests.litellm.serve_command import needs_the_proxy
 
-pytest.importorskip("litellm", reason="needs conductor-mw[litellm]")
-pytest.importorskip("fastapi", reason="needs conductor-mw[litellm-proxy]")
+pytestmark = needs_the_proxy
 
 POLICY = """\
 agents: [{id: small, simulated: Hello}]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.litellm.serve_command import served
+from tests.litellm.serve_command import needs_the_proxy, served
 
-pytest.importorskip("litellm.proxy.proxy_server", reason="needs conductor-mw[litellm-proxy]")
+pytestmark = needs_the_proxy
 
 KEY = "sk-of-the-operator"
 WORDS = " ".join(["word"] * 40)
@@ -123,6 +123,7 @@ def test_it_ends_without_an_error_and_leaves_nothing_behind(story: Story) -> Non
     assert story.code == 0
     assert story.stderr.endswith("stopped\n")
     assert "Traceback" not in story.stderr
+    assert "WARNING" not in story.stderr
     assert story.left == []
 
 
