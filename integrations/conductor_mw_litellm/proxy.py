@@ -22,7 +22,7 @@ from .policies import POLICIES, Policies
 from .refusing import Refusal, refusal_in
 
 litellm()  # before the line below: importing it may otherwise ask the network for prices
-from litellm.integrations.custom_logger import CustomLogger  # noqa: E402
+from litellm.integrations.custom_logger import CustomLogger  # noqa: E402 - see above
 
 MODELS: Final = "CONDUCTOR_PROXY_MODELS"
 """The environment variable with the models that a policy takes over, as `smart,gpt-4o=batch`: those
