@@ -372,5 +372,16 @@ async def _awaited(found: Awaitable[object]) -> object:
     return await found
 
 
-def _of_host(found: Coroutine[Any, Any, object]) -> Generator[Any, Any, Any]:
-    return _Steps(hooked, cast("Steps", found.__await__())).__await__()
+def _of_host(found: Coroutine[Any, Any, object]) -> Steps:
+    """Await the host's own code, with the loop's hooks; written out, for every part comes by."""
+    try:
+        waiting = hooked(found.send, None)
+        while True:
+            try:
+                sent = yield waiting
+            except BaseException as error:
+                waiting = hooked(found.throw, error)
+            else:
+                waiting = hooked(found.send, sent)
+    except StopIteration as stop:
+        return stop.value
