@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,9 +126,11 @@ class Policies:
         try:
             every = float(written)
         except ValueError:
+            every = -1.0
+        if not 0 <= every < inf:
             raise ConductorError(
                 f"{RELOAD} is {written[:80]!r}", mend="Write seconds; 0 never looks again."
-            ) from None
+            )
         return Conductor(path, connect=through_the_proxy, reload_every=every or None)
 
 
