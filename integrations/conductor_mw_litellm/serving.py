@@ -125,10 +125,11 @@ def serve(serving: Serving, at: socket.socket, ready: Callable[[], None]) -> Non
     POLICIES.register(serving.name, serving.conductor)
     if serving.modules is not None:
         sys.path.insert(0, str(serving.modules))
-    with written(serving.config) as path, redirect_stdout(_Aside()):
-        os.environ.update({KEY: serving.key, _CONFIG: str(path)})
+    with redirect_stdout(_Aside()):
         server = _server(serving, ready)
-        with _signals_kept():
+        # Written as late as can be: until here a signal ends the process at once.
+        with _signals_kept(), written(serving.config) as path:
+            os.environ.update({KEY: serving.key, _CONFIG: str(path)})
             try:
                 server.run(sockets=[at])
             except SystemExit as error:
