@@ -33,10 +33,12 @@ def measure(pace: Pace) -> list[Row]:
 
 
 def _rows(pace: Pace, opened: ExitStack) -> Iterator[Row]:
-    from . import litellm_cases as cases  # noqa: PLC0415 - LiteLLM may be absent, and is slow
+    from conductor_mw_litellm.loading import litellm  # noqa: PLC0415 - it may be absent
+
+    from . import litellm_cases as cases  # noqa: PLC0415 - the same
 
     conductor = cases.provide(opened)
-    host: Any = cases.litellm()
+    host: Any = litellm()
     added = _added(side_by_side(cases.own_calls(host.completion), pace))
     yield from _provider("completion", _in_turns(cases.calls(host.completion), pace), added)
     added = _added(async_side_by_side(cases.own_calls(host.acompletion), pace))

@@ -1,4 +1,4 @@
-"""What the LiteLLM benchmark compares: a call, and the same one where a policy chooses its model."""
+"""What the LiteLLM benchmark compares: a call, and one where a policy chooses its model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ routing:
 """
 _NESTED: Final = f"agents: [{{id: a, model: {MODEL}}}, {{id: b, model: {MODEL}}}]{_RULES}"
 _GROUPS: Final = f"agents: [{{id: a, model: small}}, {{id: b, model: large}}]{_RULES}"
-_BOUND: Final = f"agents: [{{id: a}}, {{id: b}}]{_RULES}"
+_PRICE: Final = "price: {input: 0.15, output: 0.6}"
+_BOUND: Final = f"agents: [{{id: a, {_PRICE}}}, {{id: b, {_PRICE}}}]{_RULES}"
 
 Call = Callable[[], object]
 AsyncCall = Callable[[], Awaitable[object]]
@@ -47,11 +48,13 @@ def answered() -> Any:
     """Give an answer in LiteLLM's form, made by nobody."""
     host: Any = litellm()
     message = host.Message(role="assistant", content=SAID)
-    return host.ModelResponse(
+    made = host.ModelResponse(
         model="gpt-4o-mini",
         choices=[host.Choices(index=0, finish_reason="stop", message=message)],
         usage=host.Usage(prompt_tokens=200, completion_tokens=3, total_tokens=203),
     )
+    made._hidden_params = {"response_cost": 3.2e-5}  # ours says it; LiteLLM would look for a price
+    return made
 
 
 def _by_hand() -> tuple[Any, Any]:
