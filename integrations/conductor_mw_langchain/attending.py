@@ -37,12 +37,14 @@ class _Open:
         begun: the monotonic second at which it began.
         batch: what the calls of one batch have in common, or None.
         forget: no longer watches the task that makes the call.
+        speaks: whether its answer is being read part by part.
     """
 
     call: Attended
     begun: float
     batch: object
     forget: Callable[[], object]
+    speaks: bool = False
 
 
 class Attending:
@@ -116,6 +118,12 @@ class Attending:
             task.add_done_callback(over)
             one.forget = partial(task.remove_done_callback, over)
 
+    def heard(self, run: UUID) -> None:
+        """Take in that a part of an answer came: another task may read the next one."""
+        one = self._open.get(run)
+        if one is not None:
+            one.speaks = True
+
     def end(self, run: UUID, native: object) -> None:
         """Settle a call that was answered.
 
@@ -179,8 +187,12 @@ class Attending:
         if call is not None:
             call.cut()
 
-    def _task_over(self, run: UUID, _task: asyncio.Task[Any]) -> None:
-        self._cut(run)
+    def _task_over(self, run: UUID, task: asyncio.Task[Any]) -> None:
+        # Each part of a stream may be read in a task of its own, as `wait_for` does. LangChain
+        # tells the end of a stream, whoever reads it.
+        one = self._open.get(run)
+        if one is not None and (task.cancelled() or not one.speaks):
+            self._cut(run)
 
     def _end_lost(self) -> None:
         latest = self._monotonic() - self._lost_after

@@ -178,6 +178,14 @@ class ConductorCallbackHandler(BaseCallbackHandler):
         """
         self._begin([HumanMessage(prompt) for prompt in prompts], run_id, metadata, kwargs)
 
+    def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Take in that an answer is read part by part."""
+        self._attending.heard(run_id)
+
+    def on_stream_event(self, event: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Take in the same of the events of `version="v3"`."""
+        self._attending.heard(run_id)
+
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Settle a call with the tokens that it used.
 
