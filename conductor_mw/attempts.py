@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .agents.answered import price_of
+from .agents.answered import model_named, price_of
 from .brackets import NO_TOKENS, enter, leave
 from .effects import NO_TERMS, Attempt, Close, Next
 from .enforce import dearest, weighed
@@ -187,7 +187,7 @@ class Tally:
         if part.by:
             self._by = part.by
         if part.model:
-            self._model = part.model
+            self._model = model_named(part.model, self.agent)
 
     def end(self, now: float, error: Exception | None = None, *, cut: bool = False) -> Outcome:
         """Give the outcome; the first end counts, a later one changes nothing."""

@@ -89,7 +89,7 @@ class Part:
         rating: what was found of the whole answer, on its last part.
         headers: the headers of the provider's response in small letters, on the part that has them.
         by: who answered in the agent's place, at no cost: a cache of the host's, for example.
-        model: the model that the answer names, where its price depends on that.
+        model: the model that the answer names, on a part that names one.
     """
 
     text: str = ""

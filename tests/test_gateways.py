@@ -238,6 +238,15 @@ def test_a_routers_own_price_is_the_dearest_of_all() -> None:
             assert price.cost(usage) <= agent.price.cost(usage)
 
 
+def test_only_a_price_that_the_policy_states_is_added() -> None:
+    text = ROUTER.replace("azure/x-router", "openai/gpt-4o-mini")
+    text = text.replace("    price: {input: 1, output: 0}\n", "")
+
+    agent = load_text(text, plugins=CORE, env={}).agents["a"]
+
+    assert price_of(agent, "p-1") == Price.per_million(input=2, output=9)
+
+
 def test_a_price_that_no_list_has_leaves_the_cost_unknown() -> None:
     text = ROUTER.replace("p-pro: {input: 4, output: 8, cached_input: 1}", "p-pro: listed")
 

@@ -77,6 +77,25 @@ def price_of(agent: Agent, model: str) -> Price | None:
     return None if longest is None or not model else prices[longest]
 
 
+def model_named(model: object, agent: Agent) -> str:
+    """Give the model that an answer of an agent names, as the policy would write it.
+
+    Args:
+        model: what the answer says; a strange name names nobody.
+        agent: who was asked.
+
+    Returns:
+        The name, or an empty string, also where the agent's price does not depend on it.
+    """
+    if not agent.prices:
+        return ""
+    if not isinstance(model, str) or len(model) > _LONGEST_NAME or not model.isprintable():
+        return ""
+    provider, _, rest = str(getattr(agent.options, "model", "")).partition("/")
+    # LiteLLM writes the provider in front of some models, and not of others.
+    return model.removeprefix(f"{provider}/") if rest else model
+
+
 def told(agent: Agent, part: Part, source: object) -> Part:
     """Give a part with what its answer tells of who gave it and of further tokens.
 
@@ -87,7 +106,7 @@ def told(agent: Agent, part: Part, source: object) -> Part:
     """
     model, usage, by = part.model, part.usage, part.by
     if agent.prices:
-        model = _named(_get(source, "model"), agent)
+        model = model_named(_get(source, "model"), agent)
     if agent.beside is not None and usage is not None:
         usage += agent.beside.of(_get(source, "usage"))
     way = agent.gateway
@@ -150,15 +169,6 @@ class _AsyncHeard(_Heard):
 
     async def __anext__(self) -> Any:
         return self._heard.hear(await self._stream.__anext__())
-
-
-def _named(model: object, agent: Agent) -> str:
-    """Give a model's name as the policy would write it; a strange one names nobody."""
-    if not isinstance(model, str) or len(model) > _LONGEST_NAME or not model.isprintable():
-        return ""
-    provider, _, rest = str(getattr(agent.options, "model", "")).partition("/")
-    # LiteLLM writes the provider in front of some models, and not of others.
-    return model.removeprefix(f"{provider}/") if rest else model
 
 
 def _count(usage: object, keys: tuple[str, ...]) -> int:

@@ -63,15 +63,17 @@ def compile_prices(
         entry: the agent as the policy writes it.
         kind: its kind.
         options: the options of its kind.
-        own: its own price, which a router takes on top of the model's, and where that stands.
+        own: its own price and where that stands; what the policy states, a router takes on top.
         at: where the agent stands.
 
     Returns:
         The prices by model; the agent's price, for a router the dearest there is; and its source.
     """
-    fee, source = own
+    price, source = own
     if entry.prices is None:
-        return {}, fee, source
+        return {}, price, source
+    # What a list has for the name of a router may be its own fee or a price of everything.
+    fee = price if source == "policy" else None
     if kind != "model":
         draft.find(
             (*at, "prices"),
@@ -80,7 +82,7 @@ def compile_prices(
             "it belongs to agents with `model:` whose answers name another model",
             key=True,
         )
-        return {}, fee, source
+        return {}, price, source
     provider, _, _ = str(getattr(options, "model", "")).partition("/")
     found: dict[str, Price | None] = {}
     for name, stated in entry.prices.items():
@@ -92,11 +94,11 @@ def compile_prices(
             )  # fmt: skip
             continue
         if isinstance(stated, PriceEntry):
-            price: Price | None = price_of_entry(stated)
+            routed: Price | None = price_of_entry(stated)
         else:
-            price = _listed(draft, name, provider, here)
-        found[name] = price if price is None or fee is None else price + fee
-    known = [price for price in found.values() if price is not None]
+            routed = _listed(draft, name, provider, here)
+        found[name] = routed if routed is None or fee is None else routed + fee
+    known = [one for one in found.values() if one is not None]
     if not known or len(known) < len(found):
         return found, None, "unknown"
     return found, dearest_of(known), "policy"

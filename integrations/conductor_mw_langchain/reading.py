@@ -79,6 +79,7 @@ def read_message(message: AIMessage, native: object) -> Part:
         logprobs=_logprobs(told["logprobs"]) if told.get("logprobs") else (),
         headers=headers_in(told["headers"]) if told.get("headers") else None,
         by=_CACHE if usage and _free(usage) else "",
+        model=told.get("model_name") or "" if told else "",
     )
 
 

@@ -55,6 +55,7 @@ agents:
     usage: {input: [agents.read], output: [usage.agents.written], at_most: 20000}
 routing: {default: a}
 """
+TABLE = "gpt-4o-*: {input: 0.15, output: 0.60}, gpt-4o: {input: 9, output: 9}"
 FORGED = [
     [(b"cf-aig-cache-status", b"HIT"), (b"x-portkey-cache-status", b"HIT")],
     [(b"llm_provider-cf-aig-cache-status", b"HIT")],
@@ -235,6 +236,27 @@ def test_langchains_models_carry_the_gateways_words(gateways: Gateways) -> None:
     assert one.path.startswith("/cloudflare/")
     assert one.headers["cf-aig-cache-ttl"] == "3600"
     assert one.headers["authorization"] == "Bearer of-openai"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_langchains_models_name_who_answered_for_a_router(stream: bool, gateways: Gateways) -> None:
+    pytest.importorskip("langchain_openai")
+    from conductor_mw_langchain import ConductorChatModel  # noqa: PLC0415 - it may be absent
+
+    # Its answer names `gpt-4o-mini`, as it was asked for.
+    text = DIRECT.replace("price: {input: 0.15, output: 0.60}", f"prices: {{{TABLE}}}")
+    model = ConductorChatModel(policy=text)
+    if stream:
+        chunks = list(model.stream("Hello"))
+        told = next(
+            found for one in reversed(chunks) if (found := one.response_metadata.get("conductor"))
+        )
+    else:
+        told = model.invoke("Hello").response_metadata["conductor"]
+
+    assert told["attempts"][0]["model"] == "gpt-4o-mini"
+    assert told["dollars"] == OF_ONE_CALL.dollars
+    assert len(gateways.asked) == 1
 
 
 def test_a_gateways_own_key_takes_the_place_of_the_models(gateways: Gateways) -> None:
