@@ -20,6 +20,8 @@ from .dialect import fields_of
 from .payload import Shape
 from .reading import read_message
 
+_MOST_BUILT: Final = 64
+"""Children of which is remembered what they made of a schema."""
 _PLACE: Final = re.compile(r" at line \d+ column \d+$")  # how jiter, which SDKs parse with, ends
 
 
@@ -35,6 +37,8 @@ def structured(model: Any, shape: Shape, kwargs: dict[str, Any]) -> Any:
     if found is None or found[0] is not model:
         # With the raw message, so that its tokens are seen, and what could not be parsed of it.
         found = model, model.with_structured_output(shape.schema, include_raw=True, **shape.options)
+        if len(shape.built) >= _MOST_BUILT:
+            shape.built.clear()  # of children that a reload of the policy has replaced
         shape.built[id(model)] = found
     runnable: Any = found[1]
     return _with(runnable, kwargs) if kwargs else runnable

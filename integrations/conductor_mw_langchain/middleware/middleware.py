@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,9 @@ class _App:
         """Give what the agent's own model says."""
         payload: Any = attempt.request.native
         call: ModelCall = payload.origin
-        async for part in call.answer_as_app():
-            yield part
+        async with aclosing(call.answer_as_app()) as parts:
+            async for part in parts:
+                yield part
 
 
 def _response(call: ModelCall, answer: Answer) -> ExtendedModelResponse[Any]:
