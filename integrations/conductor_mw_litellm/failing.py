@@ -51,14 +51,16 @@ class UnknownPolicyError(RequestError):
     """Nobody registered a policy under a name."""
 
 
-def kind_of(error: ConductorError) -> FailureKind:
-    """Give which kind of failure one of our errors is."""
+def kind_of(error: ConductorError | TimeoutError) -> FailureKind:
+    """Give which kind of failure one of our errors is, or the end of an agent's time."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
     if isinstance(error, Failure):
         return error.kind
     return "invalid_request" if isinstance(error, RequestError) else "server_error"
 
 
-def told(error: ConductorError, model: str, message: str = "") -> Exception:
+def told(error: ConductorError | TimeoutError, model: str, message: str = "") -> Exception:
     """Give the exception of LiteLLM that stands for one of ours, ours as its cause.
 
     Args:

@@ -53,7 +53,7 @@ class ConductorProvider(CustomLLM):
                 return completion_of(
                     conductor.call(request_of(call, stream=False), deadline=seconds_of(call))
                 )
-        except ConductorError as error:
+        except (ConductorError, TimeoutError) as error:
             raise raised(error, _full(name)) from error
 
     async def acompletion(self, *args: Any, **call: Any) -> Any:
@@ -65,7 +65,7 @@ class ConductorProvider(CustomLLM):
                 answer = await conductor.acall(
                     request_of(call, stream=False), deadline=seconds_of(call)
                 )
-        except ConductorError as error:
+        except (ConductorError, TimeoutError) as error:
             raise raised(error, _full(name)) from error
         tell({**headers_of(answer), **costing(answer)})
         return completion_of(answer)
@@ -82,7 +82,7 @@ class ConductorProvider(CustomLLM):
                 for part in within(name, parts):
                     yield from chunks.of(part)
             yield from chunks.last(parts.answer)
-        except ConductorError as error:
+        except (ConductorError, TimeoutError) as error:
             raise raised(error, _full(name)) from error
         except Exception as error:
             tell_attempts(error, getattr(error, "original_exception", None))
@@ -115,7 +115,7 @@ class ConductorProvider(CustomLLM):
                 tell(headers_of(answer))
             for chunk in chunks.last(answer):
                 yield chunk
-        except ConductorError as error:
+        except (ConductorError, TimeoutError) as error:
             raise raised(error, _full(name)) from error
         except Exception as error:
             tell_attempts(error, getattr(error, "original_exception", None))

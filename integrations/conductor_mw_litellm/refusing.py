@@ -44,7 +44,7 @@ class Refusal:
         headers: `retry-after`, where it is known.
     """
 
-    def __init__(self, error: ConductorError) -> None:
+    def __init__(self, error: ConductorError | TimeoutError) -> None:
         self.error = error
         self.kind = kind_of(error)
         self.status = STATUS[self.kind]
@@ -64,7 +64,7 @@ def refusal_in(error: BaseException) -> Refusal | None:
     return None
 
 
-def raised(error: ConductorError, model: str) -> Exception:
+def raised(error: ConductorError | TimeoutError, model: str) -> Exception:
     """Give the exception of LiteLLM for one of ours; what a proxy's client reads of it is safe.
 
     Args:
