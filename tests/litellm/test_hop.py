@@ -54,7 +54,7 @@ def test_the_headers_say_what_was_decided() -> None:
 
 AGENT = "{id: little, model: small"
 MORE = {
-    "no group": (AGENT, "{id: little, model: openai/gpt-4o-mini"),
+    "no group": (AGENT, "{id: little, model: openai/of-ours"),
     "no model": (AGENT, "{id: little, simulated: Hello"),
     "prompt": (AGENT, f"{AGENT}, prompt: Be brief."),
     "parameters": (AGENT, f"{AGENT}, parameters: {{temperature: 0}}"),
