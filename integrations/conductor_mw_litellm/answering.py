@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from conductor_mw import Answer, Part, Usage
@@ -62,6 +62,13 @@ def costing(answer: Answer) -> dict[str, str]:
     if answer.cost is None:
         return {}
     return {f"{PREFIX}cost": f"{answer.cost.dollars:.9f}"}
+
+
+def tell_loggers(call: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    """Let LiteLLM's loggers read the decision as `kwargs["conductor"]`, of streams as well."""
+    details: object = getattr(call.get("logging_obj"), "model_call_details", None)
+    if isinstance(details, dict):
+        cast("dict[str, Any]", details)["conductor"] = dict(headers)
 
 
 class Chunks:

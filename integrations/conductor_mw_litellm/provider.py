@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from conductor_mw import ConductorError
 
-from .answering import Chunks, completion_of, costing, headers_of
+from .answering import Chunks, completion_of, costing, headers_of, tell_loggers
 from .asking import request_of, seconds_of
 from .failing import tell_attempts
 from .gate import GATE, PROVIDER
@@ -50,11 +50,13 @@ class ConductorProvider(CustomLLM):
         try:
             with inside(name):
                 conductor = self._policies.of(name)
-                return completion_of(
-                    conductor.call(request_of(call, stream=False), deadline=seconds_of(call))
+                answer = conductor.call(
+                    request_of(call, stream=False), deadline=seconds_of(call)
                 )
         except (ConductorError, TimeoutError) as error:
             raise raised(error, _full(name)) from error
+        tell_loggers(call, headers_of(answer))
+        return completion_of(answer)
 
     async def acompletion(self, *args: Any, **call: Any) -> Any:
         """Give the answer on the running event loop."""
@@ -68,6 +70,7 @@ class ConductorProvider(CustomLLM):
         except (ConductorError, TimeoutError) as error:
             raise raised(error, _full(name)) from error
         tell({**headers_of(answer), **costing(answer)})
+        tell_loggers(call, headers_of(answer))
         return completion_of(answer)
 
     def streaming(self, *args: Any, **call: Any) -> Iterator[Any]:
@@ -81,7 +84,9 @@ class ConductorProvider(CustomLLM):
             with stream as parts:
                 for part in within(name, parts):
                     yield from chunks.of(part)
-            yield from chunks.last(parts.answer)
+            answer = parts.answer
+            tell_loggers(call, headers_of(answer))
+            yield from chunks.last(answer)
         except (ConductorError, TimeoutError) as error:
             raise raised(error, _full(name)) from error
         except Exception as error:
@@ -113,6 +118,7 @@ class ConductorProvider(CustomLLM):
             answer = parts.answer
             if silent:
                 tell(headers_of(answer))
+            tell_loggers(call, headers_of(answer))
             for chunk in chunks.last(answer):
                 yield chunk
         except (ConductorError, TimeoutError) as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,31 +13,48 @@ import litellm
 import pytest
 from conductor_mw_litellm import ConductorProvider
 from conductor_mw_litellm.policies import Policies
+from litellm.exceptions import MidStreamFallbackError
 from litellm.integrations.custom_logger import CustomLogger
-from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from conductor_mw import Conductor
 
 Way = Literal["completion", "acompletion", "stream", "astream"]
 WAYS: tuple[Way, ...] = ("completion", "acompletion", "stream", "astream")
 each_way = pytest.mark.parametrize("way", WAYS)
+_LISTENERS = (
+    "callbacks",
+    "success_callback",
+    "failure_callback",
+    "_async_success_callback",
+    "_async_failure_callback",
+)
 HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello there"}]
-AGENTS = """
-agents:
-  - {{id: small, model: openai/small-1, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}', price: {{input: 1000, output: 1000}}}}
-  - {{id: large, model: openai/large-1, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}', price: {{input: 2000, output: 2000}}}}
-  - {{id: claude, model: anthropic/claude-1, base_url: '{url}', api_key: '${{env:PROVIDER_KEY}}', price: {{input: 4000, output: 4000}}, max_output_tokens: 64}}
-  - {{id: thinker, model: anthropic/claude-sonnet-4-20250514, base_url: '{url}', api_key: '${{env:PROVIDER_KEY}}'}}
-  - {{id: known, model: openai/gpt-4o, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}'}}
-  - {{id: unpriced, model: openai/unpriced-1, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}'}}
-  - {{id: limited, model: openai/limited-1, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}', price: {{input: 1000, output: 1000}}}}
-  - {{id: locked, model: openai/locked-1, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}', price: {{input: 1000, output: 1000}}}}
-  - {{id: overflowing, model: openai/overflowing-1, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}'}}
-  - {{id: stumbling, model: openai/stumbling-1, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}'}}
-  - {{id: choking, model: openai/choking-1, base_url: '{url}/v1', api_key: '${{env:PROVIDER_KEY}}'}}
-  - {{id: person, human: {{queue: leads, show: "Shall we?"}}}}
-"""  # fmt: skip
-"""Agents for `.format(url=...)`; a thousand dollars per million tokens are easily counted."""
+MODELS = {
+    # thousands of dollars per million tokens are easily counted
+    "small": ("openai/small-1", "price: {input: 1000, output: 1000}"),
+    "large": ("openai/large-1", "price: {input: 2000, output: 2000}"),
+    "claude": ("anthropic/claude-1", "price: {input: 4000, output: 4000}"),
+    "thinker": ("anthropic/claude-sonnet-4-20250514", ""),
+    "known": ("openai/gpt-4o", ""),
+    "unpriced": ("openai/unpriced-1", ""),
+    "limited": ("openai/limited-1", ""),
+    "locked": ("openai/locked-1", ""),
+    "overflowing": ("openai/overflowing-1", ""),
+    "stumbling": ("openai/stumbling-1", ""),
+    "choking": ("openai/choking-1", ""),
+}
+
+
+def agents(url: str) -> str:
+    """Give the agents of a policy, with the key in `PROVIDER_KEY`, and a person."""
+    lines = ["agents:", "  - {id: person, human: {queue: leads, show: 'Shall we?'}}"]
+    for name, (model, more) in MODELS.items():
+        address = url if model.startswith("anthropic/") else f"{url}/v1"
+        lines.append(
+            f"  - {{id: {name}, model: {model}, base_url: '{address}', "
+            f"api_key: '${{env:PROVIDER_KEY}}', {more}}}"
+        )
+    return "\n".join([*lines, ""])
 
 
 @dataclass
@@ -58,18 +76,37 @@ class Said:
     chunks: list[Any] = field(default_factory=list[Any])
 
 
-def ask(way: Way, model: str = "conductor/main", host: Any = litellm, **call: Any) -> Said:
-    """Call in one of the ways; async calls have an event loop of their own."""
+Met = Callable[[], object]
+
+
+def ask(
+    way: Way, model: str = "conductor/main", host: Any = litellm, until: Met = bool, **call: Any
+) -> Said:
+    """Call in one of the ways; async calls have an event loop of their own.
+
+    Args:
+        way: how.
+        model: what is asked.
+        host: LiteLLM, or one of its Routers.
+        until: what is waited for then, on the same event loop; given nothing, nothing.
+        call: what else is passed.
+    """
+    if way in ("acompletion", "astream"):
+        return asyncio.run(aask(way, model, host, until, **call))
     call = {"messages": HELLO, **call}
-    if way == "completion":
-        return _said(host.completion(model, **call))
-    if way == "stream":
+    try:
+        if way == "completion":
+            return _said(host.completion(model, **call))
         return _streamed(list(host.completion(model, stream=True, **_with_usage(call))))
-    return asyncio.run(aask(way, model, host, **call))
+    finally:
+        if until is not bool:
+            _wait(until)
 
 
-async def aask(way: Way, model: str, host: Any = litellm, **call: Any) -> Said:
-    """Call in one of the two async ways, and wait until LiteLLM has logged it."""
+async def aask(
+    way: Way, model: str = "conductor/main", host: Any = litellm, until: Met = bool, **call: Any
+) -> Said:
+    """Call in one of the two async ways, on the running event loop."""
     call = {"messages": HELLO, **call}
     try:
         if way == "acompletion":
@@ -77,13 +114,17 @@ async def aask(way: Way, model: str, host: Any = litellm, **call: Any) -> Said:
         opened = await host.acompletion(model=model, stream=True, **_with_usage(call))
         return _streamed([chunk async for chunk in opened])
     finally:
-        await logged()
+        if until is not bool:
+            async with asyncio.timeout(20):
+                while not until():  # noqa: ASYNC110 - LiteLLM has no event for it
+                    await asyncio.sleep(0.005)
 
 
-async def logged() -> None:
-    """Wait until the loggers of this event loop's calls were told."""
-    await GLOBAL_LOGGING_WORKER.flush()
-    await GLOBAL_LOGGING_WORKER.clear_queue()
+def _wait(until: Met) -> None:
+    end = time.monotonic() + 20
+    while not until():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
 
 
 def _with_usage(call: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +145,11 @@ def _streamed(chunks: list[Any]) -> Said:
     return said
 
 
+def original(error: Any) -> Any:
+    """Give what LiteLLM put its `MidStreamFallbackError` around, which it does in streams."""
+    return error.original_exception if isinstance(error, MidStreamFallbackError) else error
+
+
 @dataclass(frozen=True)
 class Event:
     """What a logger was told of one call.
@@ -112,14 +158,14 @@ class Event:
         model: what was asked.
         dollars: what LiteLLM says that it cost.
         usage: tokens of the prompt and of the answer.
-        headers: those of the response.
+        decision: what it says of the decision.
         failed: whether it was a failure.
     """
 
     model: str
     dollars: float | None
     usage: tuple[int, int]
-    headers: dict[str, str]
+    decision: dict[str, str]
     failed: bool = False
 
 
@@ -130,36 +176,42 @@ class Ledger(CustomLogger):
         super().__init__()
         self.events: list[Event] = []
 
-    def log_success_event(
-        self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
-    ) -> None:
-        self.events.append(_event(kwargs, response_obj))
+    def log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.append(_event(kwargs))
 
-    async def async_log_success_event(
-        self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
-    ) -> None:
-        self.events.append(_event(kwargs, response_obj))
+    async def async_log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.append(_event(kwargs))
 
-    def log_failure_event(
-        self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
-    ) -> None:
-        self.events.append(Event(kwargs["model"], None, (0, 0), {}, failed=True))
+    def log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.append(_event(kwargs, failed=True))
 
-    async def async_log_failure_event(
-        self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
-    ) -> None:
-        self.events.append(Event(kwargs["model"], None, (0, 0), {}, failed=True))
+    async def async_log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.append(_event(kwargs, failed=True))
 
 
-def _event(kwargs: Any, response: Any) -> Event:
-    usage = response.usage
-    hidden = getattr(response, "_hidden_params", None) or {}
+def _event(kwargs: Any, *, failed: bool = False) -> Event:
+    told = kwargs["standard_logging_object"]
     return Event(
         kwargs["model"],
         kwargs.get("response_cost"),
-        (usage.prompt_tokens, usage.completion_tokens),
-        dict(hidden.get("additional_headers") or {}),
+        (told["prompt_tokens"], told["completion_tokens"]),
+        kwargs.get("conductor", {}),
+        failed,
     )
+
+
+@contextmanager
+def listening() -> Iterator[Ledger]:
+    """Let a logger listen, and no longer than this."""
+    made: Any = Ledger()
+    told: Any = litellm
+    told.callbacks.append(made)
+    try:
+        yield made
+    finally:
+        for name in _LISTENERS:
+            kept = [one for one in getattr(told, name) if one is not made]
+            getattr(told, name)[:] = kept
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from conductor_mw import Conductor, Gate, Verdict
-from tests.litellm.calls import AGENTS, Way, ask, each_way, offered
+from tests.litellm.calls import Way, agents, ask, each_way, offered
 from tests.provider.server import Provider
 
 FLOWS = {
@@ -40,7 +40,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def policy(live: Provider) -> Callable[[str], str]:
-    return lambda routing: AGENTS.format(url=live.url) + f"routing: {{default: {routing}}}\n"
+    return lambda routing: agents(live.url) + f"routing: {{default: {routing}}}\n"
 
 
 @each_way
@@ -76,7 +76,7 @@ def test_a_person_decides_what_the_caller_reads(
 
 
 @pytest.fixture
-def deep(live: Provider, policy: Callable[[str], str]) -> Iterator[None]:
+def deep(policy: Callable[[str], str]) -> Iterator[None]:
     """A policy of which one agent is another policy."""
     outer = Conductor.from_text(
         "agents: [{id: inner, model: conductor/inner}]\nrouting: {default: inner}"

@@ -10,7 +10,7 @@ from litellm.exceptions import BadRequestError, UnsupportedParamsError
 from pydantic import BaseModel
 
 from conductor_mw import Conductor
-from tests.litellm.calls import AGENTS, HELLO, Way, ask, each_way, offered
+from tests.litellm.calls import HELLO, Way, agents, ask, each_way, offered
 from tests.provider.server import Provider
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -57,7 +57,7 @@ class Opening(BaseModel):
 @pytest.fixture
 def offer(live: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PROVIDER_KEY", "sk-test")
-    policy = AGENTS.format(url=live.url) + (
+    policy = agents(live.url) + (
         "routing: {default: small, rules: ["
         "{condition: metadata.to == 'claude', target: claude, on_error: skip}, "
         "{condition: metadata.to == 'thinker', target: thinker, on_error: skip}, "
@@ -98,7 +98,7 @@ def test_what_few_models_take_is_judged_by_what_the_agent_can(way: Way, live: Pr
 
     ask(way, thinking=thinking, metadata={"to": "thinker"}, max_tokens=2048)
     ask(way, user="u-7", metadata={"to": "known"})
-    with pytest.raises(UnsupportedParamsError, match="openai does not support.*verbosity"):
+    with pytest.raises(UnsupportedParamsError, match=r"openai does not support.*verbosity"):
         ask(way, verbosity="low")
     ask(way, verbosity="low", drop_params=True)
 
@@ -149,7 +149,7 @@ def test_what_a_call_says_about_its_provider_is_not_used(way: Way, live: Provide
 @each_way
 @pytest.mark.usefixtures("offer")
 def test_a_parameter_that_could_lead_past_the_policy_is_refused(way: Way, live: Provider) -> None:
-    with pytest.raises(BadRequestError, match="may not set 'preset'.*LiteLLM reaches"):
+    with pytest.raises(BadRequestError, match=r"may not set 'preset'.*LiteLLM reaches"):
         ask(way, messages=HELLO, preset="@other")
 
     assert live.asked == []
