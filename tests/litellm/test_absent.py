@@ -10,8 +10,8 @@ import litellm
 import pytest
 from conductor_mw_litellm import ConductorStrategy, handler, install, uninstall
 from conductor_mw_litellm.policies import POLICIES
-from litellm import Router
 from litellm.exceptions import NotFoundError
+from litellm.router import Router
 
 from conductor_mw import Conductor, ConductorError
 
