@@ -14,6 +14,7 @@ from conductor_mw.testing import WAYS, Way, ask
 
 pytest.importorskip("litellm", reason="needs the extra litellm")
 
+from tests.cli_documents import BLOCK, replayed
 from tests.provider.gateways import Gateways
 
 pytestmark = pytest.mark.usefixtures("litellm_loop")
@@ -49,6 +50,14 @@ def asked(name: str, prompt: str, way: Way, **options: str) -> Answer:
 def test_it_loads_without_a_warning_and_stands_on_the_page(path: Path) -> None:
     assert Conductor(path).policy.warnings == ()
     assert f"[{path.name}]({path.name})" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER.parents[1])
+    monkeypatch.setenv("COLUMNS", "100")
+    blocks = list(BLOCK.finditer((FOLDER / "README.md").read_text(encoding="utf-8")))
+
+    assert [replayed(block) for block in blocks] == [block.group(0) for block in blocks] != []
 
 
 @pytest.mark.parametrize("way", WAYS)
