@@ -148,7 +148,7 @@ def fields_of(value: object) -> dict[str, Any] | None:
 
 def _written(arguments: Any) -> str:
     # As models write them, without spaces: LangChain has forgotten how these were written.
-    return json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(arguments, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _is(piece: Any, kinds: frozenset[str]) -> bool:

@@ -135,7 +135,12 @@ def _calls(message: AIMessage) -> tuple[ToolCall, ...]:
     if not message.tool_calls:
         return ()
     return tuple(
-        ToolCall(at, call["id"] or "", call["name"], json.dumps(call["args"], ensure_ascii=False))
+        ToolCall(
+            at,
+            call["id"] or "",
+            call["name"],
+            json.dumps(call["args"], ensure_ascii=False, default=str),
+        )
         for at, call in enumerate(message.tool_calls)
     )
 
@@ -155,12 +160,17 @@ def read_usage(told: Any) -> Usage:
     """Give the tokens that `usage_metadata` tells; none for an answer of LangChain's own cache."""
     if _free(told):
         return Usage()
-    given: Mapping[str, int] = told.get("input_token_details") or {}
-    made: Mapping[str, int] = told.get("output_token_details") or {}
+    given: Mapping[str, Any] = told.get("input_token_details") or {}
+    made: Mapping[str, Any] = told.get("output_token_details") or {}
     return Usage(
-        told["input_tokens"], told["output_tokens"],
-        given.get("cache_read") or 0, made.get("reasoning") or 0,
+        _count(told.get("input_tokens")), _count(told.get("output_tokens")),
+        _count(given.get("cache_read")), _count(made.get("reasoning")),
     )  # fmt: skip
+
+
+def _count(told: object) -> int:
+    # A provider's negative or fractional count must not reach the bill.
+    return told if isinstance(told, int) and told > 0 else 0
 
 
 def usage_metadata(usage: Usage | None) -> Mapping[str, Any] | None:

@@ -22,7 +22,7 @@ from tests.langchain.oracle import Oracle
 def test_a_pass_that_asks_people_is_forgotten_when_the_graph_is_left(
     way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known: Any = weakref.WeakKeyDictionary()
+    known = weakref.WeakKeyDictionary[Any, Any]()
     monkeypatch.setattr(passes, "_passes", known)
     model, _, _ = refund()
     graph = Graph(model, way)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -78,3 +79,38 @@ def test_an_answer_that_is_paid_is_not_marked_free_because_its_draft_was() -> No
     assert [one.get("by") for one in told["attempts"]] == ["cache", None]
     assert told["dollars"] > 0
     assert "total_cost" not in (answer.usage_metadata or {})
+
+
+class Lying(Oracle):
+    """Reports tokens that nobody can use."""
+
+    def answer(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> AIMessage:
+        usage: Any = {"input_tokens": -1_000_000, "output_tokens": 3, "total_tokens": 0}
+        details = {"input_token_details": {"cache_read": -5}}
+        told = super().answer(messages, kwargs)
+        return told.model_copy(update={"usage_metadata": {**usage, **details}})
+
+
+@each_way
+def test_no_count_of_a_provider_gives_money_back(way: Way) -> None:
+    model = ConductorChatModel(policy=PRICED, agents={"small": Lying()})
+    answer = ask(model, "Hello?", way)
+    told = answer.response_metadata["conductor"]
+    assert (told["dollars"], told["tokens"]) == (3e-06, 3)
+
+
+class Dating(Oracle):
+    """Calls a tool with what is no JSON, as a model of the app's own may."""
+
+    def answer(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> AIMessage:
+        call: Any = {"name": "book", "args": {"on": date(2026, 1, 2)}, "id": "1"}
+        return super().answer(messages, kwargs).model_copy(update={"tool_calls": [call]})
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+def test_arguments_that_are_no_json_are_handed_on(way: Way) -> None:
+    policy = PRICED.replace("routing:", "plugins: {guard: {pii: [email]}}\nrouting:")
+    model = ConductorChatModel(policy=policy, agents={"small": Dating()})
+    asked = ask(model, "Book it", way)
+    assert asked.tool_calls[0]["args"] == {"on": date(2026, 1, 2)}
+    assert ask(model, [asked, ("user", "And now?")], way).tool_calls == asked.tool_calls
