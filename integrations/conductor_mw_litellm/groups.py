@@ -9,7 +9,7 @@ from typing import Any
 from conductor_mw import Agent, Facts, ModelOptions, ModelSpeaker
 
 
-def through(router: Any) -> Callable[[Agent], object | None]:
+def through(router: Any) -> Callable[[Agent], ModelSpeaker | None]:
     """Give what lets a policy's agents be answered by a Router's model groups.
 
     An agent whose `model:` is the name of a group is asked through the Router, once: neither its
@@ -25,7 +25,7 @@ def through(router: Any) -> Callable[[Agent], object | None]:
         ```
     """
 
-    def connect(agent: Agent) -> object | None:
+    def connect(agent: Agent) -> ModelSpeaker | None:
         options = agent.options
         if isinstance(options, ModelOptions) and options.model in groups_of(router):
             return ModelSpeaker(agent, options.model, router)

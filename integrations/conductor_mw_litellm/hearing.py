@@ -22,12 +22,14 @@ class Heard:
         headers: what its response says about the decision.
         known: whether it is known who answers.
         opening: its stream, where a policy answers it chunk by chunk.
+        key: the proxy's own words on the key, where a policy took over the model that it asked for.
     """
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
         self.known = False
         self.opening: Opening | None = None
+        self.key: Any = None
 
 
 class Opening(AsyncIterator[Any]):

@@ -9,6 +9,7 @@ from conductor_mw import Agent
 
 from .gate import PROVIDER
 from .groups import through
+from .permitted import Permitted
 
 _SERVER: Final = "litellm.proxy.proxy_server"
 
@@ -21,7 +22,19 @@ def router_of_the_proxy() -> Any:
 def through_the_proxy(agent: Agent) -> object | None:
     """Let the proxy's model groups answer for agents whose `model:` is the name of one."""
     router = router_of_the_proxy()
-    return None if router is None else through(router)(agent)
+    speaker = None if router is None else through(router)(agent)
+    return None if speaker is None else Permitted(speaker.agent, speaker.model, router)
+
+
+def group_named(router: Any, model: str) -> str:
+    """Give the model group that a name leads to; ids and models of deployments are names too."""
+    if model in router.get_model_names():
+        return model
+    found: list[dict[str, Any]] = router.get_model_list() or []
+    for one in found:
+        if model in (one["model_info"]["id"], one["litellm_params"]["model"]):
+            return str(one["model_name"])
+    return model
 
 
 def policies_behind(router: Any, group: str) -> set[str]:

@@ -13,10 +13,11 @@ from typing import Any, Final
 from conductor_mw import ConductorError
 
 from .access import may_use
+from .escapes import escape_in, names_in
 from .health import tell_health
 from .hearing import heard, listen
 from .hop import Hop, hop_of
-from .hosting import group_of_policy, policies_behind, router_of_the_proxy
+from .hosting import group_named, group_of_policy, policies_behind, router_of_the_proxy
 from .loading import litellm
 from .policies import POLICIES, Policies
 from .refusing import Refusal, refusal_in
@@ -32,7 +33,9 @@ PATIENCE: Final = 5.0
 that takes longer, and not known before: the proxy must see a client leave that has waited enough.
 """
 _CHAT: Final = frozenset(("completion", "acompletion"))
-_CALLS: Final = _CHAT | {"anthropic_messages", "responses", "aresponses"}
+_CALLS: Final = _CHAT | {
+    "text_completion", "atext_completion", "anthropic_messages", "responses", "aresponses",
+}  # fmt: skip
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -63,20 +66,25 @@ class ProxyCallback(CustomLogger):
         router = router_of_the_proxy()
         if router is None:
             return data
-        policy = self._taking_over(data.get("model"))
+        model = data.get("model")
+        asked = group_named(router, model) if isinstance(model, str) else ""
+        policy = self._taking_over(asked)
+        self._refuse_escapes(data, router, past=policy is not None or _is_policy(asked, router))
         if policy is None:
-            return _once(data, router)
+            return _once(data, router, asked)
+        listening.key = user_api_key_dict
         hop = self._hop(policy, router, data) if call_type in _CHAT else None
-        group = hop.group if hop is not None else self._group(policy, data["model"], router)
-        if group == data["model"]:
-            return _once(data, router)
+        group = hop.group if hop is not None else self._group(policy, asked, router)
+        if group == model:
+            return _once(data, router, group)
         if not await may_use(user_api_key_dict, group, router):
             raise _http(403, "key_model_access_denied", _DENIED)
         if hop is not None:
             listening.headers = dict(hop.headers)
             listening.known = True
+            data["disable_fallbacks"] = True  # the policy names one group, and guarantees others
         data["model"] = group
-        return _once(data, router)
+        return _once(data, router, group)
 
     async def async_post_call_streaming_iterator_hook(
         self, user_api_key_dict: Any, response: Any, request_data: dict[str, Any]
@@ -138,6 +146,18 @@ class ProxyCallback(CustomLogger):
                 return policy.strip() or self._only_policy()
         return None
 
+    def _refuse_escapes(self, data: Mapping[str, Any], router: Any, *, past: bool) -> None:
+        """Refuse what would reach a model that a policy takes over, or its provider, without it."""
+        name = escape_in(data) if past else None
+        if name is not None:
+            raise _http(400, "invalid_request", f"A request for this model may not set {name!r}.")
+        for name in names_in(data):
+            if self._taking_over(group_named(router, name)) is not None:
+                raise _http(
+                    400, "invalid_request", f"Ask for the model {name[:80]!r} by itself: "
+                    "neither several at once, nor to fall back to."
+                )  # fmt: skip
+
     def _only_policy(self) -> str:
         names = self._policies.names
         return names[0] if len(names) == 1 else "main"
@@ -162,10 +182,13 @@ class ProxyCallback(CustomLogger):
         return group
 
 
-def _once(data: dict[str, Any], router: Any) -> dict[str, Any]:
+def _is_policy(group: str, router: Any) -> bool:
+    return bool(group) and bool(policies_behind(router, group))
+
+
+def _once(data: dict[str, Any], router: Any, group: str) -> dict[str, Any]:
     """Let the Router ask a policy once: it has its own retries, and they are not multiplied."""
-    model = data.get("model")
-    if isinstance(model, str) and policies_behind(router, model):
+    if _is_policy(group, router):
         data["num_retries"] = 0
     return data
 

@@ -27,6 +27,7 @@ KEYS: Final[dict[str, dict[str, Any]]] = {
     "sk-renamed": {"models": ["gpt-4o", "small"]},
     "sk-team": {"models": ["smart", "small", "large"], "team_id": "t", "team_models": ["small"]},
     "sk-vip": {"team_id": "vip"},
+    "sk-books": {"models": ["books"]},
 }
 
 
