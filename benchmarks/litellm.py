@@ -47,6 +47,10 @@ def _rows(pace: Pace, opened: ExitStack) -> Iterator[Row]:
     del streams["a CustomLLM by hand"]  # a stream by hand is no matter of three lines
     read = {name: _reading(one) for name, one in streams.items()}
     yield from _provider("completion, stream", _in_turns(read, pace), None)
+    yield Row(
+        "provider, called alone, without LiteLLM around it",
+        seconds={_OURS: _added(side_by_side(cases.alone(), pace))},
+    )
     yield from _routers(cases.routers(), cases.MESSAGES, pace)
     decided = side_by_side({"": lambda: conductor.decide(cases.MESSAGES)}, pace)[""]
     yield Row(

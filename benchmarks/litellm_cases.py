@@ -135,6 +135,14 @@ def own_calls(ask: Callable[..., Any]) -> dict[str, Callable[[], Any]]:
     }
 
 
+def alone() -> dict[str, Callable[[], Any]]:
+    """Give our provider as LiteLLM calls it, without LiteLLM, and the answer that it is given."""
+    call: dict[str, Any] = {
+        "model": "bound", "messages": MESSAGES, "optional_params": {}, "litellm_params": {},
+    }  # fmt: skip
+    return {"own": answered, "bound": lambda: handler.completion(**call)}
+
+
 def routers() -> Mapping[str, Any]:
     """Give a Router as it comes, and one whose groups a policy's rules choose."""
     host: Any = litellm()
