@@ -17,6 +17,7 @@ from tests.litellm.recorded import (
     Surface,
     Way,
     ask,
+    cost,
     each_dialect,
     each_surface,
     each_way,
@@ -62,7 +63,8 @@ def test_a_text_comes_with_its_tokens_and_its_price(
 
     said = ask(conductor, surface, way, QUESTION)
 
-    assert said == Said("Hello from small-1, nice to see you", (), "stop", (6, 7), 20e-6)
+    dollars = cost(surface, way, 20e-6)
+    assert said == Said("Hello from small-1, nice to see you", (), "stop", (6, 7), dollars)
 
 
 @each_dialect
@@ -76,7 +78,8 @@ def test_a_tool_is_called_and_what_it_gives_is_answered(
     called = ask(conductor, surface, way, QUESTION, tools=[TOOL])
     answered = ask(conductor, surface, way, conversation(called), tools=[TOOL])
 
-    assert called == Said("", (("look_up", CITY),), "tool_calls", (6, 4), 14e-6)
+    dollars = cost(surface, way, 14e-6)
+    assert called == Said("", (("look_up", CITY),), "tool_calls", (6, 4), dollars)
     assert answered.text == "Hello from small-1, nice to see you"
     assert answered.finish == "stop"
 
@@ -106,7 +109,7 @@ def test_an_answer_keeps_to_a_schema(
 
     said = ask(conductor, surface, way, QUESTION, response_format=FORM)
 
-    assert said == Said(CITY, (), "stop", (6, 4), 14e-6)
+    assert said == Said(CITY, (), "stop", (6, 4), cost(surface, way, 14e-6))
 
 
 def test_every_cassette_belongs_to_a_test(

@@ -19,6 +19,7 @@ from tests.litellm.recorded import (
     Surface,
     Way,
     ask,
+    cost,
     each_dialect,
     each_surface,
     each_way,
@@ -33,7 +34,7 @@ pytestmark = [
 ]
 
 QUESTION: Final = "Is it Oslo?"
-GREETING: Final = Said("Hello from large-1, nice to see you", (), "stop", (3, 7), 17e-6)
+GREETING: Final = "Hello from large-1, nice to see you"
 each_trouble: Final = pytest.mark.parametrize(
     ("manner", "kind"),
     [
@@ -96,7 +97,9 @@ def test_another_provider_answers_where_the_first_cannot(
 ) -> None:
     conductor = models.policy(dialect, f"{manner}-1", on=kind)
 
-    assert ask(conductor, surface, way, QUESTION) == GREETING
+    said = ask(conductor, surface, way, QUESTION)
+
+    assert said == Said(GREETING, (), "stop", (3, 7), cost(surface, way, 17e-6))
 
 
 each_refusal: Final = pytest.mark.parametrize(
@@ -122,8 +125,9 @@ def test_another_provider_answers_where_the_first_refuses(
 
     said = ask(conductor, surface, way, QUESTION)
 
-    assert said.text == GREETING.text
-    assert said.dollars == pytest.approx(3e-6 + 5 * 2e-6 + 17e-6)  # refusing cost something, too
+    assert said.text == GREETING
+    both = 13e-6 + 17e-6  # refusing cost something, too
+    assert said.dollars == pytest.approx(cost(surface, way, both))
 
 
 @each_refusal
