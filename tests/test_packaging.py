@@ -96,15 +96,23 @@ def test_a_pin_names_no_address_and_no_extra() -> None:
     assert len({(pin.name, str(pin.marker)) for pin in PINS}) == len(PINS)
 
 
-@pytest.mark.parametrize("name", ["langchain-core", "langchain", "langgraph"])
-def test_the_oldest_langchain_that_is_tested_is_the_oldest_that_is_allowed(name: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("oldest-langchain.txt", "langchain-core"),
+        ("oldest-langchain.txt", "langchain"),
+        ("oldest-langchain.txt", "langgraph"),
+        ("oldest-litellm.txt", "litellm"),
+    ],
+)
+def test_the_oldest_host_that_is_tested_is_the_oldest_that_is_allowed(file: str, name: str) -> None:
     allowed = {
         specifier.version
         for requirement in wanted()
         for specifier in requirement.specifier
         if (requirement.name, specifier.operator) == (name, ">=")
     }
-    lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / ".ci" / file).read_text(encoding="utf-8").splitlines()
     (tested,) = (line.removeprefix(f"{name}==") for line in lines if line.startswith(f"{name}=="))
 
     assert allowed == {tested.removesuffix(".0")}

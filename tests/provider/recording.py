@@ -5,6 +5,7 @@ holds is a failure, and so is a recorded answer that nobody asks for. After a ch
 answers record them again, on loopback, with no key and no network:
 
     python -m pytest tests/langchain/test_standard_*.py --record-mode=rewrite
+    python -m pytest tests/litellm/test_cassettes_*.py --record-mode=rewrite
 
 Recording twice gives the same bytes: answers follow from questions, and what is random is numbered.
 """
