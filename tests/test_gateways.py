@@ -15,6 +15,7 @@ from conductor_mw.money import Price
 from conductor_mw.parts import Usage
 from conductor_mw.plugins import Plugins
 from conductor_mw.policy import load, load_text
+from conductor_mw.policy.entry import GatewayEntry
 from conductor_mw.testing import WAYS, Scripted, Way, ask
 
 PAGE = (Path(__file__).parents[1] / "docs" / "gateways.md").read_text(encoding="utf-8")
@@ -52,6 +53,12 @@ def refused(text: str) -> str:
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_every_example_of_the_page_loads_without_a_warning(example: str) -> None:
     assert load_text(example, plugins=CORE, env={}).warnings == ()
+
+
+def test_every_key_stands_in_the_pages_table() -> None:
+    missing = [key for key in GatewayEntry.model_fields if f"\n| `{key}` |" not in PAGE]
+
+    assert missing == []
 
 
 @pytest.mark.parametrize("way", WAYS)
