@@ -19,14 +19,15 @@ from .guard import check_agents
 from .hosting import through_the_proxy
 
 ONE: Final = "CONDUCTOR_POLICY"
-"""The environment variable with the path of a policy file, which is called by its own name."""
+"""The environment variable with the path of a policy file: it answers under its own name, and under
+`main` where no other policy is called so."""
 SEVERAL: Final = "CONDUCTOR_POLICIES"
 """The environment variable with several, as `main=conductor.yaml,batch=batch.yaml`."""
 RELOAD: Final = "CONDUCTOR_RELOAD_EVERY"
 """The environment variable with how often such files are looked at for changes, in seconds."""
 USUAL_RELOAD: Final = "5"
 UNNAMED: Final = "main"
-"""What a policy is called whose file says no `workflow: {name: ...}`."""
+"""What a policy is called where nobody says anything else."""
 
 
 class Policies:
@@ -36,6 +37,7 @@ class Policies:
         self._env = os.environ if env is None else env
         self._known: dict[str, Conductor] = {}
         self._of_environment: Mapping[str, Conductor] = {}
+        self._one: Conductor | None = None
         self._read: tuple[str, str] | None = None
         self._lock = threading.RLock()
 
@@ -75,6 +77,8 @@ class Policies:
         with self._lock:
             self._read_environment()
             found = self._known.get(name) or self._of_environment.get(name)
+            if found is None and name == UNNAMED:
+                found = self._one
             if found is not None:
                 return found
             known = {*self._known, *self._of_environment}
@@ -116,10 +120,11 @@ class Policies:
                     f"{SEVERAL} names {name[:80]!r} twice", mend="Leave one of them out."
                 )
             found[name] = self._loaded(path)
+        alone: Conductor | None = None
         if one:
-            made = self._loaded(one)
-            found.setdefault(made.policy.name or UNNAMED, made)
-        self._of_environment, self._read = found, said
+            alone = self._loaded(one)
+            found.setdefault(alone.policy.name or UNNAMED, alone)
+        self._of_environment, self._one, self._read = found, alone, said
 
     def _loaded(self, path: str) -> Conductor:
         written = self._env.get(RELOAD, "") or USUAL_RELOAD

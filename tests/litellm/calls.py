@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from conductor_mw_litellm import ConductorProvider
 from conductor_mw_litellm.policies import Policies
 from litellm.exceptions import MidStreamFallbackError
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+from litellm.litellm_core_utils.thread_pool_executor import executor
 
 from conductor_mw import Conductor
 
@@ -200,9 +203,19 @@ def _event(kwargs: Any, *, failed: bool = False) -> Event:
     )
 
 
+def _let_others_be_logged() -> None:
+    """Wait until what earlier tests left is logged: by threads, and on whichever loop is next."""
+    workers: int = executor._max_workers  # noqa: SLF001 - nothing else tells
+    barrier = threading.Barrier(workers)
+    for future in [executor.submit(barrier.wait, 20) for _ in range(workers)]:
+        future.result()
+    asyncio.run(GLOBAL_LOGGING_WORKER.flush())
+
+
 @contextmanager
 def listening() -> Iterator[Ledger]:
-    """Let a logger listen, and no longer than this."""
+    """Let a logger listen to what begins now, and no longer than this."""
+    _let_others_be_logged()
     made: Any = Ledger()
     told: Any = litellm
     told.callbacks.append(made)

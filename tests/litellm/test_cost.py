@@ -131,7 +131,7 @@ def test_an_answer_from_the_cache_costs_nothing_and_says_so(
 def test_a_budget_that_is_used_up_refuses_as_a_rate_limit(
     way: Way, live: Provider, ledger: Ledger
 ) -> None:
-    budget = "plugins: {budget: {dollars: 0.105, every: day}}\n"
+    budget = "plugins: {budget: {dollars: 0.105, every: total}}\n"
     with offered(main=policy(live, budget)):
         ask(way, max_tokens=10, until=lambda: ledger.events)
         with pytest.raises((RateLimitError, MidStreamFallbackError), match="budget: ") as caught:
@@ -145,9 +145,11 @@ def test_a_budget_that_is_used_up_refuses_as_a_rate_limit(
 
 @each_way
 def test_a_failure_is_logged_once(way: Way, live: Provider, ledger: Ledger) -> None:
-    with offered(main=policy(live)):
-        with pytest.raises((RateLimitError, MidStreamFallbackError)):
-            ask(way, metadata={"to": "broken"}, until=lambda: ledger.events)
+    with (
+        offered(main=policy(live)),
+        pytest.raises((RateLimitError, MidStreamFallbackError)),
+    ):
+        ask(way, metadata={"to": "broken"}, until=lambda: ledger.events)
 
     (event,) = ledger.events
     assert (event.model, event.failed) == ("main", True)

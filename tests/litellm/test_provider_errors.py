@@ -126,7 +126,6 @@ def test_a_name_that_nobody_registered_is_not_found_and_opens_nothing(way: Way, 
     with offered(main=only), pytest.raises(NotFoundError, match="no policy is called") as caught:
         ask(way, f"conductor/{name}")
 
-    assert isinstance(caught.value.__cause__ or caught.value, Exception)
     assert len(str(caught.value)) < 600
 
 
