@@ -205,7 +205,7 @@ def _event(kwargs: Any, *, failed: bool = False) -> Event:
 
 def _let_others_be_logged() -> None:
     """Wait until what earlier tests left is logged: by threads, and on whichever loop is next."""
-    workers: int = executor._max_workers  # noqa: SLF001 - nothing else tells
+    workers: int = executor._max_workers  # nothing else tells
     barrier = threading.Barrier(workers)
     for future in [executor.submit(barrier.wait, 20) for _ in range(workers)]:
         future.result()

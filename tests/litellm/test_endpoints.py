@@ -40,7 +40,8 @@ def offer(live: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def messages(agent: str, until: Callable[[], object] = bool, **call: Any) -> Any:
     """Ask as clients of Anthropic do; a stream is given as its events."""
     call = {"messages": HELLO, "max_tokens": 50, **call}
-    made: Any = await litellm.anthropic.messages.acreate(model=f"conductor/{agent}", **call)
+    host: Any = litellm  # it does not say that it exports `anthropic`
+    made: Any = await host.anthropic.messages.acreate(model=f"conductor/{agent}", **call)
     if call.get("stream"):
         made = _events([piece async for piece in made])
     async with asyncio.timeout(20):
