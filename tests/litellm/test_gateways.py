@@ -119,6 +119,7 @@ def test_mlflow_is_asked_for_one_of_its_endpoints(way: Way, gateways: Gateways) 
         ("A hard one", "gpt-5-2025-08-07", 1_000 * (140 + 1_250) + 100 * 10_000),
         ("A strange one", "grok-9", None),
         ("A hostile one", "", None),
+        ("An endless one", "", None),
     ],
 )
 def test_the_model_that_a_router_names_decides_what_it_cost(

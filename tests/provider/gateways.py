@@ -209,7 +209,8 @@ def _foundry(headers: Headers, body: Mapping[str, Any]) -> Told:
     for word, model in (
         ("hard", "gpt-5-2025-08-07"),
         ("strange", "grok-9"),
-        ("hostile", "gpt-5\r\nx" + "x" * 1_000),
+        ("hostile", "gpt-5-\r\nx: y"),
+        ("endless", "gpt-5-" + "x" * 1_000),
     ):
         if word in text:
             return Told(model=model)
