@@ -72,6 +72,7 @@ def cooling(router: Any) -> Callable[..., list[str]]:
 def _resting(router: Any) -> set[str]:
     """Give the ids of the deployments that cool down."""
     handlers: Any = import_module("litellm.router_utils.cooldown_handlers")
-    return set(
-        handlers.get_cooldown_deployments(litellm_router_instance=router, parent_otel_span=None)
-    )
+    # Older releases call it `_get_cooldown_deployments`.
+    found = getattr(handlers, "get_cooldown_deployments", None)
+    found = found or handlers._get_cooldown_deployments  # noqa: SLF001
+    return set(found(litellm_router_instance=router, parent_otel_span=None))
