@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection
 from importlib import import_module
 from typing import Any
 
-from conductor_mw import Agent, Facts, ModelOptions, ModelSpeaker
+from conductor_mw import Agent, ConductorError, Facts, ModelOptions, ModelSpeaker
+
+from .gate import PROVIDER
 
 
 def through(router: Any) -> Callable[[Agent], ModelSpeaker | None]:
@@ -27,11 +29,26 @@ def through(router: Any) -> Callable[[Agent], ModelSpeaker | None]:
 
     def connect(agent: Agent) -> ModelSpeaker | None:
         options = agent.options
-        if isinstance(options, ModelOptions) and options.model in groups_of(router):
-            return ModelSpeaker(agent, options.model, router)
-        return None
+        if not isinstance(options, ModelOptions) or options.model not in groups_of(router):
+            return None
+        _refuse_policy(agent, options.model, router)
+        return ModelSpeaker(agent, options.model, router)
 
     return connect
+
+
+def _refuse_policy(agent: Agent, group: str, router: Any) -> None:
+    # A Router's sync side works in threads that do not know who called, so that `guard` would see
+    # no circle there.
+    found: list[dict[str, Any]] = router.get_model_list(model_name=group) or []
+    for one in found:
+        model: str = one["litellm_params"]["model"]
+        if model.startswith(f"{PROVIDER}/"):
+            raise ConductorError(
+                f"agent {agent.id!r} names the model group {group!r}, which is a policy itself",
+                mend=f"Let the agent name another group, or `model: {model}` if that is another "
+                f"policy.",
+            )
 
 
 def groups_of(router: Any) -> Collection[str]:

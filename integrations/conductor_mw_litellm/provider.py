@@ -38,11 +38,14 @@ class ConductorProvider(CustomLLM):
     def __init__(self, policies: Policies = POLICIES) -> None:
         super().__init__()
         self._policies = policies
+        self._open = True
         GATE.open()
 
     def close(self) -> None:
         """Let LiteLLM judge parameters again as it did before this provider was made."""
-        GATE.close()
+        if self._open:
+            self._open = False
+            GATE.close()
 
     def completion(self, *args: Any, **call: Any) -> Any:
         """Give the answer to a sync caller."""
@@ -50,9 +53,7 @@ class ConductorProvider(CustomLLM):
         try:
             with inside(name):
                 conductor = self._policies.of(name)
-                answer = conductor.call(
-                    request_of(call, stream=False), deadline=seconds_of(call)
-                )
+                answer = conductor.call(request_of(call, stream=False), deadline=seconds_of(call))
         except (ConductorError, TimeoutError) as error:
             raise raised(error, _full(name)) from error
         tell_loggers(call, headers_of(answer))
