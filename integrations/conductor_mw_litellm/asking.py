@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from conductor_mw import ChatLens, Request
 
@@ -24,10 +24,11 @@ def request_of(call: Mapping[str, Any], *, stream: bool) -> Request:
         name: value for name, value in told.items() if name not in _OF_THE_HOST
     }
     native["messages"] = call["messages"]
-    if (call.get("litellm_params") or {}).get("drop_params"):
+    beside: Mapping[str, Any] = call.get("litellm_params") or {}
+    if beside.get("drop_params"):
         native["drop_params"] = True  # of those that the agent which is chosen does not take
     native["no-log"] = True  # LiteLLM logs the app's call, with the cost of all that it took
-    return Request(native, _CHAT, metadata_of(call.get("litellm_params") or {}), stream)
+    return Request(native, _CHAT, metadata_of(beside), stream)
 
 
 def seconds_of(call: Mapping[str, Any]) -> float | None:
@@ -44,7 +45,9 @@ def metadata_of(params: Mapping[str, Any]) -> dict[str, object]:
     """
     by_proxy: Mapping[str, object] = params.get("litellm_metadata") or {}
     by_client = by_proxy.get("requester_metadata")
-    found: dict[str, object] = dict(by_client) if isinstance(by_client, Mapping) else {}
+    found: dict[str, object] = {}
+    if isinstance(by_client, Mapping):
+        found.update(cast("Mapping[str, object]", by_client))
     found.update(params.get("metadata") or {})
     found.update(by_proxy)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, TypeVar
@@ -18,7 +18,7 @@ _PASSED: Final[ContextVar[tuple[str, ...]]] = ContextVar("conductor_mw_litellm_p
 
 
 @contextmanager
-def inside(name: str) -> Iterator[None]:
+def inside(name: str) -> Generator[None]:
     """Let one policy work; whatever its agents ask meanwhile is below it.
 
     Raises:

@@ -80,7 +80,7 @@ def install(
     """
     from .provider import ConductorProvider
 
-    host = litellm()
+    host: Any = litellm()
     given = tuple(aliases or ())
     with _LOCK:
         if name in POLICIES.registered:
@@ -104,7 +104,7 @@ def install(
         host.custom_provider_map.append(entry)
         if host.model_alias_map is None:
             host.model_alias_map = {}
-        host.model_alias_map.update(dict.fromkeys(given, f"{PROVIDER}/{name}"))
+        _aliases(host).update(dict.fromkeys(given, f"{PROVIDER}/{name}"))
     return made
 
 
@@ -119,7 +119,7 @@ def uninstall(name: str | None = None) -> None:
         for one in [one for one in reversed(_INSTALLED) if name in (None, one.name)]:
             _INSTALLED.remove(one)
             for alias in one.aliases:
-                if host.model_alias_map.get(alias) == f"{PROVIDER}/{one.name}":
+                if _aliases(host).get(alias) == f"{PROVIDER}/{one.name}":
                     del host.model_alias_map[alias]
             host.custom_provider_map[:] = [
                 entry for entry in host.custom_provider_map if entry is not one.entry
@@ -129,13 +129,18 @@ def uninstall(name: str | None = None) -> None:
             _forget_provider(host, one.noted)
 
 
+def _aliases(host: Any) -> dict[str, str]:
+    found: dict[str, str] | None = host.model_alias_map
+    return {} if found is None else found
+
+
 def _check_alias(host: Any, alias: str, target: str, name: str) -> None:
     if target != name:
         raise ConductorError(
             f"the alias {alias!r} names {target!r}, and the policy is called {name!r}",
             mend=f"Write aliases={{{alias!r}: {name!r}}}, or name={target!r}.",
         )
-    led = (host.model_alias_map or {}).get(alias)
+    led = _aliases(host).get(alias)
     if led is not None:
         raise ConductorError(
             f"`litellm.model_alias_map` leads {alias!r} to {led!r} already",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,8 +16,12 @@ from conductor_mw_litellm import ConductorProvider
 from conductor_mw_litellm.policies import Policies
 from litellm.exceptions import MidStreamFallbackError
 from litellm.integrations.custom_logger import CustomLogger
-from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
-from litellm.litellm_core_utils.thread_pool_executor import executor
+from litellm.litellm_core_utils.logging_worker import (  # pyright: ignore[reportMissingTypeStubs]
+    GLOBAL_LOGGING_WORKER,
+)
+from litellm.litellm_core_utils.thread_pool_executor import (  # pyright: ignore[reportMissingTypeStubs]
+    executor,
+)
 
 from conductor_mw import Conductor
 
@@ -176,7 +180,7 @@ class Ledger(CustomLogger):
     """Writes down what LiteLLM tells a logger; a sync call is logged in a thread."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # pyright: ignore[reportUnknownMemberType] - LiteLLM's own
         self.events: list[Event] = []
 
     def log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
@@ -213,7 +217,7 @@ def _let_others_be_logged() -> None:
 
 
 @contextmanager
-def listening() -> Iterator[Ledger]:
+def listening() -> Generator[Ledger]:
     """Let a logger listen to what begins now, and no longer than this."""
     _let_others_be_logged()
     made: Any = Ledger()
@@ -228,7 +232,7 @@ def listening() -> Iterator[Ledger]:
 
 
 @contextmanager
-def offered(**policies: Conductor) -> Iterator[Policies]:
+def offered(**policies: Conductor) -> Generator[Policies]:
     """Let LiteLLM answer `conductor/<name>` for each of some policies."""
     known = Policies({})
     for name, conductor in policies.items():
