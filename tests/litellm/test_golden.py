@@ -20,7 +20,8 @@ def decisions(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     found: dict[str, str] = {}
     offered: Any = {"provider": "conductor", "custom_handler": provider(found.__setitem__)}
     monkeypatch.setattr(litellm, "custom_provider_map", [offered])
-    cast("Any", custom_llm_setup)()  # the oldest releases know a provider only from the first call on
+    setup: Any = custom_llm_setup
+    setup()  # the oldest releases know a provider only from the first call on
     return found
 
 
