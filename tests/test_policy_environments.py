@@ -150,7 +150,10 @@ def test_the_variable_does_not_disturb_a_policy_without_environments() -> None:
             "4:43: agents.0.retry: must be greater than or equal to 0, not -1",
         ),
         ("{plugins: {lamp: {}}}", "4:33: plugins: no plugin 'lamp'\n  known: (none)"),
-        ("{rules: []}", "4:23: environments.live: no key 'rules'\n  known: agents, gateways, plugins"),
+        (
+            "{rules: []}",
+            "4:23: environments.live: no key 'rules'\n  known: agents, gateways, plugins",
+        ),
     ],
 )
 @pytest.mark.parametrize("chosen", ["", "live"])

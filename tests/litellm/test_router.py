@@ -15,7 +15,7 @@ from conductor_mw_litellm import (
     through,
     unregister,
 )
-from litellm import Router
+from litellm.router import Router
 from litellm.exceptions import PermissionDeniedError, RateLimitError
 
 from conductor_mw import Conductor, ConductorError

@@ -18,9 +18,15 @@ from conductor_mw_langchain.child import Child
 from conductor_mw_langchain.conducted import CONDUCTED
 from conductor_mw_langchain.lens import LENS
 from conductor_mw_langchain.payload import Payload, Shape
+from conductor_mw_langchain.sanitise import (
+    clean_message,
+    clean_messages,
+    clean_settings,
+    clean_tools,
+    family_of,
+)
 
 from .models import Copies
-from conductor_mw_langchain.sanitise import clean_message, clean_messages, clean_settings, clean_tools, family_of
 
 _CHOICE = "tool_choice"
 
