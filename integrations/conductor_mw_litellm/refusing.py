@@ -31,6 +31,7 @@ _SAID: Final[Mapping[FailureKind, tuple[str, str]]] = {
     "low_confidence": ("No answer was good enough.", _AGAIN),
 }
 _ELSE: Final = ("The request could not be answered.", _OPERATOR)
+_TRACE: Final = "Traceback (most recent call last)"
 
 
 class Refusal:
@@ -57,10 +58,14 @@ class Refusal:
 
 
 def refusal_in(error: BaseException) -> Refusal | None:
-    """Give what a client is told of an error, or None where no policy refused anything."""
+    """Give what a client is told of an error, or None where its own words may be told."""
     for one in _chain(error):
         if isinstance(one, ConductorError):
             return Refusal(one)
+    if _TRACE in str(
+        error
+    ):  # LiteLLM writes one where a custom provider raises what it does not know
+        return Refusal(ConductorError(str(error)))
     return None
 
 

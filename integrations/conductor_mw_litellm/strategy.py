@@ -26,6 +26,7 @@ from .groups import groups_of
 
 _CHAT: Final = ChatLens()
 _OF_THE_ROUTER: Final = frozenset(("metadata", "litellm_metadata", "messages", "input", "model"))
+_FALLBACKS: Final = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
 
 class ConductorStrategy:
@@ -131,6 +132,15 @@ class ConductorStrategy:
                 f"`plugins: {', '.join(use.name for use in policy.layers)}`",
                 where=policy.name,
                 mend="Let conductor/<policy> be a deployment of the Router: there they hold.",
+            )
+        if policy.guarantees.never and any(
+            getattr(self._router, name, None) for name in _FALLBACKS
+        ):
+            raise ConductorError(
+                "the Router falls back by itself, past what the policy guarantees with `never`",
+                where=policy.name,
+                mend="Let conductor/<policy> be a deployment of the Router, or leave its fallbacks "
+                "out.",
             )
         for target in {rule.target for rule in policy.rules} | {policy.default}:
             agent = policy.agents.get(target or "")

@@ -7,10 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conductor_mw_litellm import ConductorProvider, handler, register, through, unregister
+from conductor_mw_litellm import (
+    ConductorProvider,
+    ConductorStrategy,
+    handler,
+    register,
+    through,
+    unregister,
+)
 from litellm.router import Router
 
-from conductor_mw import Conductor
+from conductor_mw import Conductor, ConductorError
 
 pytestmark = pytest.mark.usefixtures("litellm_loop")
 HI = [{"role": "user", "content": "hi"}]
@@ -57,3 +64,24 @@ def test_a_provider_may_be_closed_twice() -> None:
     other.close()
 
     assert vars(module)["get_optional_params"] is before  # `handler` is open still
+
+
+GUARDED = """
+signals: {to: {from: metadata.to, type: string, default: ""}}
+agents: [{id: cheap, model: small}, {id: dear, model: large}]
+guarantees: [{never: {when: "to == 'private'", agents: [dear]}}]
+routing: {default: cheap}
+"""
+
+
+@pytest.mark.parametrize("name", ["fallbacks", "content_policy_fallbacks"])
+def test_no_strategy_guarantees_what_its_router_undoes(name: str) -> None:
+    rows: list[Any] = [
+        {"model_name": one, "litellm_params": {"model": f"openai/{one}", "api_key": "sk-test"}}
+        for one in ("small", "large", "chosen")
+    ]
+    options: dict[str, Any] = {name: [{"chosen": ["large"]}]}
+    made: Any = Router(model_list=rows, **options)
+
+    with pytest.raises(ConductorError, match="falls back by itself"):
+        ConductorStrategy(made, Conductor.from_text(GUARDED), models=["chosen"])

@@ -102,3 +102,13 @@ def test_a_flow_reaches_no_group_that_its_key_may_not_use(
 def test_who_may_ask_for_a_policy_may_have_what_it_asks(served: Served) -> None:
     assert post(served, key="sk-books", model="books").status_code == 200
     assert served.provider.models == ["ledger-1", "journal-1"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_error_shows_a_client_the_proxys_code(served: Served, stream: bool) -> None:
+    response = post(served, model="support", messages="no messages", stream=stream)
+
+    assert "server_error: The request could not be answered." in response.text
+    assert "Traceback" not in response.text
+    assert ".py" not in response.text
+    assert "has no attribute" in served.proxy.log
