@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -70,7 +70,7 @@ class Case:
 
 
 @contextmanager
-def _proxy(config: str) -> Iterator[tuple[str, int]]:
+def _proxy(config: str) -> Generator[tuple[str, int]]:
     """Run a proxy; give its address and its process."""
     with tempfile.TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0)) as free:
         folder, port = Path(name), free.getsockname()[1]
