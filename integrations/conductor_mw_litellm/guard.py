@@ -17,6 +17,11 @@ _Part = TypeVar("_Part")
 _PASSED: Final[ContextVar[tuple[str, ...]]] = ContextVar("conductor_mw_litellm_passed", default=())
 
 
+def below() -> bool:
+    """Whether a policy works already, above this call."""
+    return bool(_PASSED.get())
+
+
 @contextmanager
 def inside(name: str) -> Generator[None]:
     """Let one policy work; whatever its agents ask meanwhile is below it.

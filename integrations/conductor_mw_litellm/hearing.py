@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from conductor_mw import AsyncPartStream, ConductorError
 
 from .answering import headers_of
+from .guard import below
 
 
 class Heard:
@@ -113,9 +114,9 @@ def heard() -> Heard | None:
 
 
 def tell(headers: Mapping[str, str]) -> None:
-    """Tell whoever listens who answers; a later answer replaces it."""
+    """Tell whoever listens who answers, once more where it changes; policies below say nothing."""
     listening = _HEARD.get()
-    if listening is not None:
+    if listening is not None and not below():
         listening.headers = dict(headers)
         listening.known = True
 
@@ -123,7 +124,7 @@ def tell(headers: Mapping[str, str]) -> None:
 def tell_decision(parts: AsyncPartStream) -> None:
     """Tell whoever listens where a request goes, before anybody speaks, if that is known."""
     listening = _HEARD.get()
-    if listening is not None and not listening.known:
+    if listening is not None and not listening.known and not below():
         with suppress(ConductorError):  # it reads what somebody must be asked for, or it fails
             told = headers_of(parts.answer)
             listening.headers = {name: text for name, text in told.items() if text}
