@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 from conductor_mw_litellm.guard import inside
 from conductor_mw_litellm.hearing import listen, tell
 
 
-def test_a_policy_below_another_does_not_say_who_answers() -> None:
+def told() -> None:
     listening = listen()
 
     with inside("above"):
@@ -15,3 +17,7 @@ def test_a_policy_below_another_does_not_say_who_answers() -> None:
 
     tell({"x-conductor-agent": "above"})
     assert listening.headers == {"x-conductor-agent": "above"}
+
+
+def test_a_policy_below_another_does_not_say_who_answers() -> None:
+    copy_context().run(told)  # so that no other test is heard
