@@ -62,7 +62,7 @@ def hop_of(conductor: Conductor, data: Mapping[str, Any], groups: Collection[str
     try:
         decision = run.decide()
         agent = policy.agents.get(decision.target)
-        if agent is None or decision.flow.worst_calls != 1 or not _is_group(agent, groups):
+        if agent is None or decision.flow.worst_calls != 1 or not is_group(agent, groups):
             return None
         run.refuse_forbidden(agent)
     except ConductorError:
@@ -90,7 +90,7 @@ def _only_chooses(policy: Policy) -> bool:
     )
 
 
-def _is_group(agent: Agent, groups: Collection[str]) -> bool:
+def is_group(agent: Agent, groups: Collection[str]) -> bool:
     """Whether a group answers as this agent would: the policy says no more about it."""
     options = agent.options
     return (

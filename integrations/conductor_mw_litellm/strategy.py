@@ -23,6 +23,7 @@ from conductor_mw import (
 from .asking import metadata_of
 from .failing import told
 from .groups import groups_of
+from .hop import is_group
 
 _CHAT: Final = ChatLens()
 _OF_THE_ROUTER: Final = frozenset(("metadata", "litellm_metadata", "messages", "input", "model"))
@@ -155,6 +156,14 @@ class ConductorStrategy:
                     f"agent {agent.id!r} names no model group of the Router",
                     where=policy.name,
                     mend=nearest(_group_of(agent), groups),
+                )
+            if not is_group(agent, groups):
+                raise ConductorError(
+                    f"the policy says more of agent {agent.id!r} than a Router's group does: "
+                    f"a prompt, parameters, a timeout or the like",
+                    where=policy.name,
+                    mend="Say it in the Router's model_list, or let conductor/<policy> be a "
+                    "deployment of the Router.",
                 )
 
 

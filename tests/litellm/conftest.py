@@ -34,6 +34,8 @@ __all__ = [
     "whole_cassette",
 ]
 
+collect_ignore = ["proxy_side.py"]
+"""The proxy loads it, in a process of its own."""
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import asks the network
 
 

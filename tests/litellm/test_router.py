@@ -15,8 +15,8 @@ from conductor_mw_litellm import (
     through,
     unregister,
 )
-from litellm.router import Router
 from litellm.exceptions import PermissionDeniedError, RateLimitError
+from litellm.router import Router
 
 from conductor_mw import Conductor, ConductorError
 from tests.litellm.openai_server import OpenAIServer, Reply, Scripted
@@ -142,6 +142,9 @@ def test_a_strategy_refuses_a_policy_that_says_more_than_it_can_do(server: OpenA
     layered = Conductor.from_text(POLICY + "plugins: {breaker: {}}\n")
     with pytest.raises(ConductorError, match="the policy names `plugins: breaker`"):
         ConductorStrategy(made, layered, models=["smart"])
+    prompted = Conductor.from_text(POLICY.replace("model: small", "model: small, prompt: Hi"))
+    with pytest.raises(ConductorError, match="says more of agent 'cheap'"):
+        ConductorStrategy(made, prompted, models=["smart"])
     unknown = Conductor.from_text(POLICY.replace("model: small", "model: smal"))
     with pytest.raises(ConductorError, match="did you mean 'small'"):
         ConductorStrategy(made, unknown, models=["smart"])
