@@ -132,7 +132,8 @@ def _hide(model: Any, field: str) -> None:
         },
     )
     object.__setattr__(model, "__class__", discreet)
-    vars(model).pop("_serialized", None)  # what traces are told, where it was made already
+    cached: dict[str, Any] = vars(model)
+    cached.pop("_serialized", None)  # what traces are told, where it was made already
 
 
 def _init_chat_model(agent: Agent) -> Any:

@@ -64,6 +64,7 @@ class ConductorStrategy:
         """
         self.conductor = policy if isinstance(policy, Conductor) else Conductor(policy, **options)
         self._router = router
+        self._own: Any = router.__class__
         self._models = frozenset(models)
         self._check()
         if hasattr(router, "set_custom_routing_strategy"):
@@ -81,7 +82,7 @@ class ConductorStrategy:
     ) -> Any:
         """Give a deployment of the group that the policy chose, by the Router's own means."""
         group = self._group(model, messages, request_kwargs)
-        own: Any = type(self._router)  # the method that this one was put in the place of
+        own = self._own  # the method that this one was put in the place of
         return own.get_available_deployment(
             self._router,
             model=group,
@@ -101,7 +102,7 @@ class ConductorStrategy:
     ) -> Any:
         """Give a deployment of the group that the policy chose, on the running event loop."""
         group = self._group(model, messages, request_kwargs)
-        own: Any = type(self._router)
+        own = self._own
         return await own.async_get_available_deployment(
             self._router,
             model=group,

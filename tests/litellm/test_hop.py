@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from conductor_mw_litellm.hop import hop_of
 
@@ -28,7 +30,7 @@ def group(policy: str, **data: object) -> str | None:
 def test_a_rule_names_the_group() -> None:
     assert group(PLAIN) == "small"
     assert group(PLAIN, metadata={"to": "large"}) == "large"
-    tool = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+    tool: dict[str, Any] = {"type": "function", "function": {"name": "weather", "parameters": {}}}
     assert group(PLAIN, tools=[tool], stream=True) == "large"
 
 
