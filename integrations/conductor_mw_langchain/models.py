@@ -132,8 +132,8 @@ def _hide(model: Any, field: str) -> None:
         },
     )
     object.__setattr__(model, "__class__", discreet)
-    cached: dict[str, Any] = vars(model)
-    cached.pop("_serialized", None)  # what traces are told, where it was made already
+    made: Any = model
+    made.__dict__.pop("_serialized", None)  # what traces are told, where it was made already
 
 
 def _init_chat_model(agent: Agent) -> Any:
