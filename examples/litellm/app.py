@@ -18,7 +18,7 @@ install(  # the one line; litellm is imported after it, or before
     environment="real" if "--real" in sys.argv else None,
 )
 
-from litellm import completion  # noqa: E402
+from litellm import completion  # noqa: E402 - see above
 
 ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("When do you open?", {}),

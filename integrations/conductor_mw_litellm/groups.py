@@ -91,5 +91,5 @@ def _resting(router: Any) -> set[str]:
     handlers: Any = import_module("litellm.router_utils.cooldown_handlers")
     # Older releases call it `_get_cooldown_deployments`.
     found = getattr(handlers, "get_cooldown_deployments", None)
-    found = found or handlers._get_cooldown_deployments  # noqa: SLF001
+    found = found or handlers._get_cooldown_deployments  # noqa: SLF001 - its name before
     return set(found(litellm_router_instance=router, parent_otel_span=None))

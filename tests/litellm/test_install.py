@@ -66,14 +66,14 @@ def test_a_file_is_installed_with_its_options(tmp_path: Path) -> None:
 
 
 def test_several_policies_stand_beside_each_other() -> None:
-    install(Conductor.from_text(ONE), aliases={"gpt-4o": "main"})
+    install(Conductor.from_text(ONE), name="first", aliases={"gpt-4o": "first"})
     install(Conductor.from_text(TWO), name="batch", aliases={"gpt-4o-mini": "batch"})
 
     assert [ask("completion", name).text for name in ("gpt-4o", "gpt-4o-mini")] == ["One.", "Two."]
-    uninstall("main")
+    uninstall("first")
     assert ask("completion", "gpt-4o-mini").text == "Two."
     with pytest.raises(NotFoundError):
-        ask("completion", "conductor/main")
+        ask("completion", "conductor/first")
 
 
 def test_a_name_is_installed_once() -> None:
