@@ -103,6 +103,10 @@ class ProxyCallback(CustomLogger):
                 raise
             _log(refusal)
             raise _proxy_error(refusal) from error
+        finally:
+            if listening is not None and listening.opening is not None:
+                # What LiteLLM lays between is closed by the garbage collector, sooner or later.
+                await listening.opening.aclose()
 
     async def async_post_call_failure_hook(
         self,

@@ -113,8 +113,8 @@ async def test_a_client_that_leaves_pays_for_what_it_got_and_leaves_nothing_behi
                     return
 
     await asyncio.to_thread(leave)
-    await asyncio.to_thread(eventually, lambda: served.provider.left == ["lingering-1"])
     after = await asyncio.to_thread(eventually, lambda: settled(served))
+    await asyncio.to_thread(eventually, lambda: served.provider.left == ["lingering-1"])
 
     assert after["spent"] > before["spent"]
 
