@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -76,8 +77,16 @@ def litellm_loop() -> Iterator[None]:
 OF_ITS_OWN = (
     "ignore:Items? '.*' on TypedDict class:UserWarning",
     "ignore:Accessing the 'model_:pydantic.PydanticDeprecatedSince211",
+    "ignore:Exception ignored in. <(function (Cl|Conn|_Sel)|sock):pytest.PytestUnraisableExceptionWarning",
 )
 """Warnings of LiteLLM's own making. Raised, they would stop its logging, where nobody sees them."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leftovers_end_here() -> Iterator[None]:
+    """Let what LiteLLM leaves open of a stream die here, and not in the middle of other tests."""
+    yield
+    gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
