@@ -74,10 +74,11 @@ def litellm_loop() -> Iterator[None]:
     loop.close()
 
 
+UNRAISABLE = "pytest.PytestUnraisableExceptionWarning"
 OF_ITS_OWN = (
     "ignore:Items? '.*' on TypedDict class:UserWarning",
     "ignore:Accessing the 'model_:pydantic.PydanticDeprecatedSince211",
-    "ignore:Exception ignored in. <(function (Cl|Conn|_Sel)|sock):pytest.PytestUnraisableExceptionWarning",
+    f"ignore:Exception ignored in. <(function (Client|Conn|_Sel)|socket):{UNRAISABLE}",
 )
 """Warnings of LiteLLM's own making. Raised, they would stop its logging, where nobody sees them."""
 
