@@ -79,6 +79,9 @@ OF_ITS_OWN = (
     "ignore:Items? '.*' on TypedDict class:UserWarning",
     "ignore:Accessing the 'model_:pydantic.PydanticDeprecatedSince211",
     f"ignore:Exception ignored in. <(function (Client|Conn|_Sel)|socket):{UNRAISABLE}",
+    # It makes the coroutine of a call whose time is over, and forgets it.
+    "ignore:coroutine '.*acompletion.*' was never awaited:RuntimeWarning",
+    f"ignore:Exception ignored in. <coroutine object .*acompletion:{UNRAISABLE}",
 )
 """Warnings of LiteLLM's own making. Raised, they would stop its logging, where nobody sees them."""
 
