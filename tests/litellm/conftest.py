@@ -80,8 +80,8 @@ OF_ITS_OWN = (
     "ignore:Accessing the 'model_:pydantic.PydanticDeprecatedSince211",
     f"ignore:Exception ignored in. <(function (Client|Conn|_Sel)|socket):{UNRAISABLE}",
     # It makes the coroutine of a call whose time is over, and forgets it.
-    "ignore:coroutine '.*acompletion.*' was never awaited:RuntimeWarning",
-    f"ignore:Exception ignored in. <coroutine object .*acompletion:{UNRAISABLE}",
+    "ignore:coroutine '.*[.]acompletion_dispatch' was never awaited:RuntimeWarning",
+    f"ignore:Exception ignored in. <coroutine object .*[.]acompletion_dispatch:{UNRAISABLE}",
 )
 """Warnings of LiteLLM's own making. Raised, they would stop its logging, where nobody sees them."""
 
